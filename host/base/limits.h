@@ -1,0 +1,71 @@
+/* Every cap on what comes from outside, in one table. A cap is named after what it bounds; its
+ * comment says who can reach it. Sizes are bytes unless the name says otherwise. Layer: base. */
+#pragma once
+
+#define KIB(n) ((n)*1024u)
+#define MIB(n) ((n)*1024u * 1024u)
+
+/* --- formats (a site, a publisher, a peer) */
+#define LIMIT_BENCODE_DEPTH       64
+#define LIMIT_JSON_DEPTH          16
+#define LIMIT_RELEASE             KIB(64)
+#define LIMIT_SIGNATURE           KIB(12)  /* .minisig: two comments and two base64 lines */
+#define LIMIT_PUBLIC_KEY          KIB(2)
+#define LIMIT_TORRENT             MIB(64)  /* metainfo with piece layers */
+#define LIMIT_TORRENT_FILES       1000000u /* in one bundle */
+#define LIMIT_PATH                2048     /* of a URL or of a file in a bundle */
+#define LIMIT_PATH_DEPTH          48
+#define LIMIT_FILE_LENGTH         (1ull << 40)
+#define LIMIT_SITE                280      /* "https://" + host name + ":port" */
+#define LIMIT_URL                 2400
+#define LIMIT_VERSION_TEXT        64
+#define LIMIT_BUNDLES             64
+#define LIMIT_RELEASE_HEADERS     16
+#define LIMIT_RELEASE_TYPES       64
+#define LIMIT_HEADER_VALUE        1024
+#define LIMIT_MEDIA_TYPE          128
+#define LIMIT_TRACKERS            16
+#define LIMIT_SUPERNODES          16
+#define LIMIT_PIECE_LENGTH        MIB(16)
+#define BLOCK_LENGTH              KIB(16) /* BEP 3, BEP 52: the unit of requests and leaves */
+
+/* --- native messaging and the control socket (a browser, a local program) */
+#define LIMIT_FRAME_IN            KIB(64) /* to the daemon */
+#define LIMIT_FRAME_OUT           MIB(1)  /* from it: the browsers' own limit */
+#define LIMIT_CONTROL_CLIENTS     64
+#define LIMIT_CONTROL_QUEUE       MIB(4)  /* unsent answers of one client before it is dropped */
+#define LIMIT_WANTS_PER_CLIENT    4096    /* unanswered at once */
+#define LIMIT_DOC_ID              64
+#define LIMIT_DOCS                1024    /* page counters kept */
+#define LIMIT_DOC_FILES           8192    /* files counted a page */
+
+/* --- the gateway (anything on this machine that can connect to loopback) */
+#define LIMIT_GATEWAY_CONNECTIONS 512
+#define LIMIT_GATEWAY_HEADERS     KIB(8)
+
+/* --- peers (anyone on the network) */
+#define LIMIT_PEER_MESSAGE        (KIB(16) * 16 + 64) /* hashes (8192 * 32) is the largest */
+#define LIMIT_PEER_REQUEST        BLOCK_LENGTH        /* as libtorrent: longer is refused */
+#define LIMIT_PEER_REQUESTS_IN    512     /* queued from one peer; more are refused */
+#define LIMIT_PEER_EXTENDED       KIB(64) /* a BEP 10 payload */
+#define LIMIT_PEERS               200     /* all swarms */
+#define LIMIT_PEERS_PER_SWARM     50
+#define LIMIT_PEERS_PER_ADDRESS   8
+#define LIMIT_PEER_CANDIDATES     512     /* addresses known but not connected, a swarm */
+#define LIMIT_PEER_SEND_QUEUE     MIB(4)
+#define LIMIT_HASHES_COUNT        8192
+#define LIMIT_HANDSHAKE_MS        10000
+#define LIMIT_PEER_IDLE_MS        240000  /* no byte at all: keep-alives come every 120 s */
+#define LIMIT_DIAL_MS             5000
+
+/* --- origin, tracker (a web server) */
+#define LIMIT_HTTP_HEADERS        KIB(64)
+#define LIMIT_TRACKER_REPLY       KIB(256)
+#define LIMIT_TRACKER_PEERS       200
+#define LIMIT_ORIGIN_CONNECTIONS  2       /* at once to one origin */
+#define LIMIT_HTTP_CONNECT_MS     10000
+#define LIMIT_HTTP_STALL_MS       15000   /* no byte of a body for so long */
+
+/* --- the visitor's machine */
+#define LIMIT_SITES               4096
+#define LIMIT_CACHE_BYTES         (10ull << 30)

@@ -1,0 +1,63 @@
+/* The native API's messages as structs (host/PROTOCOL.md 2). Layer: wire (pure). JSON goes in
+ * and out here and nowhere else; the caller adds the frame. */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum zone { ZONE_OFF, ZONE_FETCH, ZONE_SHARE, ZONE_DEFAULT };
+const char *zone_name(enum zone zone);
+bool zone_parse(const char *text, enum zone *ret);
+
+enum api_type {
+    API_HELLO,
+    API_SITE_OPEN,
+    API_ASSET_WANT,
+    API_DOC_CLOSE,
+    API_SITE_STATUS,
+    API_SITE_ZONE,
+    API_SITES,
+    API_STATUS,
+    API_STOP,
+    API_TYPE_COUNT_
+};
+
+/* Where bytes came from. */
+enum source { SOURCE_CACHE, SOURCE_PEERS, SOURCE_SUPERNODE, SOURCE_ORIGIN, SOURCE_COUNT_ };
+const char *source_name(enum source source);
+
+struct api_request {
+    uint64_t id;
+    enum api_type type;
+    uint32_t api;                  /* hello */
+    bool extension;                /* hello: client is "extension" */
+    enum zone zone;                /* site.zone */
+    uint64_t seq;
+    char site[LIMIT_SITE + 1];     /* canonical, checked */
+    char path[LIMIT_PATH + 1];     /* as sent, begins with '/'; path_decode it */
+    char doc[LIMIT_DOC_ID + 1];
+};
+
+/* ERR_SYNTAX etc. with a code of PROTOCOL.md in *ret_code ("bad-request", "unknown-type", ..);
+ * ret->id is 0 when even the id could not be read (then the connection ends). */
+enum err api_request_parse(struct span json, struct api_request *ret, const char **ret_code);
+/* The same for clients: the request as JSON. */
+void api_request_write(const struct api_request *request, struct buf *out);
+
+/* Answers are built with a small writer over jansson: open with api_answer_begin, add fields,
+ * close with api_answer_end. */
+struct api_answer;
+struct api_answer *api_answer_begin(uint64_t id);
+void api_answer_text(struct api_answer *answer, const char *key, const char *value); /* NULL: null */
+void api_answer_number(struct api_answer *answer, const char *key, uint64_t value);
+void api_answer_open_object(struct api_answer *answer, const char *key); /* key NULL inside arrays */
+void api_answer_open_array(struct api_answer *answer, const char *key);
+void api_answer_item_text(struct api_answer *answer, const char *value); /* array item */
+void api_answer_close(struct api_answer *answer);    /* the innermost object or array */
+void api_answer_end(struct api_answer *answer, struct buf *out); /* appends the JSON, frees */
+void api_answer_error(uint64_t id, const char *code, const char *text, struct buf *out);
+struct api_answer *api_event_begin(const char *event);

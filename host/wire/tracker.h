@@ -1,0 +1,32 @@
+/* HTTP tracker announces: BEP 3, 7, 23. Layer: wire (pure). */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "wire/address.h"
+#include "wire/peer_msg.h"
+
+enum tracker_event { TRACKER_NONE, TRACKER_COMPLETED, TRACKER_STARTED, TRACKER_STOPPED };
+
+struct tracker_announce {
+    uint8_t infohash[SHORT_HASH_LENGTH];
+    uint8_t peer_id[PEER_ID_LENGTH];
+    uint16_t port;
+    uint64_t uploaded, downloaded, left;
+    enum tracker_event event;
+    uint32_t key, num_want;
+};
+
+/* Appends the announce URL: base with the query added ('?' or '&' as the base needs). */
+enum err tracker_announce_url(const char *base, const struct tracker_announce *announce,
+                              struct buf *out);
+
+struct tracker_reply {
+    char failure[128];       /* "" or the tracker's failure reason, printable */
+    uint32_t interval_s;     /* clamped to 60 .. 86400; 1800 when absent */
+    size_t count;
+    struct address *peers;   /* owned, at most LIMIT_TRACKER_PEERS; peers and peers6 together */
+};
+
+enum err tracker_reply_parse(const uint8_t *data, size_t length, struct tracker_reply *ret);
+void tracker_reply_done(struct tracker_reply *reply);
