@@ -1,0 +1,55 @@
+// The real Chromium, headless, with a fresh profile, the extension, the visitor's host and Local Network Access switched on.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import puppeteer from 'puppeteer-core';
+import { trustAuthorities } from './certs.js';
+import { EXTENSION, findProgram } from './paths.js';
+import { once, waitFor } from './scope.js';
+import { installNativeHost } from './visitor.js';
+
+export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
+
+/**
+ * `origins`: the sites the visitor trusts and sees as public addresses. `extension`: a folder, or null for a browser without.
+ * `host: false` leaves the native host uninstalled.
+ */
+export async function openChromium(scope, visitor, { origins = [], extension = EXTENSION, host = true, args = [] } = {}) {
+  const profile = join(visitor.home, 'chromium');
+  const certificates = join(visitor.home, '.pki', 'nssdb');
+  mkdirSync(profile, { recursive: true });
+  mkdirSync(certificates, { recursive: true });
+  await trustAuthorities(certificates, origins.map(origin => origin.caFile));
+  if (host) installNativeHost(visitor, join(profile, 'NativeMessagingHosts'), 'chromium');
+
+  const browser = await puppeteer.launch({
+    executablePath: process.env.FRINGE_CHROMIUM ?? findProgram('chromium', 'chromium'),
+    headless: true,
+    userDataDir: profile,
+    env: { ...process.env, ...visitor.env },
+    ignoreDefaultArgs: ['--disable-extensions'],
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--autoplay-policy=no-user-gesture-required',
+      // Without this the sites, being on loopback, would count as local themselves and Local Network Access would never step in.
+      ...(origins.length ? [`--ip-address-space-overrides=${origins.map(origin => `${origin.address}=public`).join(',')}`] : []),
+      ...(extension ? [`--load-extension=${extension}`] : []),
+      ...args,
+    ],
+  });
+  const close = once(() => browser.close());
+  scope.defer(close);
+  if (extension) await extensionWorker(browser);
+  return {
+    kind: 'chromium', browser, visitor, close,
+    newPage: () => browser.newPage(),
+    extensionUrl: path => `chrome-extension://${CHROMIUM_ID}/${path}`,
+    extensionWorker: () => extensionWorker(browser),
+  };
+}
+
+/** The extension's service worker, for `evaluate`; waking one that went to sleep is up to the caller. */
+async function extensionWorker(browser) {
+  const isOurs = target => target.type() === 'service_worker' && target.url().startsWith('chrome-extension://');
+  const target = await browser.waitForTarget(isOurs, { timeout: 20000 });
+  return waitFor('the extension worker', () => target.worker());
+}

@@ -1,0 +1,46 @@
+// The real Firefox, headless over WebDriver BiDi, with a fresh profile, the extension, the visitor's host and Local Network
+// Access switched on.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import puppeteer from 'puppeteer-core';
+import { trustAuthorities } from './certs.js';
+import { EXTENSION, findProgram } from './paths.js';
+import { once } from './scope.js';
+import { installNativeHost } from './visitor.js';
+
+export const FIREFOX_ID = 'fringe@fringe.example';
+// Firefox gives an extension a random address on each profile; a known one lets tests open its pages.
+const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
+
+/** Options as for `openChromium`; `prefs` are set on top of ours. */
+export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, prefs = {} } = {}) {
+  const profile = join(visitor.home, 'firefox');
+  mkdirSync(profile, { recursive: true });
+  await trustAuthorities(profile, origins.map(origin => origin.caFile));
+  if (host) installNativeHost(visitor, join(visitor.home, '.mozilla', 'native-messaging-hosts'), 'firefox');
+
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: process.env.FRINGE_FIREFOX ?? findProgram('firefox-esr', 'firefox-esr'),
+    headless: true,
+    userDataDir: profile,
+    env: { ...process.env, ...visitor.env, MOZ_CRASHREPORTER_DISABLE: '1' },
+    extraPrefsFirefox: {
+      'network.dns.disableIPv6': true,
+      'network.lna.enabled': true,
+      'network.lna.blocking': true,
+      'network.lna.address_space.public.override': origins.map(origin => origin.address).join(','),
+      'extensions.webextensions.uuids': JSON.stringify({ [FIREFOX_ID]: FIREFOX_UUID }),
+      'media.autoplay.default': 0,
+      ...prefs,
+    },
+  });
+  const close = once(() => browser.close());
+  scope.defer(close);
+  if (extension) await browser.installExtension(extension);
+  return {
+    kind: 'firefox', browser, visitor, close,
+    newPage: () => browser.newPage(),
+    extensionUrl: path => `moz-extension://${FIREFOX_UUID}/${path}`,
+  };
+}
