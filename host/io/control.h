@@ -1,0 +1,24 @@
+/* The control socket: a unix stream socket (0600, same uid only) that speaks native messaging
+ * frames (host/PROTOCOL.md 2). Layer: io. */
+#pragma once
+
+#include "base/bytes.h"
+#include "io/loop.h"
+
+struct control_events {
+    void *user;
+    void (*opened)(void *user, uint64_t client);
+    void (*message)(void *user, uint64_t client, struct span json); /* borrowed */
+    void (*closed)(void *user, uint64_t client);
+};
+
+struct control;
+/* Creates the folder (0700) and takes the place of a dead socket; ERR_BUSY when a live daemon
+ * answers there; ERR_BAD_NAME when the path is too long for a socket. */
+enum err control_new(struct loop *loop, const char *path, const struct control_events *events,
+                     struct control **ret);
+/* Frames and queues; a client that does not read (LIMIT_CONTROL_QUEUE) is dropped. */
+void control_send(struct control *control, uint64_t client, struct span json);
+void control_close(struct control *control, uint64_t client); /* after what is queued has left */
+size_t control_clients(const struct control *control);
+void control_free(struct control *control); /* removes the socket file */

@@ -1,0 +1,67 @@
+/* The shared cache on disk: an SQLite index (WAL) and one content file per pieces root.
+ * Layer: io. Synchronous; used from the loop's thread only (workers get file descriptors).
+ *
+ *   DIR/lock            flock'ed while a daemon runs
+ *   DIR/index.sqlite    schema in store_schema.h, user_version = its number
+ *   DIR/content/ab/abcd...   content, named by the 64 hex digits of the pieces root
+ *
+ * Crash safety: a piece's bytes are verified and written before its bit is recorded, and bits are
+ * recorded in batches, so a kill loses at most unrecorded pieces. Page cache can be lost with
+ * power: a row remembers the boot it was written in and whether it was synced since; an unsynced
+ * file of another boot, or one whose size or mtime is not what the row says, is verified again
+ * before a byte of it is used. */
+#pragma once
+
+#include "base/bitfield.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "wire/api.h"
+#include "wire/metainfo.h"
+#include "wire/minisign.h"
+
+struct store;
+
+/* ERR_BUSY: another daemon holds the lock. ERR_UNSUPPORTED: a newer schema. A corrupt index is
+ * moved aside (index.sqlite.corrupt) and a new one begun; content is then found again by
+ * verification. Creates DIR with mode 0700. */
+enum err store_open(const char *dir, struct store **ret);
+void store_close(struct store *store); /* records and syncs what is open */
+
+/* --- sites and releases */
+struct store_site {
+    const char *site;
+    enum zone zone;               /* ZONE_DEFAULT: never chosen */
+    bool has_key;
+    struct minisign_key key;      /* pinned */
+    uint64_t seq;                 /* highest accepted; 0: none */
+    struct span release, signature; /* the current release, {NULL, 0} when none */
+};
+/* Calls each for every site, most recently used first; everything borrowed for the call. */
+enum err store_each_site(struct store *store,
+                         void (*each)(void *user, const struct store_site *site), void *user);
+enum err store_save_site(struct store *store, const struct store_site *site); /* insert or replace */
+enum err store_save_torrent(struct store *store, const uint8_t infohash[HASH_LENGTH],
+                            struct span torrent);
+enum err store_load_torrent(struct store *store, const uint8_t infohash[HASH_LENGTH],
+                            struct buf *ret_torrent); /* ERR_NOT_FOUND */
+
+/* --- content */
+/* Sets in ret_have (piece_count bits, initialised here) every piece of the torrent that is in the
+ * store. Files that must be verified again (see above) are verified here, piece by piece. */
+enum err store_load_have(struct store *store, const struct metainfo *meta,
+                         struct bitfield *ret_have);
+/* A descriptor for reading/writing the file's content; created with its full length reserved
+ * when absent. Borrowed; kept open at least until the next loop turn, or while pinned. */
+enum err store_fd(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
+                  int *ret_fd);
+void store_pin(struct store *store, const uint8_t root[HASH_LENGTH]);   /* keep fd open: counts */
+void store_unpin(struct store *store, const uint8_t root[HASH_LENGTH]);
+/* The piece's bytes are in the file: remember it. Recorded with the next batch. */
+void store_mark_piece(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
+                      uint32_t piece_in_file);
+/* Writes the batch. Call it every second or so and when idle. */
+enum err store_flush(struct store *store);
+struct store_totals {
+    uint64_t files, bytes;
+};
+struct store_totals store_totals(const struct store *store);

@@ -1,0 +1,42 @@
+/* Peers' TCP connections: plain libuv streams, numbered. Layer: io.
+ *
+ * A dialled connection's number is the caller's (top bit clear); an accepted one gets a number
+ * with the top bit set. Nothing is written until tcp_flush, so that one step of the core becomes
+ * one writev per connection. What is queued on one connection leaves in order. After `closed`
+ * a number is dead; calls with a dead or unknown number do nothing. */
+#pragma once
+
+#include "io/loop.h"
+#include "wire/address.h"
+
+#include <stddef.h>
+
+#define TCP_ACCEPTED (UINT64_C(1) << 63)
+
+struct tcp_events {
+    void *user;
+    void (*opened)(void *user, uint64_t conn, const struct address *remote);
+    /* data is borrowed for the call; up to 256 KiB */
+    void (*bytes)(void *user, uint64_t conn, const uint8_t *data, size_t length);
+    /* the queue has shrunk to `queued` unsent bytes (told at least when it falls below 256 KiB) */
+    void (*sent)(void *user, uint64_t conn, size_t queued);
+    void (*closed)(void *user, uint64_t conn, enum err why);
+};
+
+struct tcp;
+/* listen may be NULL (no incoming peers); port 0 picks one. IPv6 wildcard takes IPv4 too. */
+enum err tcp_new(struct loop *loop, const struct address *listen, const struct tcp_events *events,
+                 struct tcp **ret);
+uint16_t tcp_port(const struct tcp *tcp); /* 0: not listening */
+void tcp_dial(struct tcp *tcp, uint64_t conn, const struct address *to); /* opened or closed */
+void tcp_send(struct tcp *tcp, uint64_t conn, const void *data, size_t length); /* copies */
+/* head, then `length` bytes of fd from `offset` (pread at flush time or before; fd is borrowed
+ * for the call only), then `pad` zero bytes (BEP 52's last block, see facts on libtorrent). A
+ * short read closes the connection with ERR_IO: a frame half sent cannot be taken back. */
+void tcp_send_file(struct tcp *tcp, uint64_t conn, const void *head, size_t head_length, int fd,
+                   uint64_t offset, size_t length, size_t pad);
+void tcp_flush(struct tcp *tcp);
+void tcp_close(struct tcp *tcp, uint64_t conn); /* no `closed` call follows */
+/* Stop reading from a connection and go on: back-pressure. */
+void tcp_pause(struct tcp *tcp, uint64_t conn, bool paused);
+void tcp_free(struct tcp *tcp); /* closes everything, silently */
