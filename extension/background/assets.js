@@ -1,0 +1,73 @@
+// Where one file of a page is to come from: the question both browsers' halves ask for every labelled request.
+import { OPEN_WAIT_MS, WANT_TIMEOUT_MS } from '../common/limits.js';
+import { isGatewayUrl } from '../common/gateway.js';
+import { isPath, isUnder } from '../common/paths.js';
+
+// What a release may set (host/PROTOCOL.md section 1.1). The host checks it too; a header decides over a page's safety.
+const HEADERS = new Set(['cross-origin-embedder-policy', 'cross-origin-resource-policy', 'cross-origin-opener-policy',
+  'content-security-policy', 'timing-allow-origin', 'access-control-allow-origin', 'permissions-policy', 'sourcemap',
+  'service-worker-allowed']);
+const MEDIA_TYPE = /^[\w!#$&^.+-]{1,60}\/[\w!#$&^.+-]{1,60}(?:; ?[\w-]+=[\w."-]+)?$/;
+const MAX_HEADER_VALUE = 1024;
+const MAX_LENGTH = 2 ** 40;
+
+export class Assets {
+  #host;
+
+  constructor(host) {
+    this.#host = host;
+  }
+
+  /**
+   * `record` is the document (sites.js), null when the asker belongs to none. Resolves, and never rejects, to
+   * {via: "gateway", url, length, contentType, headers, etag} or {via: "origin", reason}.
+   */
+  async locate(record, path) {
+    if (!record?.site) return origin('no-label');
+    if (!isPath(path)) return origin('bad-path');
+    if (record.state === 'opening') await within(record.opened, OPEN_WAIT_MS);
+    if (record.state !== 'ready') return origin(record.state === 'off' ? 'zone-off' : record.reason || record.state);
+    if (!isUnder(path, record.bases)) return origin('not-listed');
+    return this.#want(record, path);
+  }
+
+  async #want({ site, seq, doc }, path) {
+    try {
+      const answer = await this.#host.request('asset.want', { site, seq, path, doc }, { timeoutMs: WANT_TIMEOUT_MS });
+      if (answer.via !== 'gateway') return origin(typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : 'failed');
+      return checkAnswer(answer, this.#host.info?.gateway, path) ?? origin('bad-answer');
+    } catch (error) {
+      return origin(error.code ?? 'failed');
+    }
+  }
+}
+
+function origin(reason) {
+  return { via: 'origin', reason };
+}
+
+function checkAnswer(answer, gateway, path) {
+  const { url, length, content_type: contentType, etag } = answer;
+  if (!isGatewayUrl(url, gateway, path)) return null;
+  if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH) return null;
+  if (typeof contentType !== 'string' || !MEDIA_TYPE.test(contentType)) return null;
+  return { via: 'gateway', url, length, contentType, headers: allowedHeaders(answer.headers), etag: isEtag(etag) ? etag : '' };
+}
+
+function isEtag(text) {
+  return typeof text === 'string' && /^"[\x21\x23-\x7e]{1,128}"$/.test(text);
+}
+
+function allowedHeaders(headers) {
+  if (!headers || typeof headers !== 'object') return {};
+  return Object.fromEntries(Object.entries(headers).filter(([name, value]) => HEADERS.has(name.toLowerCase())
+    && typeof value === 'string' && value.length <= MAX_HEADER_VALUE && /^[\x20-\x7e]*$/.test(value)));
+}
+
+function within(promise, ms) {
+  let timer;
+  const late = new Promise(resolve => {
+    timer = setTimeout(resolve, ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,34 @@
+// Where the background begins: makes the shared parts, then hands them to this browser's half. All listeners are added in the
+// first turn, because a sleeping background is woken for an event only when its listener is there at once.
+import { startChromium } from '../chromium/start.js';
+import { api, canFilterResponses } from '../common/api.js';
+import { labelFromElement } from '../common/label.js';
+import { startFirefox } from '../firefox/start.js';
+import { Assets } from './assets.js';
+import { Host } from './host.js';
+import { watchLabels } from './labels.js';
+import { Messages } from './messages.js';
+import { answerPopup } from './popup.js';
+import { Sites } from './sites.js';
+
+const host = new Host({
+  connectNative: name => api.runtime.connectNative(name),
+  lastError: () => api.runtime.lastError?.message,
+  version: api.runtime.getManifest().version,
+});
+const sites = new Sites(host);
+const parts = { host, sites, assets: new Assets(host), messages: new Messages() };
+
+watchLabels(sites);
+answerPopup(parts);
+parts.messages.on('page.label', {
+  from: 'page',
+  check: ({ href, seq }) => typeof href === 'string' && (seq === undefined || typeof seq === 'string'),
+  handle: ({ href, seq }, { tab, url }) => {
+    const label = labelFromElement(href, seq, url);
+    if (label) sites.labelled(tab.id, label);
+  },
+});
+(canFilterResponses() ? startFirefox : startChromium)(parts);
+parts.messages.listen();
+host.connect();

@@ -1,0 +1,39 @@
+// One table for everything the popup and the content scripts may say to the background. A message counts only with a known
+// type, from the sender that type belongs to, and in the right shape; anything else gets no answer.
+import { api } from '../common/api.js';
+
+export class Messages {
+  #table = new Map();
+
+  /** `from` is "popup" or "page"; `check(message)` is true for the right shape; `handle(message, sender)` gives the answer. */
+  on(type, { from, check = () => true, handle }) {
+    this.#table.set(type, { from, check, handle });
+  }
+
+  /** Must run in the background's first turn. */
+  listen() {
+    api.runtime.onMessage.addListener((message, sender, reply) => {
+      const entry = this.#accept(message, sender);
+      if (!entry) return false;
+      Promise.resolve(entry.handle(message, sender)).then(reply, error => reply({ error: error.code ?? 'failed', text: error.message }));
+      return true;
+    });
+  }
+
+  #accept(message, sender) {
+    if (!message || typeof message !== 'object' || typeof message.type !== 'string') return null;
+    const entry = this.#table.get(message.type);
+    if (!entry || sender.id !== api.runtime.id || sender.tab?.incognito) return null;
+    const allowed = entry.from === 'popup' ? isPopup(sender) : isPage(sender);
+    return allowed && entry.check(message) ? entry : null;
+  }
+}
+
+function isPopup(sender) {
+  return typeof sender.url === 'string' && sender.url.startsWith(api.runtime.getURL('popup/'));
+}
+
+/** A content script in the top frame of a tab. Its words are no more trusted than the page it runs in. */
+function isPage(sender) {
+  return sender.tab?.id >= 0 && sender.frameId === 0 && !sender.url.startsWith(api.runtime.getURL(''));
+}

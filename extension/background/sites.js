@@ -1,0 +1,177 @@
+// Which document of which tab belongs to which site and release, and what the host said about it. A record is made when a
+// document's headers arrive, so before its first file is asked for; its `doc` names it to the host, which counts bytes by it.
+//
+// A document stays with the release of its own label, whatever other tabs show: a page of release 42 never gets a file of 41.
+import { MAX_BASES, MAX_DOCUMENTS, MAX_SEQ, OPEN_TIMEOUT_MS } from '../common/limits.js';
+import { isPath } from '../common/paths.js';
+import { ZONES } from './host.js';
+
+export class Sites {
+  #host;
+  #docs = new Map();
+  #tabs = new Map();
+  #pages = new Map();
+  #listeners = new Set();
+  #prefix = Math.random().toString(36).slice(2, 8);
+  #count = 0;
+
+  constructor(host) {
+    this.#host = host;
+    host.onState(state => this.#hostState(state));
+    host.onEvent(message => this.#hostEvent(message));
+  }
+
+  /** `listener(site)` runs whenever what is known of a site changes: opened, zone switched, host gone. */
+  onChange(listener) {
+    this.#listeners.add(listener);
+  }
+
+  /** A document of `tab` begins; `label` is null for a page that takes no part. */
+  navigated(tab, label) {
+    const record = {
+      doc: `${this.#prefix}.${tab}.${++this.#count}`,
+      tab,
+      site: label?.site ?? null,
+      seq: label?.seq ?? 0,
+      state: label ? 'opening' : 'unlabelled',
+      zone: null, reason: '', version: '', bases: [],
+      opened: Promise.resolve(),
+      taken: { files: 0, bytes: 0 },
+    };
+    this.#add(record);
+    if (label) this.#open(record);
+    return record;
+  }
+
+  /** The label stood in the document instead of a header. Only a document without one takes it. */
+  labelled(tab, label) {
+    const record = this.docOfTab(tab);
+    if (record && record.state !== 'unlabelled') return record;
+    return this.navigated(tab, label);
+  }
+
+  closed(tab) {
+    const record = this.#tabs.get(tab);
+    if (record) this.#forget(record);
+  }
+
+  docOfTab(tab) {
+    return this.#tabs.get(tab) ?? null;
+  }
+
+  docsOfSite(site) {
+    return [...this.#tabs.values()].filter(record => record.site === site);
+  }
+
+  /** Ties a page, by the secret its content script chose, to the document its tab shows. */
+  tiePage(tab, page) {
+    const record = this.#tabs.get(tab);
+    if (!record?.site) return null;
+    record.page = page;
+    this.#pages.set(page, record);
+    return record;
+  }
+
+  /** The document of that page, or null; a page of another site is none. */
+  docOfPage(site, page) {
+    const record = this.#pages.get(page);
+    return record?.site === site ? record : null;
+  }
+
+  /** Bytes that came from the origin after all, past the host. */
+  took(record, bytes) {
+    record.taken.files++;
+    record.taken.bytes += bytes;
+  }
+
+  /** Sets the visitor's choice; resolves to the zone now in force. */
+  async setZone(site, zone) {
+    const { zone: now } = await this.#host.request('site.zone', { site, zone });
+    await this.#reopen(site);
+    return now;
+  }
+
+  /** What the host knows of the site and of one document's bytes. */
+  status(site, doc) {
+    return this.#host.request('site.status', doc ? { site, doc } : { site });
+  }
+
+  #add(record) {
+    const before = this.#tabs.get(record.tab);
+    if (before) this.#forget(before);
+    this.#tabs.set(record.tab, record);
+    this.#docs.set(record.doc, record);
+    // A Map keeps the order of insertion: the first is the oldest.
+    if (this.#docs.size > MAX_DOCUMENTS) this.#forget(this.#docs.values().next().value);
+  }
+
+  #forget(record) {
+    this.#docs.delete(record.doc);
+    if (record.page) this.#pages.delete(record.page);
+    if (this.#tabs.get(record.tab) === record) this.#tabs.delete(record.tab);
+    if (record.site && this.#host.ready) this.#host.request('doc.close', { doc: record.doc }).catch(() => {});
+  }
+
+  #open(record) {
+    if (!this.#host.ready) {
+      record.state = 'no-host';
+      this.#host.connect();
+      return;
+    }
+    record.opened = this.#askOpen(record);
+  }
+
+  async #askOpen(record) {
+    const { site, seq, doc } = record;
+    try {
+      applyOpen(record, await this.#host.request('site.open', { site, seq, doc }, { timeoutMs: OPEN_TIMEOUT_MS }));
+    } catch (error) {
+      Object.assign(record, { state: this.#host.ready ? 'failed' : 'no-host', reason: error.code ?? 'failed' });
+    }
+    this.#changed(site);
+  }
+
+  #reopen(site) {
+    const records = this.docsOfSite(site);
+    for (const record of records) this.#open(record);
+    return Promise.all(records.map(record => record.opened));
+  }
+
+  #hostState(state) {
+    const labelled = [...this.#tabs.values()].filter(record => record.site);
+    for (const record of labelled) {
+      if (state === 'ready') this.#open(record);
+      else record.state = 'no-host';
+    }
+    for (const site of new Set(labelled.map(record => record.site))) this.#changed(site);
+  }
+
+  #hostEvent(message) {
+    if (message.event === 'site.changed' && typeof message.site === 'string') this.#reopen(message.site);
+  }
+
+  #changed(site) {
+    for (const listener of this.#listeners) listener(site);
+  }
+}
+
+/** Takes over the host's answer to site.open; an answer out of form is a failure, never half a success. */
+function applyOpen(record, answer) {
+  const reason = typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : '';
+  record.zone = ZONES.includes(answer.zone) ? answer.zone : null;
+  if (answer.state !== 'ready') {
+    Object.assign(record, { state: answer.state === 'off' ? 'off' : 'failed', reason });
+    return;
+  }
+  const seqFits = Number.isInteger(answer.seq) && answer.seq >= 1 && answer.seq <= MAX_SEQ && (!record.seq || record.seq === answer.seq);
+  if (!record.zone || record.zone === 'off' || !seqFits || !areBases(answer.bases)) {
+    Object.assign(record, { state: 'failed', reason: 'bad-answer' });
+    return;
+  }
+  const version = typeof answer.version === 'string' ? answer.version.slice(0, 64) : '';
+  Object.assign(record, { state: 'ready', reason: '', seq: answer.seq, version, bases: answer.bases });
+}
+
+function areBases(bases) {
+  return Array.isArray(bases) && bases.length >= 1 && bases.length <= MAX_BASES && bases.every(base => isPath(base) && base.endsWith('/'));
+}

@@ -1,0 +1,39 @@
+// Every cap on outside input and every time limit of the background, in one table.
+
+/** Version of the native API this extension speaks (host/PROTOCOL.md section 2). */
+export const API_VERSION = 1;
+
+/** A frame to the host, as JSON text. */
+export const MAX_FRAME_BYTES = 64 * 1024;
+
+export const MAX_SITE_LENGTH = 280;
+export const MAX_PATH_LENGTH = 2048;
+export const MAX_BASES = 64;
+export const MAX_SEQ = Number.MAX_SAFE_INTEGER;
+
+/** One Link header value, and the links looked at in it. */
+export const MAX_LINK_HEADER = 8192;
+export const MAX_LINKS = 64;
+
+/** Documents remembered over all tabs; the oldest go first. */
+export const MAX_DOCUMENTS = 512;
+
+/** Requests waiting for the host at one time. */
+export const MAX_PENDING_REQUESTS = 4096;
+
+/** A site worker's port: ports per site, requests at one time per port. */
+export const MAX_PORTS_PER_SITE = 8;
+export const MAX_LIVE_PER_PORT = 512;
+
+export const HELLO_TIMEOUT_MS = 5000;
+export const PING_TIMEOUT_MS = 1000;
+export const OPEN_TIMEOUT_MS = 8000;
+export const REQUEST_TIMEOUT_MS = 5000;
+
+/** What a page may be made to wait for a release to be opened, and for one file to be located. */
+export const OPEN_WAIT_MS = 1200;
+export const WANT_TIMEOUT_MS = 1200;
+
+/** Pauses between attempts to reach the host. */
+export const RECONNECT_MIN_MS = 250;
+export const RECONNECT_MAX_MS = 60000;
