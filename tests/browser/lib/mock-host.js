@@ -1,0 +1,205 @@
+#!/usr/bin/env node
+// A stand-in for the native host: speaks host/PROTOCOL.md sections 2 and 3 and serves files straight from a webroot. For what
+// a correct host will not do: hang, die in the middle of a file, speak another version, answer nonsense.
+//
+// It reads its configuration (see mock.js) from the JSON file $FRINGE_MOCK at each step, so a test may change it at any time,
+// and writes what it was asked to "$FRINGE_MOCK.log", one JSON object a line.
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, createReadStream, readFileSync, statSync, watchFile } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join } from 'node:path';
+
+const CONFIG_FILE = process.env.FRINGE_MOCK;
+const TYPES = {
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
+  '.png': 'image/png', '.svg': 'image/svg+xml', '.jpg': 'image/jpeg', '.webp': 'image/webp', '.wasm': 'application/wasm', '.txt': 'text/plain',
+  '.woff2': 'font/woff2', '.wav': 'audio/wav', '.webm': 'video/webm', '.mp4': 'video/mp4', '.ogg': 'audio/ogg', '.mp3': 'audio/mpeg',
+};
+
+let config = readConfig();
+const chosen = new Map();
+const tokens = new Map();
+const pages = new Map();
+
+function readConfig() {
+  return JSON.parse(readFileSync(CONFIG_FILE, 'utf8'));
+}
+
+function log(entry) {
+  appendFileSync(`${CONFIG_FILE}.log`, `${JSON.stringify(entry)}\n`);
+}
+
+/** The fault of that kind that a test has switched on, if any. */
+function fault(kind) {
+  return readConfig().faults?.[kind];
+}
+
+// --- native messaging
+
+let input = Buffer.alloc(0);
+
+process.stdin.on('data', chunk => {
+  input = Buffer.concat([input, chunk]);
+  while (input.length >= 4 && input.length >= 4 + input.readUInt32LE(0)) {
+    const length = input.readUInt32LE(0);
+    const frame = JSON.parse(input.subarray(4, 4 + length).toString());
+    input = input.subarray(4 + length);
+    received(frame);
+  }
+});
+process.stdin.on('end', () => process.exit(0));
+
+function send(message) {
+  const text = Buffer.from(JSON.stringify(message));
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(text.length);
+  process.stdout.write(Buffer.concat([head, text]));
+}
+
+function received({ id, type, ...fields }) {
+  config = readConfig();
+  log({ type, ...fields });
+  if (fault('silent')?.includes(type) || fault('silent')?.includes('*')) return;
+  const handle = handlers[type];
+  const answer = handle ? handle(fields) : { ok: false, error: 'unknown-type', text: `no request is called ${type}` };
+  setTimeout(() => send({ id, ok: true, ...answer }), fault('delayMs')?.[type] ?? 0);
+}
+
+const handlers = {
+  hello: () => ({ api: config.api ?? 1, version: 'mock', pid: process.pid, gateway: `http://127.0.0.1:${server.address().port}`,
+    default_zone: config.defaultZone ?? 'share' }),
+  'site.open': ({ site, seq }) => openSite(site, seq),
+  'asset.want': want,
+  'doc.close': ({ doc }) => (pages.delete(doc), {}),
+  'site.status': ({ site, doc }) => ({ ...openSite(site, 0), release: null, peers: 1, page: pageOf(doc), total: {} }),
+  'site.zone': ({ site, zone }) => {
+    if (zone === 'default') chosen.delete(site);
+    else chosen.set(site, zone);
+    return { zone: zoneOf(site) };
+  },
+  sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: isChosen(site), state: 'ready', seq: 1, version: '' })) }),
+  status: () => ({ version: 'mock', pid: process.pid }),
+};
+
+function isChosen(site) {
+  return chosen.has(site) || Boolean(config.sites?.[site]?.zone);
+}
+
+function zoneOf(site) {
+  return chosen.get(site) ?? config.sites?.[site]?.zone ?? config.defaultZone ?? 'share';
+}
+
+function openSite(site, seq) {
+  const zone = zoneOf(site);
+  if (zone === 'off') return { zone, state: 'off', reason: 'zone-off' };
+  const release = config.sites?.[site];
+  if (!release) return { zone, state: 'failed', reason: 'no-release' };
+  if (release.reason) return { zone, state: 'failed', reason: release.reason };
+  if (!rootOf(release, seq)) return { zone, state: 'failed', reason: 'seq-mismatch' };
+  return { zone, state: 'ready', reason: '', seq: seq || release.seq, version: release.version ?? '', expires: 4102444800, bases: release.bases ?? ['/static/'] };
+}
+
+/** The folder that holds the files of that release: `roots` names those of older ones. */
+function rootOf(release, seq) {
+  return !seq || seq === release.seq ? release.root : release.roots?.[seq];
+}
+
+function want({ site, seq, path, doc }) {
+  const opened = openSite(site, seq);
+  if (opened.state !== 'ready') return { via: 'origin', reason: opened.reason };
+  const file = findFile(rootOf(config.sites[site], opened.seq), path, opened.bases);
+  if (!file) return { via: 'origin', reason: 'not-listed' };
+  const token = tokenOf(site);
+  const page = pageOf(doc);
+  page.files++;
+  page[config.source ?? 'peers'] += file.length;
+  return {
+    via: 'gateway', url: `http://127.0.0.1:${server.address().port}/${token}/${opened.seq}${path}`, length: file.length,
+    content_type: file.type, headers: config.sites[site].headers ?? {}, etag: '"mock"', ...fault('want'),
+  };
+}
+
+function findFile(root, path, bases) {
+  if (!bases.some(base => path.startsWith(base)) || path.includes('..')) return null;
+  try {
+    const name = join(root, decodeURIComponent(path));
+    const stat = statSync(name);
+    return stat.isFile() ? { name, length: stat.size, type: TYPES[extname(name)] ?? 'application/octet-stream' } : null;
+  } catch {
+    return null;
+  }
+}
+
+function tokenOf(site) {
+  if (!tokens.has(site)) tokens.set(site, randomBytes(16).toString('hex'));
+  return tokens.get(site);
+}
+
+function pageOf(doc) {
+  if (!pages.has(doc)) pages.set(doc, { files: 0, cache: 0, peers: 0, supernode: 0, origin: 0 });
+  return pages.get(doc);
+}
+
+// Another client's change of a zone reaches the browser as an event.
+watchFile(CONFIG_FILE, { interval: 50 }, () => {
+  const before = config;
+  config = readConfig();
+  for (const site of Object.keys(config.sites ?? {})) {
+    if (config.sites[site].zone === before.sites?.[site]?.zone) continue;
+    chosen.delete(site);
+    send({ event: 'site.changed', site, zone: zoneOf(site) });
+  }
+});
+
+// --- the gateway
+
+const server = createServer((request, response) => {
+  config = readConfig();
+  log({ gateway: request.url, method: request.method, range: request.headers.range, host: request.headers.host });
+  if (fault('gatewaySilent')) return;
+  const match = /^\/([0-9a-f]{32})\/(\d+)(\/.*)$/.exec(request.url);
+  const site = match && [...tokens].find(([, token]) => token === match[1])?.[0];
+  if (!site) return end(response, 403);
+  const file = findFile(rootOf(config.sites[site], Number(match[2])), match[3], config.sites[site].bases ?? ['/static/']);
+  if (!file) return end(response, 404);
+  serve(request, response, file);
+});
+server.listen(0, '127.0.0.1');
+
+function end(response, status) {
+  response.writeHead(status, { 'content-length': 0 });
+  response.end();
+}
+
+function serve(request, response, file) {
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+  const start = range ? Number(range[1]) : 0;
+  const last = range?.[2] ? Math.min(Number(range[2]), file.length - 1) : file.length - 1;
+  if (range && start >= file.length) return end(response, 416);
+  response.writeHead(range ? 206 : 200, {
+    'content-type': file.type, 'content-length': last - start + 1, 'accept-ranges': 'bytes', etag: '"mock"', 'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff', ...(range ? { 'content-range': `bytes ${start}-${last}/${file.length}` } : {}),
+  });
+  if (request.method === 'HEAD' || file.length === 0) return response.end();
+  sendBody(response, file, start, last);
+}
+
+/** Sends the bytes, or only some of them when a fault says so. */
+function sendBody(response, file, start, last) {
+  const body = createReadStream(file.name, { start, end: last, highWaterMark: 65536 });
+  let position = start;
+  body.on('data', chunk => {
+    const broken = ['cutAt', 'stallAt', 'dieAt'].find(kind => position + chunk.length > fault(kind));
+    const keep = broken ? Math.max(0, fault(broken) - position) : chunk.length;
+    position += keep;
+    if (!response.write(chunk.subarray(0, keep))) body.pause();
+    if (!broken) return;
+    body.destroy();
+    // Time for the bytes before the break to arrive.
+    if (broken === 'cutAt') setTimeout(() => response.destroy(), 50);
+    if (broken === 'dieAt') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);
+  });
+  response.on('drain', () => body.resume());
+  body.on('end', () => response.end());
+  response.on('close', () => body.destroy());
+}
