@@ -1,0 +1,1 @@
+window.demoClassicWrong = true; // never runs: the page names a wrong hash for this file

@@ -1,0 +1,1 @@
+window.demoClassic = document.currentScript.src;

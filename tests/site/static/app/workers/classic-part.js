@@ -1,0 +1,1 @@
+self.addOne = number => number + 1;
