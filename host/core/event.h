@@ -1,0 +1,85 @@
+/* What happens to a node: everything that the core ever learns. Layer: core (pure).
+ *
+ * All pointers are borrowed for the step. Numbers: a `client`, `stream` and accepted `conn` is
+ * named by the adapter that made it; a dialled `conn` and every `op` by the node. An event for a
+ * number that the node no longer knows is ignored: the thing was given up meanwhile. */
+#pragma once
+
+#include "base/bitfield.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "wire/address.h"
+#include "wire/api.h"
+#include "wire/minisign.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is remembered of a site between runs. */
+struct site_record {
+    const char *site;
+    enum zone zone;                 /* ZONE_DEFAULT: never chosen */
+    bool has_key;
+    struct minisign_key key;        /* pinned at first use */
+    uint64_t seq;                   /* highest accepted; 0: none */
+    struct span release, signature; /* the current release's exact bytes; length 0: none */
+};
+
+enum event_kind {
+    EVENT_TICK,           /* time has passed */
+    EVENT_RESTORED,       /* at start: a site from the store */
+    EVENT_REQUEST,        /* a client asks */
+    EVENT_CLIENT_CLOSED,
+    EVENT_STREAM_OPENED,  /* the gateway has a request */
+    EVENT_STREAM_CLOSED,  /* its client has everything, or is gone */
+    EVENT_PEER_OPENED,    /* a dial worked, or a stranger connected */
+    EVENT_PEER_BYTES,
+    EVENT_PEER_SENT,      /* the send queue has shrunk */
+    EVENT_PEER_CLOSED,    /* or the dial failed */
+    EVENT_HTTP_HEAD,
+    EVENT_HTTP_BODY,
+    EVENT_HTTP_DONE,
+    EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
+    EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
+    EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
+};
+
+struct event {
+    enum event_kind kind;
+    uint64_t now_ms; /* monotonic */
+    uint64_t wall_s; /* seconds since 1970, for `expires` only */
+    union {
+        const struct site_record *restored;
+        struct {
+            uint64_t client;
+            const struct api_request *request; /* NULL for EVENT_CLIENT_CLOSED */
+        } client;
+        struct {
+            uint64_t stream, seq;
+            const char *token, *path, *range; /* range may be NULL */
+            bool head_only;
+        } stream;
+        struct {
+            uint64_t conn;
+            struct address remote; /* opened */
+            struct span data;      /* bytes */
+            size_t queued;         /* sent */
+            enum err why;          /* closed */
+        } peer;
+        struct {
+            uint64_t op;
+            int status;                          /* head, done */
+            bool has_length, has_range;          /* head */
+            uint64_t length, first, last, total; /* head; total UINT64_MAX: unknown */
+            struct span data;                    /* body */
+            enum err result;                     /* done: ERR_OK for any complete response */
+            uint32_t retry_after_s;              /* done; 0: not said */
+        } http;
+        struct {
+            uint64_t op;
+            enum err result;
+            struct span torrent;         /* EVENT_TORRENT_LOADED */
+            const struct bitfield *have; /* EVENT_CONTENT_LOADED */
+        } store;
+    };
+};

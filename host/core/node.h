@@ -1,0 +1,39 @@
+/* The node: one host's whole behaviour as a machine. Layer: core (pure).
+ *
+ * node_step takes one event with its time and appends the effects that follow; node_deadline
+ * says when it wants to be woken with EVENT_TICK at the latest. No clock, no randomness but the
+ * seed, no globals, no I/O: the same seed and the same events give the same effects, so the
+ * daemon and the simulator run the very same code. */
+#pragma once
+
+#include "core/event.h"
+#include "core/update.h"
+
+#define NODE_SEED_LENGTH 32
+#define NODE_MAX_PEERS   32 /* explicit ones */
+
+/* Every field is copied. */
+struct node_config {
+    uint8_t seed[NODE_SEED_LENGTH];
+    enum zone default_zone;       /* for sites not chosen yet; never ZONE_DEFAULT */
+    struct address listen;        /* where peers reach us; port 0: nowhere */
+    struct address peers[NODE_MAX_PEERS];
+    size_t peer_count;            /* tried for every bundle */
+    uint64_t start_ms;
+    /* For hello and status only: what the node itself cannot know. */
+    const char *version, *gateway, *data;
+    uint64_t pid;
+};
+
+struct node;
+struct node *node_new(const struct node_config *config);
+void node_free(struct node *node);
+
+void node_step(struct node *node, const struct event *event, struct update *update);
+/* Monotonic milliseconds; UINT64_MAX: never. */
+uint64_t node_deadline(const struct node *node);
+
+/* For `status`: what the store says now; the adapter tells it when it changes much. */
+void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes);
+/* Is anything going on for which the daemon should stay though no client is connected? */
+bool node_is_busy(const struct node *node);

@@ -1,0 +1,90 @@
+/* What a node wants done: an ordered list of effects. Layer: core (pure).
+ *
+ * The adapter carries the effects out in order, then clears the update (which frees what it
+ * still owns). Effects for one connection keep their order on the wire. */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "core/event.h"
+#include "wire/address.h"
+#include "wire/metainfo.h"
+
+enum effect_kind {
+    EFFECT_ANSWER,       /* send `text` to the client */
+    EFFECT_STREAM_HEAD,  /* begin the gateway's answer */
+    EFFECT_STREAM_READY, /* the file is verified and stored from stream.first up to stream.upto */
+    EFFECT_STREAM_FAIL,  /* give the stream up with stream.status */
+    EFFECT_DIAL,
+    EFFECT_SEND,         /* `text`: bytes for a peer */
+    EFFECT_SEND_BLOCK,   /* `text`: the 13 bytes before a block; then the block from the store */
+    EFFECT_CLOSE,
+    EFFECT_HTTP_GET,
+    EFFECT_HTTP_CANCEL,
+    EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
+    EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
+    EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
+    EFFECT_SAVE_SITE,
+    EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
+    EFFECT_LOG,          /* `text`: a line for the log */
+    EFFECT_STOP,         /* end the daemon */
+};
+
+struct effect {
+    enum effect_kind kind;
+    struct buf text; /* owned by the update; what it holds depends on the kind */
+    union {
+        uint64_t client;
+        struct {
+            uint64_t stream;
+            int status;                 /* 200, 206, 416; fail: 404, 403, 503 */
+            uint64_t first, end, length; /* head: the body is [first, end) of length */
+            uint64_t upto;              /* ready */
+            const char *content_type;   /* lives as long as the site's release */
+            const struct metainfo_file *file;
+            uint32_t piece_length;
+        } stream;
+        struct {
+            uint64_t conn;
+            struct address to;                /* dial */
+            const struct metainfo_file *file; /* send block: borrowed for the call */
+            uint32_t piece_length;
+            uint64_t offset;                  /* in the file */
+            uint32_t length, pad;             /* real bytes, then zeros */
+        } peer;
+        struct {
+            uint64_t op;
+            bool has_range;
+            uint64_t first, last, max;
+            uint32_t timeout_ms; /* 0: none but the stall limit */
+        } http;                  /* get: `text` is the URL, NUL-terminated */
+        struct {
+            uint64_t op;
+            uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */
+            const struct metainfo *meta;   /* load content */
+            struct metainfo_file file;     /* store piece: a copy (path and layer not valid) */
+            uint32_t piece_length, piece;  /* store piece: number within the file */
+            uint8_t *data;                 /* store piece: owned until taken (set NULL) */
+            uint32_t length;
+            uint8_t expected[HASH_LENGTH];
+        } store;
+        struct site_record site; /* borrowed from the node for the call */
+        enum log_level level;
+    };
+};
+
+struct update {
+    struct effect *effects;
+    size_t count, capacity;
+};
+
+void update_init(struct update *update);
+void update_clear(struct update *update); /* keeps the array */
+void update_done(struct update *update);
+
+/* A new effect at the end, zeroed but for its kind and an empty text with room for max bytes. */
+struct effect *update_add(struct update *update, enum effect_kind kind, size_t text_max);
+/* Where bytes for a peer go: the last effect when it is a send on the same connection, so that
+ * one step makes one send. */
+struct buf *update_send(struct update *update, uint64_t conn);
