@@ -35,9 +35,23 @@ void merkle_piece(const void *data, size_t length, uint64_t file_length, uint32_
 /* The file's root from its piece layer (file longer than one piece, count pieces). */
 void merkle_file_root(const uint8_t *layer, uint32_t count, uint32_t piece_length,
                       uint8_t ret_root[HASH_LENGTH]);
+/* The height of the smallest complete tree over `width` >= 1 nodes: log2, rounded up. */
+unsigned merkle_height(uint64_t width);
+
+/* --- BEP 52 hash transfer (hash request, hashes) */
+
+/* How many uncle hashes follow `count` hashes when proof_layers are asked for. */
+uint32_t merkle_uncle_count(uint32_t count, uint32_t proof_layers);
+/* Writes uncle_count uncle hashes, bottom-up, of the subtree of 2^height nodes that holds node
+ * `index` in a layer of `count` nodes `level` levels above the leaves (index < the padded size).
+ * Costs up to `count` hashes: limit how often a peer may ask. */
+void merkle_uncles(const uint8_t *nodes, uint32_t count, unsigned level, uint32_t index,
+                   unsigned height, uint32_t uncle_count, uint8_t *ret_uncles);
 /* Verifies `count` >= 1 consecutive hashes starting at `index` of the layer `base` levels above
  * the leaves, with `proof_count` uncle hashes bottom-up, against a root: BEP 52 hash transfer.
- * `layers` is the height of the tree above the leaves. ERR_BAD_HASH when they do not prove. */
+ * `layers` is the height of the tree above the leaves; a subtree whose root is known (a piece)
+ * is proven by giving its height and the index inside it. A count that is no power of two is
+ * padded, as at a layer's end. ERR_BAD_HASH when the numbers do not fit or do not prove. */
 enum err merkle_prove(const uint8_t *hashes, uint32_t count, uint32_t index, unsigned base,
                       unsigned layers, const uint8_t *proof, uint32_t proof_count,
                       const uint8_t root[HASH_LENGTH]);
