@@ -1,0 +1,151 @@
+// Content script for Chromium: registers the site's worker where the visitor wants Fringe, introduces it to the extension, and
+// serves the enter page of a first visit. It runs beside the page's scripts and holds nothing they could use.
+(() => {
+  const workers = navigator.serviceWorker;
+  if (window.top !== window || !workers || !chrome.runtime.getURL('').startsWith('chrome-extension:')) return;
+
+  const WORKER = '/fringe-sw.js';
+  const ENTER_PAGE = '/.well-known/fringe/enter.html';
+  const BRIDGE_MS = 3000;
+  const ENTER_MS = 1500;
+  const bridge = chrome.runtime.getURL('chromium/bridge.html');
+  // The name under which worker and background know this page; the page itself never learns it.
+  const page = crypto.randomUUID();
+  let introducing = null;
+
+  const isOurs = worker => Boolean(worker) && new URL(worker.scriptURL).pathname === WORKER;
+  const alive = () => Boolean(chrome.runtime?.id);
+
+  /** Tells the worker which page this is; answers {need, seq}, or null when it is silent. */
+  function hello() {
+    return new Promise(resolve => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = event => resolve(event.data);
+      setTimeout(resolve, BRIDGE_MS, null);
+      workers.controller.postMessage({ fringe: 'hello', page }, [port2]);
+    });
+  }
+
+  async function greet() {
+    if (!workers.controller || !alive()) return null;
+    const answer = await hello();
+    if (answer?.need) await introduce();
+    return answer;
+  }
+
+  /** Gives worker and extension the two ends of a channel, through a frame of the extension. */
+  function introduce() {
+    introducing ??= showBridge().finally(() => {
+      introducing = null;
+    });
+    return introducing;
+  }
+
+  function showBridge() {
+    const box = document.createElement('div');
+    box.style.cssText = 'display: none !important';
+    const frame = document.createElement('iframe');
+    frame.src = bridge;
+    const done = new Promise(resolve => {
+      frame.onload = () => passPorts(frame, resolve);
+      setTimeout(resolve, BRIDGE_MS);
+    });
+    box.attachShadow({ mode: 'closed' }).append(frame);
+    (document.documentElement ?? document).append(box);
+    return done.finally(() => box.remove());
+  }
+
+  function passPorts(frame, done) {
+    if (!workers.controller) return done();
+    const link = new MessageChannel();
+    const answer = new MessageChannel();
+    answer.port1.onmessage = done;
+    workers.controller.postMessage({ fringe: 'port' }, [link.port2]);
+    frame.contentWindow.postMessage({ fringe: 'port' }, new URL(bridge).origin, [link.port1, answer.port2]);
+  }
+
+  /** The registration that covers the whole site, if there is one. */
+  async function rootRegistration() {
+    const registration = await workers.getRegistration('/');
+    return registration?.scope === `${location.origin}/` ? registration : null;
+  }
+
+  /** Registering over a site's own root worker would replace it, so that is left alone. */
+  async function register() {
+    const registration = await rootRegistration();
+    if (registration && !isOurs(registration.active ?? registration.waiting ?? registration.installing)) return;
+    await workers.register(WORKER, { updateViaCache: 'none' });
+    chrome.runtime.sendMessage({ type: 'page.registered' });
+  }
+
+  async function remove() {
+    const registration = await rootRegistration();
+    if (registration && isOurs(registration.active)) await registration.unregister();
+  }
+
+  async function apply({ worker, seq }) {
+    if (worker === 'register') await register();
+    if (worker === 'remove') await remove();
+    if (seq && isOurs(workers.controller)) await refresh(seq);
+  }
+
+  /** A page of a newer release brings the worker up to date at once. */
+  async function refresh(seq) {
+    const answer = await hello();
+    if (answer && answer.seq !== seq) await (await rootRegistration())?.update();
+  }
+
+  async function ask(type, fields = {}) {
+    return await chrome.runtime.sendMessage({ type, page, ...fields }) ?? {};
+  }
+
+  /** Without the site's worker a first visit would come from the site whole: register it, then go where the visitor wanted. */
+  async function enter(target) {
+    const go = once(() => location.replace(target));
+    setTimeout(go, ENTER_MS);
+    try {
+      const { worker } = await ask('page.enter');
+      if (worker === 'register' && !workers.controller) {
+        const controlled = new Promise(resolve => workers.addEventListener('controllerchange', resolve, { once: true }));
+        await register();
+        if (await rootRegistration()) await controlled;
+      }
+      await greet();
+    } finally {
+      go();
+    }
+  }
+
+  /** Where the enter page leads: a place on this site, or nowhere. */
+  function enterTarget() {
+    if (location.pathname !== ENTER_PAGE || !location.search.startsWith('?to=/')) return null;
+    const target = new URL(location.origin + location.search.slice('?to='.length));
+    if (target.origin !== location.origin || target.pathname === ENTER_PAGE) return null;
+    target.hash ||= location.hash;
+    return target.href;
+  }
+
+  function once(fn) {
+    let ran = false;
+    return () => {
+      if (!ran) fn();
+      ran = true;
+    };
+  }
+
+  function attend() {
+    workers.addEventListener('controllerchange', () => greet());
+    new BroadcastChannel('fringe').onmessage = event => {
+      if (event.data === 'need') greet();
+    };
+    chrome.runtime.onMessage.addListener(message => {
+      if (message?.type === 'worker') apply(message).catch(() => {});
+    });
+    greet();
+    ask('page.hello', { controlled: isOurs(workers.controller) }).then(apply).catch(() => {});
+  }
+
+  const target = enterTarget();
+  if (target) enter(target).catch(() => {});
+  else attend();
+})();
