@@ -48,16 +48,19 @@ enum err api_request_parse(struct span json, struct api_request *ret, const char
 /* The same for clients: the request as JSON. */
 void api_request_write(const struct api_request *request, struct buf *out);
 
-/* Answers are built with a small writer over jansson: open with api_answer_begin, add fields,
+/* Answers are built with a small writer: open with api_answer_begin, add fields,
  * close with api_answer_end. */
 struct api_answer;
 struct api_answer *api_answer_begin(uint64_t id);
 void api_answer_text(struct api_answer *answer, const char *key, const char *value); /* NULL: null */
 void api_answer_number(struct api_answer *answer, const char *key, uint64_t value);
+void api_answer_bool(struct api_answer *answer, const char *key, bool value);
 void api_answer_open_object(struct api_answer *answer, const char *key); /* key NULL inside arrays */
 void api_answer_open_array(struct api_answer *answer, const char *key);
 void api_answer_item_text(struct api_answer *answer, const char *value); /* array item */
 void api_answer_close(struct api_answer *answer);    /* the innermost object or array */
-void api_answer_end(struct api_answer *answer, struct buf *out); /* appends the JSON, frees */
+/* Appends the JSON and frees. An answer longer than LIMIT_FRAME_OUT becomes the error "too-many",
+ * such an event nothing. */
+void api_answer_end(struct api_answer *answer, struct buf *out);
 void api_answer_error(uint64_t id, const char *code, const char *text, struct buf *out);
 struct api_answer *api_event_begin(const char *event);

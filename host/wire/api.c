@@ -1,0 +1,223 @@
+#include "wire/api.h"
+
+#include "base/mem.h"
+#include "wire/json.h"
+#include "wire/url.h"
+#include "wire/utf8.h"
+
+#include <string.h>
+
+static const char *const zones[] = {
+    [ZONE_OFF] = "off", [ZONE_FETCH] = "fetch", [ZONE_SHARE] = "share", [ZONE_DEFAULT] = "default"};
+static const char *const sources[SOURCE_COUNT_] = {[SOURCE_CACHE] = "cache",
+                                                   [SOURCE_PEERS] = "peers",
+                                                   [SOURCE_SUPERNODE] = "supernode",
+                                                   [SOURCE_ORIGIN] = "origin"};
+
+const char *zone_name(enum zone zone)
+{
+    return (unsigned)zone < sizeof zones / sizeof zones[0] ? zones[zone] : "unknown";
+}
+
+bool zone_parse(const char *text, enum zone *ret)
+{
+    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
+        if (strcmp(text, zones[i]) == 0) {
+            *ret = (enum zone)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *source_name(enum source source)
+{
+    return (unsigned)source < SOURCE_COUNT_ ? sources[source] : "unknown";
+}
+
+/* The requests of PROTOCOL.md 2 and the fields that each one reads. A field with its bit in
+ * `needs` must be there; one in `takes` may be. */
+enum {
+    FIELD_SITE = 1,
+    FIELD_SEQ = 2,
+    FIELD_PATH = 4,
+    FIELD_DOC = 8,
+    FIELD_ZONE = 16,
+    FIELD_HELLO = 32,
+};
+
+static const struct {
+    const char *name;
+    unsigned needs, takes;
+} types[API_TYPE_COUNT_] = {
+    [API_HELLO] = {"hello", FIELD_HELLO, 0},
+    [API_SITE_OPEN] = {"site.open", FIELD_SITE, FIELD_SEQ | FIELD_DOC},
+    [API_ASSET_WANT] = {"asset.want", FIELD_SITE | FIELD_PATH, FIELD_SEQ | FIELD_DOC},
+    [API_DOC_CLOSE] = {"doc.close", FIELD_DOC, 0},
+    [API_SITE_STATUS] = {"site.status", FIELD_SITE, FIELD_DOC},
+    [API_SITE_ZONE] = {"site.zone", FIELD_SITE | FIELD_ZONE, 0},
+    [API_SITES] = {"sites", 0, 0},
+    [API_STATUS] = {"status", 0, 0},
+    [API_STOP] = {"stop", 0, 0},
+};
+
+/* --- one reader a field; each answers the code of PROTOCOL.md, NULL when all is well */
+
+static const char *read_site(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const char *text;
+    *ret_err = json_get_text(root, "site", LIMIT_SITE, &text);
+    if (*ret_err == ERR_OK)
+        *ret_err = site_check(text);
+    if (*ret_err != ERR_OK)
+        return "bad-site";
+    memcpy(ret->site, text, strlen(text) + 1);
+    return NULL;
+}
+
+static const char *read_path(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const char *text;
+    *ret_err = json_get_text(root, "path", LIMIT_PATH, &text);
+    if (*ret_err == ERR_OK && text[0] != '/')
+        *ret_err = ERR_BAD_NAME;
+    if (*ret_err != ERR_OK)
+        return "bad-path";
+    memcpy(ret->path, text, strlen(text) + 1);
+    return NULL;
+}
+
+static const char *read_zone(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const char *text;
+    *ret_err = json_get_text(root, "zone", 16, &text);
+    if (*ret_err == ERR_OK && !zone_parse(text, &ret->zone))
+        *ret_err = ERR_UNSUPPORTED;
+    return *ret_err == ERR_OK ? NULL : "bad-zone";
+}
+
+static const char *read_seq(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "seq", 0, JSON_INTEGER_MAX, &ret->seq);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
+static const char *read_doc(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const char *text;
+    *ret_err = json_get_text(root, "doc", LIMIT_DOC_ID, &text);
+    if (*ret_err == ERR_OK && !ascii_printable(text, strlen(text)))
+        *ret_err = ERR_SYNTAX;
+    if (*ret_err != ERR_OK)
+        return "bad-request";
+    memcpy(ret->doc, text, strlen(text) + 1);
+    return NULL;
+}
+
+static const char *read_hello(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    uint64_t api = 0;
+    const char *client;
+    *ret_err = json_get_integer(root, "api", 0, UINT32_MAX, &api);
+    if (*ret_err == ERR_OK)
+        *ret_err = json_get_text(root, "client", 64, &client);
+    if (*ret_err != ERR_OK)
+        return "bad-request";
+    ret->api = (uint32_t)api;
+    ret->extension = strcmp(client, "extension") == 0;
+    return NULL;
+}
+
+typedef const char *(*field_reader)(const json_t *, struct api_request *, enum err *);
+static const struct {
+    unsigned bit;
+    const char *key;
+    field_reader read;
+} fields[] = {
+    {FIELD_SITE, "site", read_site}, {FIELD_SEQ, "seq", read_seq},
+    {FIELD_PATH, "path", read_path}, {FIELD_DOC, "doc", read_doc},
+    {FIELD_ZONE, "zone", read_zone}, {FIELD_HELLO, "api", read_hello},
+};
+
+static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
+{
+    unsigned needs = types[ret->type].needs, takes = types[ret->type].takes;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        enum err err = ERR_OK;
+        bool wanted =
+            (needs & fields[i].bit) != 0 ||
+            ((takes & fields[i].bit) != 0 && json_object_get(root, fields[i].key) != NULL);
+        const char *code = wanted ? fields[i].read(root, ret, &err) : NULL;
+        if (code != NULL) {
+            *ret_code = code;
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err read_type(const json_t *root, struct api_request *ret, const char **ret_code)
+{
+    const char *text;
+    enum err err = json_get_text(root, "type", 64, &text);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < API_TYPE_COUNT_; i++) {
+        if (strcmp(text, types[i].name) == 0) {
+            ret->type = (enum api_type)i;
+            return ERR_OK;
+        }
+    }
+    *ret_code = "unknown-type";
+    return ERR_UNSUPPORTED;
+}
+
+enum err api_request_parse(struct span json, struct api_request *ret, const char **ret_code)
+{
+    json_t *root = NULL;
+    *ret = (struct api_request){.zone = ZONE_DEFAULT};
+    *ret_code = "bad-request";
+    if (json.length > LIMIT_FRAME_IN)
+        return ERR_TOO_LARGE;
+    enum err err = json_load_object(json.data, json.length, &root);
+    if (err != ERR_OK)
+        return err;
+    err = json_get_integer(root, "id", 1, JSON_INTEGER_MAX, &ret->id);
+    if (err == ERR_OK)
+        err = read_type(root, ret, ret_code);
+    if (err == ERR_OK)
+        err = read_fields(root, ret, ret_code);
+    json_decref(root);
+    if (err == ERR_OK)
+        *ret_code = NULL;
+    return err;
+}
+
+static void put_text_field(struct buf *out, const char *key, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    buf_printf(out, ",\"%s\":", key);
+    json_put_string(out, value);
+}
+
+void api_request_write(const struct api_request *request, struct buf *out)
+{
+    unsigned has = types[request->type].needs | types[request->type].takes;
+    buf_printf(out, "{\"id\":%llu,\"type\":\"%s\"", (unsigned long long)request->id,
+               types[request->type].name);
+    if (has & FIELD_HELLO)
+        buf_printf(out, ",\"api\":%u,\"client\":\"%s\",\"version\":\"" FRINGE_VERSION "\"",
+                   request->api, request->extension ? "extension" : "cli");
+    if (has & FIELD_SITE)
+        put_text_field(out, "site", request->site);
+    if (has & FIELD_SEQ)
+        buf_printf(out, ",\"seq\":%llu", (unsigned long long)request->seq);
+    if (has & FIELD_PATH)
+        put_text_field(out, "path", request->path);
+    if (has & FIELD_DOC)
+        put_text_field(out, "doc", request->doc);
+    if (has & FIELD_ZONE)
+        put_text_field(out, "zone", zone_name(request->zone));
+    buf_put_u8(out, '}');
+}
