@@ -2,6 +2,7 @@
 import { OPEN_WAIT_MS, WANT_TIMEOUT_MS } from '../common/limits.js';
 import { isGatewayUrl } from '../common/gateway.js';
 import { isPath, isUnder } from '../common/paths.js';
+import { within } from '../common/within.js';
 
 // What a release may set (host/PROTOCOL.md section 1.1). The host checks it too; a header decides over a page's safety.
 const HEADERS = new Set(['cross-origin-embedder-policy', 'cross-origin-resource-policy', 'cross-origin-opener-policy',
@@ -62,12 +63,4 @@ function allowedHeaders(headers) {
   if (!headers || typeof headers !== 'object') return {};
   return Object.fromEntries(Object.entries(headers).filter(([name, value]) => HEADERS.has(name.toLowerCase())
     && typeof value === 'string' && value.length <= MAX_HEADER_VALUE && /^[\x20-\x7e]*$/.test(value)));
-}
-
-function within(promise, ms) {
-  let timer;
-  const late = new Promise(resolve => {
-    timer = setTimeout(resolve, ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -2,8 +2,9 @@
 // document's headers arrive, so before its first file is asked for; its `doc` names it to the host, which counts bytes by it.
 //
 // A document stays with the release of its own label, whatever other tabs show: a page of release 42 never gets a file of 41.
-import { MAX_BASES, MAX_DOCUMENTS, MAX_SEQ, OPEN_TIMEOUT_MS } from '../common/limits.js';
+import { MAX_BASES, MAX_DOCUMENTS, MAX_SEQ, OPEN_TIMEOUT_MS, PAGE_WAIT_MS } from '../common/limits.js';
 import { isPath } from '../common/paths.js';
+import { within } from '../common/within.js';
 import { ZONES } from './host.js';
 
 export class Sites {
@@ -11,6 +12,7 @@ export class Sites {
   #docs = new Map();
   #tabs = new Map();
   #pages = new Map();
+  #pageWaiters = new Map();
   #listeners = new Set();
   #prefix = Math.random().toString(36).slice(2, 8);
   #count = 0;
@@ -36,6 +38,7 @@ export class Sites {
       state: label ? 'opening' : 'unlabelled',
       zone: null, reason: '', version: '', bases: [],
       opened: Promise.resolve(),
+      page: null,
       taken: { files: 0, bytes: 0 },
     };
     this.#add(record);
@@ -51,8 +54,8 @@ export class Sites {
   }
 
   closed(tab) {
-    const record = this.#tabs.get(tab);
-    if (record) this.#forget(record);
+    this.#tabs.delete(tab);
+    for (const record of [...this.#docs.values()].filter(record => record.tab === tab)) this.#forget(record);
   }
 
   docOfTab(tab) {
@@ -65,17 +68,33 @@ export class Sites {
 
   /** Ties a page, by the secret its content script chose, to the document its tab shows. */
   tiePage(tab, page) {
-    const record = this.#tabs.get(tab);
+    const record = this.#returned(tab, page) ?? this.#tabs.get(tab);
     if (!record?.site) return null;
     record.page = page;
     this.#pages.set(page, record);
+    this.#pageWaiters.get(page)?.();
     return record;
   }
 
-  /** The document of that page, or null; a page of another site is none. */
-  docOfPage(site, page) {
+  /**
+   * The document of that page, or null; a page of another site is none. The page's first request may overtake the message that
+   * ties it, so an unknown page is waited for.
+   */
+  async docOfPage(site, page) {
+    if (!this.#pages.has(page) && this.docsOfSite(site).length) await this.#tied(page);
     const record = this.#pages.get(page);
     return record?.site === site ? record : null;
+  }
+
+  #tied(page) {
+    if (this.#pageWaiters.size >= MAX_DOCUMENTS) return null;
+    const before = this.#pageWaiters.get(page);
+    return within(new Promise(resolve => {
+      this.#pageWaiters.set(page, () => {
+        before?.();
+        resolve();
+      });
+    }), PAGE_WAIT_MS).finally(() => this.#pageWaiters.delete(page));
   }
 
   /** Bytes that came from the origin after all, past the host. */
@@ -96,10 +115,17 @@ export class Sites {
     return this.#host.request('site.status', doc ? { site, doc } : { site });
   }
 
+  /** A page the visitor went back to, which the browser had kept alive: it never loads again, so it has no new headers. */
+  #returned(tab, page) {
+    const record = this.#pages.get(page);
+    if (record?.tab !== tab) return null;
+    this.#add(record);
+    return record;
+  }
+
   #add(record) {
-    const before = this.#tabs.get(record.tab);
-    if (before) this.#forget(before);
     this.#tabs.set(record.tab, record);
+    this.#docs.delete(record.doc);
     this.#docs.set(record.doc, record);
     // A Map keeps the order of insertion: the first is the oldest.
     if (this.#docs.size > MAX_DOCUMENTS) this.#forget(this.#docs.values().next().value);
@@ -107,7 +133,7 @@ export class Sites {
 
   #forget(record) {
     this.#docs.delete(record.doc);
-    if (record.page) this.#pages.delete(record.page);
+    this.#pages.delete(record.page);
     if (this.#tabs.get(record.tab) === record) this.#tabs.delete(record.tab);
     if (record.site && this.#host.ready) this.#host.request('doc.close', { doc: record.doc }).catch(() => {});
   }
@@ -132,13 +158,13 @@ export class Sites {
   }
 
   #reopen(site) {
-    const records = this.docsOfSite(site);
+    const records = [...this.#docs.values()].filter(record => record.site === site);
     for (const record of records) this.#open(record);
     return Promise.all(records.map(record => record.opened));
   }
 
   #hostState(state) {
-    const labelled = [...this.#tabs.values()].filter(record => record.site);
+    const labelled = [...this.#docs.values()].filter(record => record.site);
     for (const record of labelled) {
       if (state === 'ready') this.#open(record);
       else record.state = 'no-host';

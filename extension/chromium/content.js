@@ -141,8 +141,14 @@
     chrome.runtime.onMessage.addListener(message => {
       if (message?.type === 'worker') apply(message).catch(() => {});
     });
-    greet();
-    ask('page.hello', { controlled: isOurs(workers.controller) }).then(apply).catch(() => {});
+    const begin = () => {
+      greet();
+      ask('page.hello', { controlled: isOurs(workers.controller) }).then(apply).catch(() => {});
+    };
+    addEventListener('pageshow', event => {
+      if (event.persisted) begin();
+    });
+    begin();
   }
 
   const target = enterTarget();

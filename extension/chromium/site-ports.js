@@ -82,22 +82,23 @@ class SitePort {
     this.#live.delete(id);
   }
 
-  #locate(path, page) {
-    return this.#assets.locate(this.#document(page), path);
+  async #locate(path, page) {
+    return this.#assets.locate(await this.#document(page), path);
   }
 
   /**
    * The document that asks. A frame or worker names no page: it belongs to the site's open documents, as long as these agree
    * on the release.
    */
-  #document(page) {
+  async #document(page) {
+    if (typeof page !== 'string') return null;
     if (page !== '') return this.#sites.docOfPage(this.#site, page);
     const records = this.#sites.docsOfSite(this.#site);
     return records.every(record => record.seq === records[0].seq) ? records.at(-1) ?? null : null;
   }
 
-  #took({ page, bytes }) {
-    const record = this.#document(page);
+  async #took({ page, bytes }) {
+    const record = await this.#document(page);
     if (record && Number.isSafeInteger(bytes) && bytes >= 0) this.#sites.took(record, bytes);
   }
 }

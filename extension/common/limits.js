@@ -15,8 +15,8 @@ export const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 export const MAX_LINK_HEADER = 8192;
 export const MAX_LINKS = 64;
 
-/** Documents remembered over all tabs; the oldest go first. */
-export const MAX_DOCUMENTS = 512;
+/** Documents remembered over all tabs, those behind the back button too; the oldest go first. */
+export const MAX_DOCUMENTS = 256;
 
 /** Requests waiting for the host at one time. */
 export const MAX_PENDING_REQUESTS = 4096;
@@ -33,6 +33,9 @@ export const REQUEST_TIMEOUT_MS = 5000;
 /** What a page may be made to wait for a release to be opened, and for one file to be located. */
 export const OPEN_WAIT_MS = 1200;
 export const WANT_TIMEOUT_MS = 1200;
+
+/** A site worker's request may come before the message that says which tab its page is in. */
+export const PAGE_WAIT_MS = 400;
 
 /** Pauses between attempts to reach the host. */
 export const RECONNECT_MIN_MS = 250;

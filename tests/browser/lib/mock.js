@@ -1,7 +1,8 @@
 // Gives a visitor the mock host (mock-host.js) in place of the real one.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EXTENSION } from './paths.js';
 import { newVisitor } from './visitor.js';
 
 const PROGRAM = fileURLToPath(new URL('mock-host.js', import.meta.url));
@@ -14,7 +15,7 @@ const PROGRAM = fileURLToPath(new URL('mock-host.js', import.meta.url));
  *   api          version of the API it says to speak (1)
  *   faults       silent: [types it never answers, or "*"], delayMs: {TYPE: ms}, want: {fields that replace an answer's},
  *                gatewaySilent: true, cutAt | stallAt | dieAt: offset in a file where the connection closes, stalls, the host dies
- * `visitor.mock` has set(changes), asked(type), gateway(): all that it was asked so far..
+ * `visitor.mock` has set(changes), asked(type), gateway(): all that it was asked so far.
  */
 export function newMockVisitor(scope, name, config = {}) {
   const visitor = newVisitor(scope, name, { native: PROGRAM });
@@ -22,6 +23,24 @@ export function newMockVisitor(scope, name, config = {}) {
   visitor.env.FRINGE_MOCK = file;
   visitor.mock = new Mock(file, config);
   return visitor;
+}
+
+/**
+ * What `deploy` (publish.js) does, without the real program: the files a browser reads from the site, and the label. Returns
+ * the site's entry for the mock's `sites`.
+ */
+export async function deployMock(origin, { seq = 1, bases = ['/static/'], version = '1.0' } = {}) {
+  writeSiteFiles(origin.root, { seq, bases });
+  await origin.label(seq);
+  return { seq, bases, version, root: origin.root };
+}
+
+export function writeSiteFiles(root, config) {
+  const worker = readFileSync(join(EXTENSION, 'site', 'fringe-sw.js'), 'utf8');
+  const line = /^const CONFIG = .*; \/\/ written by fringe publish$/m;
+  writeFileSync(join(root, 'fringe-sw.js'), worker.replace(line, `const CONFIG = ${JSON.stringify(config)}; // written by fringe publish`));
+  mkdirSync(join(root, '.well-known', 'fringe'), { recursive: true });
+  cpSync(join(EXTENSION, 'site', 'enter.html'), join(root, '.well-known', 'fringe', 'enter.html'));
 }
 
 class Mock {
