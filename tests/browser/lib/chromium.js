@@ -28,7 +28,8 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
     env: { ...process.env, ...visitor.env },
     ignoreDefaultArgs: ['--disable-extensions'],
     args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      ...(process.getuid() === 0 ? ['--no-sandbox'] : []), // Chromium's sandbox refuses root
+      '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync',
       '--autoplay-policy=no-user-gesture-required',
       // Without this the sites, being on loopback, would count as local themselves and Local Network Access would never step in.
       ...(origins.length ? [`--ip-address-space-overrides=${origins.map(origin => `${origin.address}=public`).join(',')}`] : []),
