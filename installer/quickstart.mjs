@@ -1,16 +1,9 @@
 // The demonstration behind installer/quickstart. Site, hosts and browsers are the test harness's own.
-import { join } from 'node:path';
 import { openChromium } from '../tests/browser/lib/chromium.js';
-import { demoResults } from '../tests/browser/lib/demo.js';
+import { SHARED, newSharer, startDemoSite, visitDemo } from '../tests/browser/lib/demo.js';
 import { openFirefox } from '../tests/browser/lib/firefox.js';
-import { startHost } from '../tests/browser/lib/host.js';
-import { startOrigin } from '../tests/browser/lib/origin.js';
-import { deploy } from '../tests/browser/lib/publish.js';
 import { Scope } from '../tests/browser/lib/scope.js';
-import { newVisitor } from '../tests/browser/lib/visitor.js';
-import { buildSite } from '../tests/site/build.mjs';
 
-const SHARED = '/static/';
 // The second visitor counts as fed by the first when at least this share of its bytes came from there.
 const FED_SHARE = 0.9;
 
@@ -33,37 +26,25 @@ try {
 }
 
 async function demonstrate() {
-  step('Starting the demo site');
-  const origin = await startOrigin(scope);
-  const { files, bytes } = buildSite(origin.root);
-  note(`${origin.url}: nginx, TLS, HTTP/2; ${files} files, ${megabytes(bytes)} below ${SHARED}`);
+  step('Building, publishing and starting the demo site');
+  const site = await startDemoSite(scope);
+  note(`${site.origin.url}: nginx, TLS, HTTP/2; ${site.files} files, ${megabytes(site.bytes)} below ${SHARED}`);
+  note(`signed as release ${site.release.seq}; one Link header labels the page`);
 
-  step('Publishing: fringe keygen, fringe publish, one Link header');
-  const release = await deploy(origin, join(origin.root, SHARED), { version: 'quickstart' });
-  note(`release ${release.seq}, ${release.bundles[0].files} files signed`);
-
-  const first = await visit(origin, { name: 'anna', browserName: 'Chromium', open: openChromium, peers: [] });
-  const second = await visit(origin, { name: 'bert', browserName: 'Firefox', open: openFirefox, peers: [first.host] });
-  return report(bytes, [first, second]);
+  const first = await visit(site, { name: 'anna', browserName: 'Chromium', open: openChromium });
+  const second = await visit(site, { name: 'bert', browserName: 'Firefox', open: openFirefox, peers: [first.host] });
+  return report(site.bytes, [first, second]);
 }
 
 /** One visitor from host to checked page; the host stays online for those who come after. */
-async function visit(origin, { name, browserName, open, peers }) {
+async function visit(site, { name, browserName, open, peers = [] }) {
   step(`${browserName} visits${peers.length ? ', with the first visitor as a peer' : ''}`);
-  const visitor = newVisitor(scope, name);
-  const host = await startHost(scope, visitor, { caFile: origin.caFile, zone: 'share', peers });
-  note(`host process ${host.pid} on ${host.address}`);
-  origin.mark();
-  const browser = await open(scope, visitor, { origins: [origin] });
-  const page = await browser.newPage();
-  await page.goto(`${origin.url}/`);
-  const results = await demoResults(page);
-  const failures = Object.entries(results).filter(([, result]) => result !== 'ok');
+  const who = await newSharer(scope, site, name, { peers });
+  note(`host process ${who.host.pid} on ${who.host.address}`);
+  const { results, failures, total, sent } = await visitDemo(scope, site, who, open);
   note(`the page checked ${Object.keys(results).length} kinds of files, ${failures.length} failed`);
   for (const [kind, result] of failures) note(`  ${kind}: ${result}`);
-  await browser.close();
-  const { total } = await host.status();
-  return { host, browserName, total, verified: failures.length === 0, sent: origin.bytes(SHARED) };
+  return { host: who.host, browserName, total, sent, verified: failures.length === 0 };
 }
 
 function report(bytes, visitors) {

@@ -1,4 +1,43 @@
-// Reading the demo site's own verdict (tests/site).
+// The demo site (tests/site) as a publisher runs it and as visitors see it. Tests and installer/quickstart share this.
+import { join } from 'node:path';
+import { buildSite } from '../../site/build.mjs';
+import { startHost } from './host.js';
+import { startOrigin } from './origin.js';
+import { deploy } from './publish.js';
+import { newVisitor } from './visitor.js';
+
+export const SHARED = '/static/';
+
+/** Builds, publishes and starts the site; `site` has {origin, release, files, bytes} (of what is shared). */
+export async function startDemoSite(scope) {
+  const origin = await startOrigin(scope);
+  const { files, bytes } = buildSite(origin.root);
+  const release = await deploy(origin, join(origin.root, SHARED), { version: 'demo' });
+  return { origin, release, files, bytes };
+}
+
+/** A visitor with a host that shares, online until the scope closes or the host is stopped. */
+export async function newSharer(scope, site, name, { peers = [], zone = 'share' } = {}) {
+  const visitor = newVisitor(scope, name);
+  const host = await startHost(scope, visitor, { caFile: site.origin.caFile, zone, peers });
+  return { visitor, host };
+}
+
+/**
+ * Opens the site in a browser of `who` and waits until the page has checked itself. Answers {results, failures (kinds that
+ * did not work, with the reason), total (the host's bytes by source since it began), sent (the site's bytes in this visit)}.
+ */
+export async function visitDemo(scope, site, who, open) {
+  site.origin.mark();
+  const browser = await open(scope, who.visitor, { origins: [site.origin] });
+  const page = await browser.newPage();
+  await page.goto(`${site.origin.url}/`);
+  const results = await demoResults(page);
+  await browser.close();
+  const failures = Object.entries(results).filter(([, result]) => result !== 'ok');
+  const { total } = await who.host.status();
+  return { results, failures, total, sent: site.origin.bytes(SHARED) };
+}
 
 /** Waits until the page has checked itself; answers {kind: 'ok' or what went wrong}. */
 export async function demoResults(page, timeout = 90000) {
