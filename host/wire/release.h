@@ -38,10 +38,12 @@ enum err release_parse(const uint8_t *data, size_t length, struct release **ret,
 void release_free(struct release *release);
 /* Appends canonical, indented JSON, the same for the same release. ERR_* as parsing would. */
 enum err release_write(const struct release *release, struct buf *out, struct reason *ret_reason);
-/* The bundle that holds an asset path (the longest base wins), or NULL; *ret_relative points
- * into path behind the base. */
+/* The bundle that holds an asset path as path_decode gives it (the longest base wins), or NULL;
+ * *ret_relative points into path behind the base. */
 const struct release_bundle *release_find_bundle(const struct release *release, const char *path,
                                                  const char **ret_relative);
+/* The media type of a path: the site's longest matching suffix, else the built-in table. */
+const char *release_media_type(const struct release *release, const char *path);
 
 /* The trusted comment (host/PROTOCOL.md 1.2). */
 struct release_comment {
