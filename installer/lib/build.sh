@@ -1,11 +1,11 @@
 # Building Fringe. Sourced, never run; say.sh comes first, and $repo is the checkout.
 # shellcheck shell=bash disable=SC2154
 
-# build_fringe FOLDER [CMAKE OPTION]...: configures once, then builds what changed.
+# build_fringe FOLDER [CMAKE OPTION]...: configures, then builds what changed.
 build_fringe() {
   local folder=$1
   shift
-  [ -f "$folder/build.ninja" ] || cmake -S "$repo" -B "$folder" -G Ninja "$@" || return 1
+  cmake -S "$repo" -B "$folder" -G Ninja "$@" || return 1
   cmake --build "$folder" --parallel "${FRINGE_JOBS:-$(nproc)}"
 }
 
