@@ -13,6 +13,8 @@
 #define LIMIT_PUBLIC_KEY          KIB(2)
 #define LIMIT_TORRENT             MIB(64)  /* metainfo with piece layers */
 #define LIMIT_TORRENT_FILES       1000000u /* in one bundle */
+#define LIMIT_TORRENT_PIECES      (KIB(256) * 8) /* so that a bitfield is one message */
+#define LIMIT_TORRENT_PATHS       MIB(128)       /* all paths of one bundle together */
 #define LIMIT_PATH                2048     /* of a URL or of a file in a bundle */
 #define LIMIT_PATH_DEPTH          48
 #define LIMIT_FILE_LENGTH         (1ull << 40)
@@ -34,7 +36,7 @@
 #define LIMIT_FRAME_OUT           MIB(1)  /* from it: the browsers' own limit */
 #define LIMIT_CONTROL_CLIENTS     64
 #define LIMIT_CONTROL_QUEUE       MIB(4)  /* unsent answers of one client before it is dropped */
-#define LIMIT_WANTS_PER_CLIENT    4096    /* unanswered at once */
+#define LIMIT_WANTS_WAITING       4096    /* unanswered at once, for one site */
 #define LIMIT_DOC_ID              64
 #define LIMIT_DOCS                1024    /* page counters kept */
 #define LIMIT_DOC_FILES           8192    /* files counted a page */

@@ -12,12 +12,12 @@
 #include <stdbool.h>
 
 struct metainfo_file {
-    const char *path;        /* relative, '/' between segments, raw bytes as in the file tree */
-    uint64_t length;         /* 0: no root, no pieces */
+    const char *path; /* relative, '/' between segments, raw bytes as in the file tree */
+    uint64_t length;  /* 0: no root, no pieces */
     uint8_t root[HASH_LENGTH];
-    uint32_t first_piece;    /* number of its first piece in the torrent */
-    uint32_t pieces;         /* ceil(length / piece_length) */
-    const uint8_t *layer;    /* pieces * 32 bytes; NULL when pieces <= 1 (the root is the hash) */
+    uint32_t first_piece; /* number of its first piece in the torrent */
+    uint32_t pieces;      /* ceil(length / piece_length) */
+    const uint8_t *layer; /* pieces * 32 bytes; NULL when pieces <= 1 (the root is the hash) */
 };
 
 struct metainfo {
@@ -25,14 +25,22 @@ struct metainfo {
     char *name;
     uint32_t piece_length;
     uint32_t file_count, piece_count;
-    uint64_t length;               /* of all files */
-    struct metainfo_file *files;   /* in file tree order: raw-byte order of each segment */
-    uint32_t *by_path;             /* file numbers sorted by strcmp of path */
-    uint8_t *info;                 /* the exact info dictionary, for BEP 9 */
+    uint64_t length;             /* of all files */
+    struct metainfo_file *files; /* in file tree order: raw-byte order of each segment */
+    uint32_t *by_path;           /* file numbers sorted by strcmp of path */
+    uint8_t *info;               /* the exact info dictionary, for BEP 9 */
     size_t info_length;
+    char *paths; /* the memory behind files[].path and files[].layer */
+    uint8_t *layers;
 };
 
-/* Parses a .torrent. *ret is set only on ERR_OK; metainfo_free it. */
+/* Parses a .torrent. *ret is set only on ERR_OK; metainfo_free it. Among the refusals:
+ *   ERR_UNSUPPORTED   v1 or hybrid, another meta version, symbolic links and pad files
+ *   ERR_BAD_NAME      a name that is no plain path segment
+ *   ERR_TOO_LARGE     over LIMIT_TORRENT*, LIMIT_FILE_LENGTH, LIMIT_PATH, LIMIT_PIECE_LENGTH
+ *   ERR_MISSING       no info, name, file, length, root, or piece layer where one must be
+ *   ERR_MISMATCH      a piece layer of the wrong size or that no file needs; one root, two lengths
+ *   ERR_BAD_HASH      a piece layer that does not hash up to its file's root */
 enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **ret);
 void metainfo_free(struct metainfo *meta);
 
