@@ -66,10 +66,10 @@ export class Sites {
     return [...this.#tabs.values()].filter(record => record.site === site);
   }
 
-  /** Ties a page, by the secret its content script chose, to the document its tab shows. */
-  tiePage(tab, page) {
+  /** Ties a page of `site`, by the secret its content script chose, to the document its tab shows. */
+  tiePage(tab, site, page) {
     const record = this.#returned(tab, page) ?? this.#tabs.get(tab);
-    if (!record?.site) return null;
+    if (!record || record.site !== site) return null;
     record.page = page;
     this.#pages.set(page, record);
     this.#pageWaiters.get(page)?.();
@@ -120,6 +120,7 @@ export class Sites {
     const record = this.#pages.get(page);
     if (record?.tab !== tab) return null;
     this.#add(record);
+    if (record.state === 'no-host') this.#open(record);
     return record;
   }
 
@@ -144,6 +145,7 @@ export class Sites {
       this.#host.connect();
       return;
     }
+    if (record.state !== 'ready') record.state = 'opening';
     record.opened = this.#askOpen(record);
   }
 
@@ -166,8 +168,8 @@ export class Sites {
   #hostState(state) {
     const labelled = [...this.#docs.values()].filter(record => record.site);
     for (const record of labelled) {
-      if (state === 'ready') this.#open(record);
-      else record.state = 'no-host';
+      record.state = 'no-host';
+      if (state === 'ready' && this.#tabs.get(record.tab) === record) this.#open(record);
     }
     for (const site of new Set(labelled.map(record => record.site))) this.#changed(site);
   }

@@ -99,6 +99,20 @@
     return await chrome.runtime.sendMessage({ type, page, ...fields }) ?? {};
   }
 
+  /** Introduces the page to worker and background; true when the background did not see the page's headers. */
+  async function begin() {
+    greet();
+    const answer = await ask('page.hello', { controlled: isOurs(workers.controller) });
+    await apply(answer);
+    return answer.worker === 'unseen';
+  }
+
+  /** A browser that starts opens pages before its extensions. The cache still has the page's headers, at no request. */
+  async function showLabel() {
+    const { headers } = await fetch(location.href, { cache: 'only-if-cached', mode: 'same-origin' });
+    await ask('page.headers', { link: headers.get('link') ?? '' });
+  }
+
   /** Without the site's worker a first visit would come from the site whole: register it, then go where the visitor wanted. */
   async function enter(target) {
     const go = once(() => location.replace(target));
@@ -141,14 +155,10 @@
     chrome.runtime.onMessage.addListener(message => {
       if (message?.type === 'worker') apply(message).catch(() => {});
     });
-    const begin = () => {
-      greet();
-      ask('page.hello', { controlled: isOurs(workers.controller) }).then(apply).catch(() => {});
-    };
     addEventListener('pageshow', event => {
-      if (event.persisted) begin();
+      if (event.persisted) begin().catch(() => {});
     });
-    begin();
+    begin().then(unseen => unseen && showLabel().then(begin)).catch(() => {});
   }
 
   const target = enterTarget();

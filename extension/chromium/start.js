@@ -1,6 +1,7 @@
 // The Chromium half. The browser lets no extension answer a page's request, so the site's own worker (site/fringe-sw.js) asks
 // for files over a message port; here are the other ends of those ports, and the decision where that worker belongs.
 import { api } from '../common/api.js';
+import { labelFromHeaders } from '../common/label.js';
 import { EnterRule } from './enter-rule.js';
 import { SitePorts } from './site-ports.js';
 
@@ -26,11 +27,18 @@ export function startChromium({ host, sites, assets, messages }) {
   messages.on('page.hello', {
     from: 'page',
     check: ({ page, controlled }) => isPageName(page) && typeof controlled === 'boolean',
-    handle: async ({ page, controlled }, { tab }) => {
-      const record = sites.tiePage(tab.id, page);
+    handle: async ({ page, controlled }, { tab, origin }) => {
+      const record = sites.tiePage(tab.id, origin, page);
       if (record && controlled) await enterRule.entered(record.site);
       await record?.opened;
       return workerFor(record ?? sites.docOfTab(tab.id));
+    },
+  });
+  messages.on('page.headers', {
+    from: 'page',
+    check: ({ link }) => typeof link === 'string',
+    handle: ({ link }, { tab, url }) => {
+      if (!sites.docOfTab(tab.id)) sites.navigated(tab.id, labelFromHeaders([link], url));
     },
   });
   messages.on('page.registered', {
@@ -48,9 +56,9 @@ export function startChromium({ host, sites, assets, messages }) {
   });
 }
 
-/** What is to become of the site's worker: "register", "remove" or "leave". */
+/** What is to become of the site's worker: "register", "remove", "leave"; "unseen" when nothing is known of the page. */
 function workerFor(record) {
-  if (!record) return { worker: 'leave' };
+  if (!record) return { worker: 'unseen' };
   if (record.state === 'ready') return { worker: 'register', seq: record.seq };
   const unwanted = record.state === 'off' || record.state === 'unlabelled';
   return { worker: unwanted ? 'remove' : 'leave' };

@@ -1,6 +1,6 @@
 // A throw-away certificate authority and a server certificate signed by it, both good for one test run.
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './paths.js';
@@ -27,8 +27,9 @@ export async function makeCertificates(folder, names) {
   return { caFile: at('ca.pem'), certFile: at('server.pem'), keyFile: at('server.key') };
 }
 
-/** Makes an NSS database (both browsers keep one) that trusts the authorities. */
+/** Makes an NSS database (both browsers keep one) that trusts the authorities; one of an earlier run stays as it is. */
 export async function trustAuthorities(databaseFolder, caFiles) {
+  if (existsSync(join(databaseFolder, 'cert9.db'))) return;
   const certutil = findProgram('certutil', 'libnss3-tools');
   const database = `sql:${databaseFolder}`;
   await run(certutil, ['-N', '-d', database, '--empty-password']);

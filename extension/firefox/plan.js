@@ -1,0 +1,89 @@
+// Decides how one request is answered and how its headers must look: pure functions, no browser API.
+//
+// Two ways, because a filter can replace a response's body but neither its status nor its being sent:
+//   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and frames: they show their status.
+//   tiny   the request asks the origin for one byte, and the 206 gets the whole body. For all other kinds: they do not look at it.
+// A request that has a Range itself expects a 206, whatever its kind, so it is always tiny.
+import { isRange } from '../common/gateway.js';
+import { MEDIA_PART_BYTES, TINY_BYTES, TINY_MEDIA_BYTES } from './limits.js';
+
+const PLAIN_TYPES = new Set(['xmlhttprequest', 'sub_frame', 'json']);
+const REPLACED_IN_REQUEST = new Set(['range', 'accept-encoding']);
+const REPLACED_IN_RESPONSE = new Set(['content-length', 'content-range', 'content-encoding']);
+
+/**
+ * The part of a file of `length` bytes that answers the request: {tiny, ranged, media, start, last, length}, with both ends
+ * included. Null when only the origin can answer: conditional requests, odd ranges, empty files.
+ */
+export function planRequest(type, requestHeaders, length) {
+  if (requestHeaders.some(header => /^if-/i.test(header.name))) return null;
+  const ranges = requestHeaders.filter(header => header.name.toLowerCase() === 'range');
+  if (ranges.length > 1 || length < 1) return null;
+
+  const media = type === 'media';
+  if (!ranges.length) return { tiny: !PLAIN_TYPES.has(type), ranged: false, media, start: 0, last: length - 1, length };
+  if (!isRange(ranges[0].value)) return null;
+  const [start, end] = ranges[0].value.slice('bytes='.length).split('-');
+  const first = Number(start);
+  if (first >= length) return null;
+  const wanted = end === '' && media ? first + MEDIA_PART_BYTES - 1 : end === '' ? length - 1 : Number(end);
+  return { tiny: true, ranged: true, media, start: first, last: Math.min(wanted, length - 1), length };
+}
+
+/** The part as a Range header's value. */
+export function rangeOf({ start, last }) {
+  return `bytes=${start}-${last}`;
+}
+
+/** The request's headers, asking for next to nothing and unpacked: a compressed part could not be replaced by plain bytes. */
+export function tinyRequestHeaders(requestHeaders, plan) {
+  const asked = plan.media ? TINY_MEDIA_BYTES : TINY_BYTES;
+  return [
+    ...requestHeaders.filter(header => !REPLACED_IN_REQUEST.has(header.name.toLowerCase())),
+    { name: 'Range', value: rangeOf({ start: plan.start, last: Math.min(plan.start + asked - 1, plan.last) }) },
+    { name: 'Accept-Encoding', value: 'identity' },
+  ];
+}
+
+/** What the origin's answer allows: "replace" its body, "wait" for the answer that follows this one, or "pass" it untouched. */
+export function verdict(plan, statusCode) {
+  if (plan.tiny) return statusCode === 206 ? 'replace' : 'pass';
+  // A 304 is the browser asking about its own cached copy; that copy's 200 follows.
+  if (statusCode === 304) return 'wait';
+  return statusCode === 200 ? 'replace' : 'pass';
+}
+
+/** The answer's headers as they would stand had the origin sent the whole of what was asked. */
+export function mendResponseHeaders(responseHeaders, plan, contentType) {
+  const mended = plan.tiny ? responseHeaders.filter(header => !REPLACED_IN_RESPONSE.has(header.name.toLowerCase())) : [...responseHeaders];
+  if (!plan.tiny) return mendLength(mended, plan);
+  mended.push({ name: 'Content-Length', value: String(plan.last - plan.start + 1) });
+  if (plan.ranged) mended.push({ name: 'Content-Range', value: `bytes ${plan.start}-${plan.last}/${plan.length}` });
+  return needsType(mended, plan) ? setHeader(mended, 'Content-Type', contentType) : mended;
+}
+
+/** An origin that has moved on to another release names its own length; a compressed answer's length is left as it is. */
+function mendLength(headers, plan) {
+  if (headerValue(headers, 'content-encoding') || !headerValue(headers, 'content-length')) return headers;
+  return setHeader(headers, 'Content-Length', String(plan.length));
+}
+
+/** The browser finds a missing type out from the first bytes, of which the tiny answer has too few. */
+function needsType(headers, { media }) {
+  const type = headerValue(headers, 'content-type');
+  return !type || (media && /^(?:application\/octet-stream|text\/plain)\b/i.test(type));
+}
+
+function setHeader(headers, name, value) {
+  return [...headers.filter(header => header.name.toLowerCase() !== name.toLowerCase()), { name, value }];
+}
+
+export function headerValue(headers, name) {
+  return headers.find(header => header.name.toLowerCase() === name)?.value;
+}
+
+/** The answer's Content-Length, 0 when it names none. */
+export function bodyLength(responseHeaders) {
+  const text = headerValue(responseHeaders, 'content-length') ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}

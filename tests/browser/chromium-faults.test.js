@@ -1,0 +1,162 @@
+// Chromium, when things break: whatever the host does, the page gets every file whole, and as soon as may be.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openChromium } from './lib/chromium.js';
+import { deployMock, newMockVisitor } from './lib/mock.js';
+import { startOrigin } from './lib/origin.js';
+import { Scope, waitFor } from './lib/scope.js';
+import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-site.js';
+import { newVisitor } from './lib/visitor.js';
+
+const scope = new Scope();
+let origin;
+let site;
+let bigHash;
+
+before(async () => {
+  origin = await startOrigin(scope, { conf: 'location = /static/norange.bin { max_ranges 0; }' });
+  writeSmallSite(origin.root);
+  writeSmallSite(origin.root, { files: { 'static/norange.bin': Buffer.alloc(3_000_000, 'fringe ') } });
+  site = await deployMock(origin, { seq: 3 });
+  bigHash = hashOf(origin.root, 'static/big.bin');
+});
+after(() => scope.close());
+
+let count = 0;
+
+/** A visitor with a mock host, on the site's page, with the worker in place. */
+async function visit(config = {}) {
+  const visitor = newMockVisitor(scope, `anna${++count}`, { sites: { [origin.url]: site }, ...config });
+  const chromium = await openChromium(scope, visitor, { origins: [origin] });
+  await waitFor('the host', () => visitor.mock.asked('sites').length > 0);
+  const page = await openPage(chromium);
+  await waitForWorker(page);
+  origin.mark();
+  return { chromium, page, mock: visitor.mock };
+}
+
+/** A first visit ends where the visitor wanted to go, whatever the way there. */
+async function openPage(chromium) {
+  const page = await chromium.newPage();
+  await page.goto(`${origin.url}/`);
+  await waitFor('the page itself', () => page.evaluate(() => window.ran === true && document.readyState === 'complete'));
+  return page;
+}
+
+async function bigIsWhole(page, path = '/static/big.bin') {
+  const result = await fetchInPage(page, path, { cache: 'no-store' });
+  assert.deepEqual([result.status, result.hash], [200, hashOf(origin.root, path)], JSON.stringify(result));
+  return result;
+}
+
+function originBytes(path) {
+  return origin.requests(path).reduce((sum, request) => sum + request.bytes, 0);
+}
+
+test('a host that ends in the middle of a file: the rest comes from the site', async () => {
+  const { chromium, page, mock } = await visit();
+  mock.set({ faults: { dieAt: 1_500_000 } });
+  await bigIsWhole(page);
+  const [request, ...more] = origin.requests('/static/big.bin');
+  assert.equal(more.length, 0);
+  assert.equal(request.status, 206);
+  assert.equal(request.bytes, 2_500_000);
+
+  // The next host takes over without a reload.
+  mock.set({ faults: {} });
+  await waitFor('a new host', () => mock.asked('hello').length >= 2);
+  origin.mark();
+  await waitFor('the host to be used again', async () => {
+    origin.mark();
+    await bigIsWhole(page);
+    return originBytes('/static/') === 0;
+  });
+  await chromium.close();
+});
+
+test('a gateway that stalls or closes in the middle of a file', async () => {
+  const { chromium, page, mock } = await visit({ faults: { stallAt: 1_000_000 } });
+  const stalled = await bigIsWhole(page);
+  assert.equal(originBytes('/static/big.bin'), 3_000_000);
+  assert.ok(stalled.ms < 6000, `${stalled.ms} ms`);
+
+  mock.set({ faults: { cutAt: 1_000_000 } });
+  origin.mark();
+  const cut = await bigIsWhole(page);
+  assert.equal(originBytes('/static/big.bin'), 3_000_000);
+  assert.ok(cut.ms < 2500, `${cut.ms} ms`);
+
+  // A site without ranges sends the file whole once more; what the page has is left out.
+  await bigIsWhole(page, '/static/norange.bin');
+  assert.deepEqual(origin.requests('/static/norange.bin').map(request => request.status), [200]);
+  await chromium.close();
+});
+
+test('a ranged request broken in the middle continues in its range', async () => {
+  const { chromium, page } = await visit({ faults: { cutAt: 2_000_000 } });
+  const result = await fetchInPage(page, '/static/big.bin', { headers: { range: 'bytes=1000000-2999999' } });
+  assert.deepEqual([result.status, result.bytes, result.range], [206, 2_000_000, 'bytes 1000000-2999999/4000000']);
+  assert.deepEqual(origin.requests('/static/big.bin').map(request => request.range), ['bytes=2000000-2999999']);
+  await chromium.close();
+});
+
+test('a host that hangs costs a moment once, then nothing', async () => {
+  const { chromium, page, mock } = await visit();
+  mock.set({ faults: { silent: ['*'], gatewaySilent: true } });
+  const first = await bigIsWhole(page);
+  assert.ok(first.ms < 3000, `${first.ms} ms`);
+  await waitFor('the host to be given up', async () => (await bigIsWhole(page)).ms < 500);
+  await chromium.close();
+});
+
+test('a gateway that takes the request and stays silent', async () => {
+  const { chromium, page } = await visit({ faults: { gatewaySilent: true } });
+  const result = await bigIsWhole(page);
+  assert.ok(result.ms < 3000, `${result.ms} ms`);
+  assert.equal(originBytes('/static/big.bin'), 4_000_000);
+  await chromium.close();
+});
+
+test('answers out of form send the page to the site', async () => {
+  const { chromium, page, mock } = await visit();
+  const wrong = [
+    { url: 'http://127.0.0.1:1/' }, { url: 'https://elsewhere.example/x' }, { length: -1 }, { length: 5 }, { content_type: 'nonsense' }, { via: 7 },
+  ];
+  for (const want of wrong) {
+    mock.set({ faults: { want } });
+    origin.mark();
+    const result = await bigIsWhole(page);
+    assert.equal(originBytes('/static/big.bin'), 4_000_000, JSON.stringify(want));
+    assert.ok(result.ms < 2000, `${JSON.stringify(want)}: ${result.ms} ms`);
+  }
+  await chromium.close();
+});
+
+for (const [name, config, state] of [['no host', null, 'missing'], ['a host of another version', { api: 2 }, 'wrong-version']]) {
+  test(`${name}: everything comes from the site, and the popup says so`, async () => {
+    const visitor = config ? newMockVisitor(scope, `bert${++count}`, config) : newVisitor(scope, `bert${++count}`);
+    const chromium = await openChromium(scope, visitor, { origins: [origin], host: Boolean(config) });
+    origin.mark();
+    const page = await openPage(chromium);
+    assert.equal(page.url(), `${origin.url}/`);
+    await bigIsWhole(page);
+    assert.equal(origin.requests('/fringe-sw.js').length, 0, 'no worker without a host');
+    const popup = await chromium.newPage();
+    await popup.goto(chromium.extensionUrl('popup/popup.html'));
+    const answer = await popup.evaluate(() => chrome.runtime.sendMessage({ type: 'popup.state', tab: 1 }));
+    assert.equal(answer.host.state, state);
+    await chromium.close();
+  });
+}
+
+test('the extension is gone: the site worker takes itself away', async () => {
+  const { chromium, page } = await visit();
+  await chromium.close();
+  const without = await openChromium(scope, chromium.visitor, { origins: [origin], extension: null });
+  const again = await without.newPage();
+  await again.goto(`${origin.url}/`);
+  await bigIsWhole(again);
+  await waitFor('no worker', () => again.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length === 0));
+  await without.close();
+  assert.ok(page.isClosed());
+});
