@@ -97,10 +97,15 @@ export class Sites {
     }), PAGE_WAIT_MS).finally(() => this.#pageWaiters.delete(page));
   }
 
-  /** Bytes that came from the origin after all, past the host. */
-  took(record, bytes) {
-    record.taken.files++;
+  /** Bytes that came from the origin past the host; `files` is 0 when they only served to carry a file from elsewhere. */
+  took(record, bytes, files = 1) {
+    record.taken.files += files;
     record.taken.bytes += bytes;
+  }
+
+  /** False once the tab has moved on from the document. */
+  isOpen(record) {
+    return this.#docs.has(record.doc);
   }
 
   /** Sets the visitor's choice; resolves to the zone now in force. */

@@ -75,14 +75,26 @@ async function* afterTail(chunks, tail) {
   }
 }
 
-/** The last bytes written, kept for the comparison. */
-export function keepTail(tail, chunk) {
-  if (chunk.length >= OVERLAP_BYTES) return chunk.slice(-OVERLAP_BYTES);
-  const joined = new Uint8Array(Math.min(OVERLAP_BYTES, tail.length + chunk.length));
-  joined.set(chunk, joined.length - chunk.length);
-  const kept = joined.length - chunk.length;
-  if (kept) joined.set(tail.subarray(tail.length - kept), 0);
-  return joined;
+/** The last bytes written, kept for that comparison. */
+export class Tail {
+  #chunks = [];
+  #length = 0;
+
+  push(chunk) {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    while (this.#length - this.#chunks[0].length >= OVERLAP_BYTES) this.#length -= this.#chunks.shift().length;
+  }
+
+  bytes() {
+    const joined = new Uint8Array(this.#length);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      joined.set(chunk, at);
+      at += chunk.length;
+    }
+    return joined.subarray(-OVERLAP_BYTES);
+  }
 }
 
 function isStrong(tag) {
