@@ -1,0 +1,288 @@
+/* io/tcp: listening, dialling and the public calls. */
+#include "io/tcp_private.h"
+
+#include "base/log.h"
+#include "io/sockaddr.h"
+
+#include <assert.h>
+
+void tcp_handle_closed(struct tcp *tcp)
+{
+    if (--tcp->handles > 0)
+        return;
+    tcp_pool_done(&tcp->pool);
+    mem_free(tcp);
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    tcp_handle_closed(handle->data);
+}
+
+/* --- listening */
+
+/* A stranger may not take all places, nor one address many. On loopback everybody is one
+ * address, and it is this machine's own. */
+static bool admits(const struct tcp *tcp, const struct conn *newcomer)
+{
+    unsigned same = 0;
+
+    if (tcp->accepted > LIMIT_PEERS)
+        return false;
+    if (address_is_loopback(&newcomer->remote))
+        return true;
+    for (const struct conn *conn = tcp->conns; conn != NULL; conn = conn->hh.next)
+        same += address_same_ip(&conn->remote, &newcomer->remote);
+    return same <= LIMIT_PEERS_PER_ADDRESS; /* counts the newcomer itself */
+}
+
+static bool find_remote(struct conn *conn)
+{
+    struct sockaddr_storage storage;
+    int length = sizeof storage;
+
+    return uv_tcp_getpeername(&conn->uv, (struct sockaddr *)&storage, &length) == 0 &&
+           sockaddr_to_address(&storage, &conn->remote);
+}
+
+/* libuv calls it for as many connections as wait. */
+static void has_incoming(uv_stream_t *listener, int status)
+{
+    struct tcp *tcp = listener->data;
+    struct conn *conn;
+
+    if (status < 0) {
+        log_warning("cannot accept a peer: %s", uv_strerror(status));
+        return;
+    }
+    conn = conn_new(tcp, TCP_ACCEPTED | ++tcp->last_accepted);
+    if (uv_accept(listener, (uv_stream_t *)&conn->uv) != 0 || !find_remote(conn) ||
+        !admits(tcp, conn)) {
+        conn_end(conn);
+        return;
+    }
+    conn_open(conn);
+}
+
+static enum err listen_failed(const struct address *address, int result)
+{
+    char text[ADDRESS_TEXT];
+
+    address_format(address, text);
+    log_error("cannot listen on %s: %s", text, uv_strerror(result));
+    return result == UV_EADDRINUSE ? ERR_BUSY : ERR_IO;
+}
+
+static enum err listen_on(struct tcp *tcp, const struct address *address)
+{
+    struct sockaddr_storage storage;
+    struct address bound;
+    int length = sizeof storage;
+    int result;
+
+    sockaddr_from_address(address, &storage);
+    result = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&storage, 0);
+    if (result == 0)
+        result = uv_listen((uv_stream_t *)&tcp->listener, 128, has_incoming);
+    if (result == 0)
+        result = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&storage, &length);
+    if (result != 0)
+        return listen_failed(address, result);
+    if (!sockaddr_to_address(&storage, &bound))
+        return ERR_INTERNAL;
+    tcp->port = bound.port;
+    return ERR_OK;
+}
+
+/* --- dialling */
+
+static void next_deadline(struct tcp *tcp)
+{
+    const struct conn *first;
+    uint64_t now = loop_now_ms(tcp->loop);
+
+    if (list_empty(&tcp->dialling)) {
+        loop_timer_stop(tcp->dial_timer);
+        return;
+    }
+    first = list_entry(tcp->dialling.next, struct conn, dialling);
+    loop_timer_set(tcp->dial_timer, first->deadline_ms > now ? first->deadline_ms - now : 0);
+}
+
+static void dial_timed_out(void *user)
+{
+    struct tcp *tcp = user;
+    uint64_t now = loop_now_ms(tcp->loop);
+
+    while (!tcp->freed && !list_empty(&tcp->dialling)) {
+        struct conn *conn = list_entry(tcp->dialling.next, struct conn, dialling);
+
+        if (conn->deadline_ms > now)
+            break;
+        conn_end_tell(conn, ERR_TIMEOUT);
+    }
+    if (!tcp->freed)
+        next_deadline(tcp);
+}
+
+static void has_connected(uv_connect_t *connect, int status)
+{
+    struct conn *conn = connect->data;
+
+    if (conn->ended || conn->doom != ERR_OK)
+        return;
+    list_remove(&conn->dialling);
+    if (status < 0) {
+        conn_end_tell(conn, tcp_err(status));
+        return;
+    }
+    conn_open(conn);
+    tcp_flush(conn->tcp); /* what was sent before it was open */
+}
+
+void tcp_dial(struct tcp *tcp, uint64_t number, const struct address *to)
+{
+    struct sockaddr_storage storage;
+    struct conn *conn;
+    int result;
+
+    assert((number & TCP_ACCEPTED) == 0 && conn_find(tcp, number) == NULL);
+    conn = conn_new(tcp, number);
+    conn->remote = *to;
+    if (tcp->dialled > LIMIT_PEERS) {
+        conn_doom(conn, ERR_BUSY);
+        return;
+    }
+    sockaddr_from_address(to, &storage);
+    conn->connect.data = conn;
+    result = uv_tcp_connect(&conn->connect, &conn->uv, (struct sockaddr *)&storage, has_connected);
+    if (result < 0) {
+        conn_doom(conn, tcp_err(result));
+        return;
+    }
+    conn->deadline_ms = loop_now_ms(tcp->loop) + LIMIT_DIAL_MS;
+    list_push_back(&tcp->dialling, &conn->dialling);
+    if (tcp->dialling.next == &conn->dialling)
+        next_deadline(tcp);
+}
+
+/* --- sending */
+
+static struct conn *find_with_room(struct tcp *tcp, uint64_t number, size_t length)
+{
+    struct conn *conn = conn_find(tcp, number);
+
+    if (conn == NULL)
+        return NULL;
+    if (length > LIMIT_PEER_SEND_QUEUE || conn->queue.length > LIMIT_PEER_SEND_QUEUE - length) {
+        conn_doom(conn, ERR_TOO_LARGE);
+        return NULL;
+    }
+    if (conn->open && list_empty(&conn->dirty))
+        list_push_back(&tcp->dirty, &conn->dirty);
+    return conn;
+}
+
+void tcp_send(struct tcp *tcp, uint64_t number, const void *data, size_t length)
+{
+    struct conn *conn = find_with_room(tcp, number, length);
+
+    if (conn != NULL)
+        tcp_queue_put(&conn->queue, data, length);
+}
+
+void tcp_send_file(struct tcp *tcp, uint64_t number, const void *head, size_t head_length, int fd,
+                   uint64_t offset, size_t length, size_t pad)
+{
+    struct conn *conn;
+    enum err err;
+
+    assert(head_length <= KIB(64) && pad <= BLOCK_LENGTH);
+    if (length > LIMIT_PEER_SEND_QUEUE)
+        length = LIMIT_PEER_SEND_QUEUE; /* too large with any head: the sum cannot overflow */
+    conn = find_with_room(tcp, number, head_length + length + pad);
+    if (conn == NULL)
+        return;
+    tcp_queue_put(&conn->queue, head, head_length);
+    err = tcp_queue_put_file(&conn->queue, fd, offset, length);
+    if (err != ERR_OK) {
+        conn_doom(conn, err);
+        return;
+    }
+    tcp_queue_put_zeros(&conn->queue, pad);
+}
+
+void tcp_flush(struct tcp *tcp)
+{
+    while (!list_empty(&tcp->dirty)) {
+        struct conn *conn = list_entry(tcp->dirty.next, struct conn, dirty);
+
+        list_remove(&conn->dirty);
+        conn_pump(conn);
+    }
+}
+
+void tcp_close(struct tcp *tcp, uint64_t number)
+{
+    struct conn *conn;
+
+    HASH_FIND(hh, tcp->conns, &number, sizeof number, conn); /* a doomed one too */
+    if (conn != NULL)
+        conn_end(conn);
+}
+
+void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
+{
+    struct conn *conn = conn_find(tcp, number);
+
+    if (conn == NULL || conn->paused == paused)
+        return;
+    conn->paused = paused;
+    if (conn_read(conn, !paused) != ERR_OK)
+        conn_doom(conn, ERR_NETWORK);
+}
+
+/* --- birth and end */
+
+enum err tcp_new(struct loop *loop, const struct address *listen, const struct tcp_events *events,
+                 struct tcp **ret)
+{
+    struct tcp *tcp = mem_zalloc(sizeof *tcp);
+    enum err err = ERR_OK;
+
+    tcp->loop = loop;
+    tcp->events = *events;
+    list_init(&tcp->deferred);
+    list_init(&tcp->dirty);
+    list_init(&tcp->dialling);
+    tcp->dial_timer = loop_timer_new(loop, dial_timed_out, tcp);
+    uv_idle_init(&loop->uv, &tcp->idle);
+    uv_tcp_init(&loop->uv, &tcp->listener);
+    tcp->idle.data = tcp->listener.data = tcp;
+    tcp->handles = 2;
+    if (listen != NULL)
+        err = listen_on(tcp, listen);
+    if (err != ERR_OK) {
+        tcp_free(tcp);
+        return err;
+    }
+    *ret = tcp;
+    return ERR_OK;
+}
+
+uint16_t tcp_port(const struct tcp *tcp)
+{
+    return tcp->port;
+}
+
+void tcp_free(struct tcp *tcp)
+{
+    if (tcp == NULL)
+        return;
+    tcp->freed = true;
+    while (tcp->conns != NULL)
+        conn_end(tcp->conns);
+    loop_timer_free(tcp->dial_timer);
+    uv_close((uv_handle_t *)&tcp->idle, handle_closed);
+    uv_close((uv_handle_t *)&tcp->listener, handle_closed);
+}

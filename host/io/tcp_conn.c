@@ -1,0 +1,269 @@
+/* io/tcp: one connection from its birth to its end. */
+#include "io/tcp_private.h"
+
+enum err tcp_err(int uv_error)
+{
+    switch (uv_error) {
+    case UV_ECONNREFUSED:
+    case UV_EACCES:
+    case UV_EPERM:
+        return ERR_REFUSED;
+    case UV_ETIMEDOUT:
+        return ERR_TIMEOUT;
+    case UV_EMFILE:
+    case UV_ENFILE:
+    case UV_ENOBUFS:
+        return ERR_BUSY;
+    default:
+        return ERR_NETWORK;
+    }
+}
+
+struct conn *conn_new(struct tcp *tcp, uint64_t number)
+{
+    struct conn *conn = mem_zalloc(sizeof *conn);
+
+    conn->number = number;
+    conn->tcp = tcp;
+    uv_tcp_init(&tcp->loop->uv, &conn->uv); /* makes no socket yet, cannot fail */
+    conn->uv.data = conn;
+    tcp->handles++;
+    tcp_queue_init(&conn->queue, &tcp->pool);
+    list_init(&conn->dirty);
+    list_init(&conn->deferred);
+    list_init(&conn->dialling);
+    if (number & TCP_ACCEPTED)
+        tcp->accepted++;
+    else
+        tcp->dialled++;
+    HASH_ADD(hh, tcp->conns, number, sizeof conn->number, conn);
+    return conn;
+}
+
+struct conn *conn_find(const struct tcp *tcp, uint64_t number)
+{
+    struct conn *conn;
+
+    HASH_FIND(hh, tcp->conns, &number, sizeof number, conn);
+    return conn != NULL && conn->doom == ERR_OK ? conn : NULL;
+}
+
+static void conn_closed(uv_handle_t *handle)
+{
+    struct conn *conn = handle->data;
+    struct tcp *tcp = conn->tcp;
+
+    tcp_queue_clear(&conn->queue); /* not before: a write may have been using it */
+    mem_free(conn);
+    tcp_handle_closed(tcp);
+}
+
+void conn_end(struct conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+
+    if (conn->ended)
+        return;
+    conn->ended = true;
+    list_remove(&conn->dirty);
+    list_remove(&conn->deferred);
+    list_remove(&conn->dialling);
+    if (conn->number & TCP_ACCEPTED)
+        tcp->accepted--;
+    else
+        tcp->dialled--;
+    HASH_DELETE(hh, tcp->conns, conn);
+    uv_close((uv_handle_t *)&conn->uv, conn_closed);
+}
+
+void conn_end_tell(struct conn *conn, enum err why)
+{
+    struct tcp *tcp = conn->tcp;
+    uint64_t number = conn->number;
+
+    conn_end(conn);
+    tcp->events.closed(tcp->events.user, number, why);
+}
+
+/* --- what may not be told from inside the owner's call */
+
+static void idle_fired(uv_idle_t *idle)
+{
+    conn_run_deferred(idle->data);
+}
+
+static void defer(struct conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+
+    if (!list_empty(&conn->deferred))
+        return;
+    list_push_back(&tcp->deferred, &conn->deferred);
+    uv_idle_start(&tcp->idle, idle_fired);
+}
+
+void conn_doom(struct conn *conn, enum err why)
+{
+    if (conn->doom != ERR_OK)
+        return;
+    conn->doom = why;
+    list_remove(&conn->dirty);
+    list_remove(&conn->dialling);
+    conn_read(conn, false);
+    defer(conn);
+}
+
+static void tell_sent(struct conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+
+    conn->tell_sent = false;
+    if (conn->queue.length < TCP_LOW_WATER)
+        tcp->events.sent(tcp->events.user, conn->number, conn->queue.length);
+}
+
+void conn_run_deferred(struct tcp *tcp)
+{
+    struct list now;
+
+    /* What the owner defers meanwhile waits for the next turn, or two peers could keep the loop
+     * here for good. */
+    list_init(&now);
+    while (!list_empty(&tcp->deferred)) {
+        struct list *first = tcp->deferred.next;
+
+        list_remove(first);
+        list_push_back(&now, first);
+    }
+    while (!list_empty(&now)) {
+        struct conn *conn = list_entry(now.next, struct conn, deferred);
+
+        list_remove(&conn->deferred);
+        if (conn->doom != ERR_OK)
+            conn_end_tell(conn, conn->doom);
+        else if (conn->tell_sent)
+            tell_sent(conn);
+    }
+    if (list_empty(&tcp->deferred) && !tcp->freed)
+        uv_idle_stop(&tcp->idle);
+}
+
+/* --- reading */
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+    struct conn *conn = handle->data;
+
+    (void)suggested;
+    *ret_buf = uv_buf_init((char *)conn->tcp->read_buffer, TCP_READ_LENGTH);
+}
+
+static void has_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buf)
+{
+    struct conn *conn = stream->data;
+    struct tcp *tcp = conn->tcp;
+
+    if (conn->ended || length == 0)
+        return;
+    if (length > 0)
+        tcp->events.bytes(tcp->events.user, conn->number, (const uint8_t *)buf->base,
+                          (size_t)length);
+    else
+        conn_end_tell(conn, tcp_err((int)length));
+}
+
+enum err conn_read(struct conn *conn, bool on)
+{
+    uv_stream_t *stream = (uv_stream_t *)&conn->uv;
+    int result;
+
+    if (!conn->open)
+        return ERR_OK;
+    if (!on) {
+        uv_read_stop(stream);
+        return ERR_OK;
+    }
+    result = uv_read_start(stream, give_buffer, has_read);
+    return result == 0 || result == UV_EALREADY ? ERR_OK : tcp_err(result);
+}
+
+void conn_open(struct conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+
+    uv_tcp_nodelay(&conn->uv, 1);
+    conn->open = true;
+    if (!conn->paused && conn_read(conn, true) != ERR_OK) {
+        conn_end_tell(conn, ERR_NETWORK);
+        return;
+    }
+    if (conn->queue.length > 0 && list_empty(&conn->dirty))
+        list_push_back(&tcp->dirty, &conn->dirty);
+    tcp->events.opened(tcp->events.user, conn->number, &conn->remote);
+}
+
+/* --- writing */
+
+static void has_written(uv_write_t *write, int status)
+{
+    struct conn *conn = write->data;
+    size_t length = conn->in_flight;
+
+    conn->in_flight = 0;
+    if (conn->ended || conn->doom != ERR_OK)
+        return;
+    if (status < 0) {
+        conn_end_tell(conn, tcp_err(status));
+        return;
+    }
+    tcp_queue_drop(&conn->queue, length);
+    conn_pump(conn);
+    if (conn->doom == ERR_OK)
+        tell_sent(conn);
+}
+
+/* The socket is full: libuv writes a part as it empties. */
+static void write_later(struct conn *conn)
+{
+    uv_buf_t bufs[TCP_ASYNC_BUFS];
+    unsigned count = tcp_queue_front(&conn->queue, bufs, TCP_ASYNC_BUFS);
+    int result;
+
+    for (unsigned i = 0; i < count; i++)
+        conn->in_flight += bufs[i].len;
+    conn->write.data = conn;
+    result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, bufs, count, has_written);
+    if (result < 0) {
+        conn->in_flight = 0;
+        conn_doom(conn, tcp_err(result));
+    }
+}
+
+void conn_pump(struct conn *conn)
+{
+    uv_buf_t bufs[TCP_WRITE_BUFS];
+    size_t before = conn->queue.length;
+
+    if (!conn->open || conn->doom != ERR_OK)
+        return;
+    while (conn->in_flight == 0 && conn->queue.length > 0) {
+        unsigned count = tcp_queue_front(&conn->queue, bufs, TCP_WRITE_BUFS);
+        int written = uv_try_write((uv_stream_t *)&conn->uv, bufs, count);
+        size_t asked = 0;
+
+        for (unsigned i = 0; i < count; i++)
+            asked += bufs[i].len;
+        if (written < 0 && written != UV_EAGAIN) {
+            conn_doom(conn, tcp_err(written));
+            return;
+        }
+        if (written > 0)
+            tcp_queue_drop(&conn->queue, (size_t)written);
+        if (written < 0 || (size_t)written < asked)
+            write_later(conn);
+    }
+    if (conn->queue.length < before && conn->doom == ERR_OK) {
+        conn->tell_sent = true;
+        defer(conn);
+    }
+}

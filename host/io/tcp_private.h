@@ -1,0 +1,70 @@
+/* What tcp.c (listening, dialling, the public calls) and tcp_conn.c (one connection's life) share.
+ * Layer: io, private to tcp. */
+#pragma once
+
+#include "base/list.h"
+#include "io/table.h"
+#include "io/tcp.h"
+#include "io/tcp_queue.h"
+
+#define TCP_READ_LENGTH KIB(256)
+#define TCP_LOW_WATER   KIB(256) /* `sent` is told below it */
+#define TCP_WRITE_BUFS  32       /* of one writev: 2 MiB */
+#define TCP_ASYNC_BUFS  4        /* of one waiting write: so `sent` is told every 256 KiB */
+
+struct tcp {
+    struct loop *loop;
+    struct tcp_events events;
+    struct conn *conns;         /* uthash by number */
+    unsigned dialled, accepted; /* connections now */
+    uint64_t last_accepted;     /* numbers given so far */
+    uv_tcp_t listener;
+    uint16_t port;        /* 0: not listening */
+    uv_idle_t idle;       /* runs while `deferred` has members */
+    struct list deferred; /* connections with something to tell on a later turn */
+    struct list dirty;    /* connections with something to write */
+    struct list dialling; /* in order of their deadlines */
+    struct loop_timer *dial_timer;
+    struct tcp_pool pool;
+    unsigned handles; /* not yet closed: the last one frees the struct */
+    bool freed;
+    uint8_t read_buffer[TCP_READ_LENGTH];
+};
+
+struct conn {
+    UT_hash_handle hh;
+    uint64_t number;
+    struct tcp *tcp;
+    uv_tcp_t uv;
+    uv_connect_t connect;
+    uv_write_t write;
+    size_t in_flight; /* bytes of `write`; 0: none under way */
+    struct tcp_queue queue;
+    struct address remote;
+    struct list dirty, deferred, dialling;
+    uint64_t deadline_ms; /* of the dial */
+    bool open;            /* connected, and told */
+    bool ended;           /* closing; out of the table */
+    bool paused;
+    bool tell_sent; /* deferred: the queue has shrunk */
+    enum err doom;  /* deferred: `closed` with that reason; ERR_OK: lives */
+};
+
+/* --- tcp_conn.c */
+struct conn *conn_new(struct tcp *tcp, uint64_t number);
+struct conn *conn_find(const struct tcp *tcp, uint64_t number); /* NULL also when doomed */
+/* Reads from now on; tells `opened`. May end the connection. */
+void conn_open(struct conn *conn);
+enum err conn_read(struct conn *conn, bool on);
+/* Writes what the system takes now and leaves the rest to libuv. */
+void conn_pump(struct conn *conn);
+/* Ends it now; the memory goes when libuv has let go. */
+void conn_end(struct conn *conn);
+void conn_end_tell(struct conn *conn, enum err why);
+/* Ends it on a later turn: for faults found inside a call of the owner. */
+void conn_doom(struct conn *conn, enum err why);
+void conn_run_deferred(struct tcp *tcp);
+enum err tcp_err(int uv_error);
+
+/* --- tcp.c */
+void tcp_handle_closed(struct tcp *tcp);
