@@ -108,6 +108,8 @@ static const char *read_doc(const json_t *root, struct api_request *ret, enum er
     *ret_err = json_get_text(root, "doc", LIMIT_DOC_ID, &text);
     if (*ret_err == ERR_OK && !ascii_printable(text, strlen(text)))
         *ret_err = ERR_SYNTAX;
+    if (*ret_err == ERR_OK && ret->type == API_DOC_CLOSE && text[0] == '\0')
+        *ret_err = ERR_MISSING;
     if (*ret_err != ERR_OK)
         return "bad-request";
     memcpy(ret->doc, text, strlen(text) + 1);

@@ -1,5 +1,7 @@
 #include "wire/minisign_text.h"
 
+#include "wire/utf8.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -34,6 +36,9 @@ enum err minisign_base64(struct span line, uint8_t *ret, size_t length)
     const char *end = NULL;
     if (line.length != (length + 2) / 3 * 4)
         return line.length < (length + 2) / 3 * 4 ? ERR_TRUNCATED : ERR_TOO_LARGE;
+    /* libsodium 1.0.18 takes some bytes above 0x7f for base64 characters. */
+    if (!ascii_printable((const char *)line.data, line.length))
+        return ERR_SYNTAX;
     if (sodium_base642bin(ret, length, (const char *)line.data, line.length, NULL, &decoded, &end,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
         decoded != length || end != (const char *)line.data + line.length)
