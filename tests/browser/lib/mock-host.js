@@ -141,9 +141,11 @@ function pageOf(doc) {
 }
 
 // Another client's change of a zone reaches the browser as an event.
+let announced = config;
 watchFile(CONFIG_FILE, { interval: 50 }, () => {
-  const before = config;
   config = readConfig();
+  const before = announced;
+  announced = config;
   for (const site of Object.keys(config.sites ?? {})) {
     if (config.sites[site].zone === before.sites?.[site]?.zone) continue;
     chosen.delete(site);
