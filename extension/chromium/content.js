@@ -74,7 +74,9 @@
   async function register() {
     const registration = await rootRegistration();
     if (registration && !isOurs(registration.active ?? registration.waiting ?? registration.installing)) return;
-    await workers.register(WORKER, { updateViaCache: 'none' });
+    const { active } = await workers.register(WORKER, { updateViaCache: 'none' });
+    // A worker that was active before, and unregistered for a while, does not take this page over by itself.
+    if (!workers.controller) active?.postMessage({ fringe: 'claim' });
     chrome.runtime.sendMessage({ type: 'page.registered' });
   }
 

@@ -151,8 +151,10 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
   self.addEventListener('message', event => {
     const message = event.data;
-    if (!message || typeof message !== 'object' || typeof message.fringe !== 'string' || event.ports.length !== 1) return;
+    if (!message || typeof message !== 'object' || typeof message.fringe !== 'string') return;
     event.stopImmediatePropagation();
+    if (message.fringe === 'claim') return event.waitUntil(self.clients.claim());
+    if (event.ports.length !== 1) return;
     const [port] = event.ports;
     if (message.fringe === 'port') return transport.introduce(port);
     if (message.fringe !== 'hello' || typeof message.page !== 'string' || !event.source?.id) return;

@@ -41,6 +41,15 @@ before(async () => {
 });
 after(() => scope.close());
 
+/** A page of the small site, with its worker in place. A first visit passes through the enter page. */
+async function openSmall() {
+  const page = await chromium.newPage();
+  await page.goto(`${other.url}/`);
+  await waitFor('the page', () => page.evaluate(() => window.ran === true && document.readyState === 'complete'));
+  await waitForWorker(page);
+  return page;
+}
+
 function allOk(results) {
   assert.deepEqual(results, Object.fromEntries(Object.keys(results).map(kind => [kind, 'ok'])));
 }
@@ -115,10 +124,7 @@ test('seeking in a file of media asks the host for ranges', async () => {
 });
 
 test('query strings, other methods and files outside the bundle go to the site untouched', async () => {
-  const page = await chromium.newPage();
-  await page.goto(`${other.url}/`);
-  await waitFor('the page', () => page.evaluate(() => window.ran === true));
-  await waitForWorker(page);
+  const page = await openSmall();
   const asked = visitor.mock.asked('asset.want').length;
   other.mark();
   for (const [url, options] of [['/static/small.txt?v=2', {}], ['/static/small.txt?', {}], ['/static/small.txt', { method: 'HEAD' }],
@@ -136,10 +142,10 @@ test('query strings, other methods and files outside the bundle go to the site u
 });
 
 test('two sites open at once do not mix', async () => {
-  const [first, second] = [await chromium.newPage(), await chromium.newPage()];
-  await second.goto(`${other.url}/`);
+  const second = await openSmall();
+  const first = await chromium.newPage();
   await first.goto(`${origin.url}/`);
-  await waitForWorker(second);
+  await demoResults(first);
   const before = visitor.mock.asked('asset.want').length;
   const [mine, theirs] = await Promise.all([fetchInPage(first, '/static/images/icon.svg'), fetchInPage(second, '/static/images/icon.svg')]);
   assert.equal(mine.status, 200);
@@ -152,10 +158,7 @@ test('two sites open at once do not mix', async () => {
 });
 
 test('a zone switched off and on again works at once on an open page', async () => {
-  const page = await chromium.newPage();
-  await page.goto(`${other.url}/`);
-  await waitFor('the page', () => page.evaluate(() => window.ran === true));
-  await waitForWorker(page);
+  const page = await openSmall();
   const fromSite = async () => {
     other.mark();
     const { status, bytes } = await fetchInPage(page, '/static/big.bin', { cache: 'no-store' });
