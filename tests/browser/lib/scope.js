@@ -9,9 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const STOP_TIMEOUT_MS = 8000;
 const running = new Set();
+const folders = new Set();
 
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) removeFolder(folder);
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
@@ -28,9 +30,8 @@ export class Scope {
   /** A fresh folder, with a short name because socket paths end at 108 bytes. */
   folder(label = 't') {
     const path = mkdtempSync(join(tmpdir(), `fringe-${label}-`));
-    this.defer(() => {
-      if (!process.env.FRINGE_KEEP) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-    });
+    folders.add(path);
+    this.defer(() => removeFolder(path));
     return path;
   }
 
@@ -53,6 +54,11 @@ export class Scope {
     }
     if (errors.length) throw errors[0];
   }
+}
+
+function removeFolder(path) {
+  folders.delete(path);
+  if (!process.env.FRINGE_KEEP) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
 export class Child {
