@@ -18,7 +18,7 @@
 /* What is remembered of a site between runs. */
 struct site_record {
     const char *site;
-    enum zone zone;                 /* ZONE_DEFAULT: never chosen */
+    enum zone zone; /* ZONE_DEFAULT: never chosen */
     bool has_key;
     struct minisign_key key;        /* pinned at first use */
     uint64_t seq;                   /* highest accepted; 0: none */
@@ -26,16 +26,16 @@ struct site_record {
 };
 
 enum event_kind {
-    EVENT_TICK,           /* time has passed */
-    EVENT_RESTORED,       /* at start: a site from the store */
-    EVENT_REQUEST,        /* a client asks */
+    EVENT_TICK,     /* time has passed */
+    EVENT_RESTORED, /* at start: a site from the store */
+    EVENT_REQUEST,  /* a client asks */
     EVENT_CLIENT_CLOSED,
-    EVENT_STREAM_OPENED,  /* the gateway has a request */
-    EVENT_STREAM_CLOSED,  /* its client has everything, or is gone */
-    EVENT_PEER_OPENED,    /* a dial worked, or a stranger connected */
+    EVENT_STREAM_OPENED, /* the gateway has a request */
+    EVENT_STREAM_CLOSED, /* its client has everything, or is gone */
+    EVENT_PEER_OPENED,   /* a dial worked, or a stranger connected */
     EVENT_PEER_BYTES,
-    EVENT_PEER_SENT,      /* the send queue has shrunk */
-    EVENT_PEER_CLOSED,    /* or the dial failed */
+    EVENT_PEER_SENT,   /* the send queue has shrunk */
+    EVENT_PEER_CLOSED, /* or the dial failed */
     EVENT_HTTP_HEAD,
     EVENT_HTTP_BODY,
     EVENT_HTTP_DONE,

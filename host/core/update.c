@@ -35,8 +35,7 @@ struct effect *update_add(struct update *update, enum effect_kind kind, size_t t
 {
     if (update->count == update->capacity) {
         update->capacity = update->capacity > 0 ? 2 * update->capacity : 16;
-        update->effects =
-            mem_realloc(update->effects, update->capacity * sizeof *update->effects);
+        update->effects = mem_realloc(update->effects, update->capacity * sizeof *update->effects);
     }
     struct effect *effect = &update->effects[update->count++];
     memset(effect, 0, sizeof *effect);
@@ -53,4 +52,13 @@ struct buf *update_send(struct update *update, uint64_t conn)
     struct effect *effect = update_add(update, EFFECT_SEND, MIB(4));
     effect->peer.conn = conn;
     return &effect->text;
+}
+
+struct metainfo_file update_file(const struct metainfo_file *file)
+{
+    struct metainfo_file copy = *file;
+
+    copy.path = NULL;
+    copy.layer = NULL;
+    return copy;
 }

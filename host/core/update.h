@@ -17,8 +17,8 @@ enum effect_kind {
     EFFECT_STREAM_READY, /* the file is verified and stored from stream.first up to stream.upto */
     EFFECT_STREAM_FAIL,  /* give the stream up with stream.status */
     EFFECT_DIAL,
-    EFFECT_SEND,         /* `text`: bytes for a peer */
-    EFFECT_SEND_BLOCK,   /* `text`: the 13 bytes before a block; then the block from the store */
+    EFFECT_SEND,       /* `text`: bytes for a peer */
+    EFFECT_SEND_BLOCK, /* `text`: the 13 bytes before a block; then the block from the store */
     EFFECT_CLOSE,
     EFFECT_HTTP_GET,
     EFFECT_HTTP_CANCEL,
@@ -38,20 +38,19 @@ struct effect {
         uint64_t client;
         struct {
             uint64_t stream;
-            int status;                 /* 200, 206, 416; fail: 404, 403, 503 */
+            int status;                  /* 200, 206, 416; fail: 404, 403, 503 */
             uint64_t first, end, length; /* head: the body is [first, end) of length */
-            uint64_t upto;              /* ready */
-            const char *content_type;   /* lives as long as the site's release */
-            const struct metainfo_file *file;
+            uint64_t upto;               /* ready */
+            struct metainfo_file file;   /* head: a copy (path and layer not valid) */
             uint32_t piece_length;
-        } stream;
+        } stream; /* head: `text` is the media type, NUL-terminated */
         struct {
             uint64_t conn;
-            struct address to;                /* dial */
-            const struct metainfo_file *file; /* send block: borrowed for the call */
+            struct address to;         /* dial */
+            struct metainfo_file file; /* send block: a copy (path and layer not valid) */
             uint32_t piece_length;
-            uint64_t offset;                  /* in the file */
-            uint32_t length, pad;             /* real bytes, then zeros */
+            uint64_t offset;      /* in the file */
+            uint32_t length, pad; /* real bytes, then zeros */
         } peer;
         struct {
             uint64_t op;
@@ -85,6 +84,8 @@ void update_done(struct update *update);
 
 /* A new effect at the end, zeroed but for its kind and an empty text with room for max bytes. */
 struct effect *update_add(struct update *update, enum effect_kind kind, size_t text_max);
+/* A file as an effect carries it: without the pointers into the torrent. */
+struct metainfo_file update_file(const struct metainfo_file *file);
 /* Where bytes for a peer go: the last effect when it is a send on the same connection, so that
  * one step makes one send. */
 struct buf *update_send(struct update *update, uint64_t conn);

@@ -1,0 +1,93 @@
+#include "core/asset.h"
+
+#include "base/mem.h"
+#include "wire/url.h"
+
+#include <string.h>
+#include <strings.h>
+
+static struct asset refuse(const char *reason)
+{
+    return (struct asset){.reason = reason};
+}
+
+struct asset asset_resolve(struct site *site, uint64_t seq, const char *path)
+{
+    char decoded[LIMIT_PATH + 1];
+    const char *reason = NULL, *relative = NULL;
+
+    if (path_decode(path, strlen(path), decoded) != ERR_OK)
+        return refuse("not-listed");
+    struct site_release *release = site_find_release(site, seq, &reason);
+    if (release == NULL)
+        return refuse(reason);
+    const struct release_bundle *bundle = release_find_bundle(release->release, decoded, &relative);
+    if (bundle == NULL)
+        return refuse("not-listed");
+    size_t number = (size_t)(bundle - release->release->bundles);
+    struct swarm *swarm = site_release_swarm(site, release, number);
+    if (swarm->state == SWARM_FAILED)
+        return refuse(swarm->reason);
+    if (swarm->state == SWARM_LOADING)
+        return (struct asset){0};
+    uint32_t file = metainfo_find_path(swarm->meta, relative, strlen(relative));
+    if (file == UINT32_MAX)
+        return refuse("not-listed");
+    return (struct asset){.swarm = swarm, .release = release, .file = file};
+}
+
+const char *asset_content_type(const struct asset *asset)
+{
+    const struct release *release = asset->release->release;
+    const char *path = asset->swarm->meta->files[asset->file].path;
+    size_t length = strlen(path);
+
+    for (size_t i = 0; i < release->type_count; i++) {
+        size_t suffix = strlen(release->types[i].name);
+        if (suffix <= length && strcasecmp(path + length - suffix, release->types[i].name) == 0)
+            return release->types[i].value;
+    }
+    return media_type(path);
+}
+
+/* True the first time this document asks for this content. */
+static bool see_file(struct doc *doc, const struct metainfo_file *file)
+{
+    struct doc_file *seen;
+    uint64_t key;
+
+    memcpy(&key, file->root, sizeof key);
+    key ^= file->length;
+    HASH_FIND(hh, doc->seen, &key, sizeof key, seen);
+    if (seen != NULL || HASH_COUNT(doc->seen) >= LIMIT_DOC_FILES)
+        return false;
+    seen = mem_zalloc(sizeof *seen);
+    seen->key = key;
+    HASH_ADD(hh, doc->seen, key, sizeof seen->key, seen);
+    return true;
+}
+
+static uint64_t stored_bytes(const struct swarm *swarm, uint32_t file)
+{
+    const struct metainfo_file *info = &swarm->meta->files[file];
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < info->pieces; i++)
+        if (bitfield_get(&swarm->have, info->first_piece + i))
+            bytes += metainfo_piece_bytes(swarm->meta, info->first_piece + i);
+    return bytes;
+}
+
+void asset_count(struct site *site, const char *id, struct swarm *swarm, uint32_t file)
+{
+    struct doc *doc = doc_get(site->node, id, true);
+
+    if (doc == NULL || !see_file(doc, &swarm->meta->files[file]))
+        return;
+    uint64_t cached = stored_bytes(swarm, file);
+    doc->files++;
+    doc->bytes[SOURCE_CACHE] += cached;
+    site->bytes[SOURCE_CACHE] += cached;
+    if (!swarm_has_file(swarm, file))
+        want_add_doc(want_get(swarm, file), doc->serial);
+}

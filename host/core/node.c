@@ -1,0 +1,370 @@
+#include "core/node.h"
+
+#include "base/mem.h"
+#include "core/node_impl.h"
+#include "core/peer.h"
+#include "core/site.h"
+#include "core/swarm.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LOGGED_KEPT 1024
+
+struct log_key {
+    uint64_t key;
+    UT_hash_handle hh;
+};
+
+struct client {
+    uint64_t number;
+    UT_hash_handle hh;
+};
+
+/* --- birth and death */
+
+struct node *node_new(const struct node_config *config)
+{
+    struct node *node = mem_zalloc(sizeof *node);
+
+    node->config = *config;
+    node->config.version = mem_strdup(config->version != NULL ? config->version : "");
+    node->config.gateway = mem_strdup(config->gateway != NULL ? config->gateway : "");
+    node->config.data = mem_strdup(config->data != NULL ? config->data : "");
+    node->now_ms = config->start_ms;
+    node->deadline_ms = UINT64_MAX;
+    rng_init(&node->rng, config->seed);
+    return node;
+}
+
+static void free_small_tables(struct node *node)
+{
+    struct op *op, *next_op;
+    HASH_ITER(hh, node->ops, op, next_op)
+    node_op_end(node, op->number);
+    struct client *client, *next_client;
+    HASH_ITER(hh, node->clients, client, next_client)
+    {
+        HASH_DEL(node->clients, client);
+        mem_free(client);
+    }
+    struct log_key *key, *next_key;
+    HASH_ITER(hh, node->logged, key, next_key)
+    {
+        HASH_DEL(node->logged, key);
+        mem_free(key);
+    }
+    struct doc *doc, *next_doc;
+    HASH_ITER(hh, node->docs, doc, next_doc)
+    doc_free(node, doc);
+}
+
+void node_free(struct node *node)
+{
+    if (node == NULL)
+        return;
+    /* Freeing sites still emits effects (closing peers); nobody carries them out. */
+    struct update update;
+    update_init(&update);
+    node->update = &update;
+    struct stream *stream, *next_stream;
+    HASH_ITER(hh, node->streams, stream, next_stream)
+    stream_closed(node, stream->number);
+    struct site *site, *next_site;
+    HASH_ITER(hh, node->sites, site, next_site)
+    site_free(site);
+    struct peer *peer, *next_peer;
+    HASH_ITER(hh, node->peers, peer, next_peer)
+    peer_close(peer, false);
+    free_small_tables(node);
+    update_done(&update);
+    mem_free((void *)node->config.version);
+    mem_free((void *)node->config.gateway);
+    mem_free((void *)node->config.data);
+    mem_free(node);
+}
+
+/* --- numbers, ops, wake-ups */
+
+uint64_t node_number(struct node *node)
+{
+    return ++node->last_number;
+}
+
+uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner)
+{
+    struct op *op = mem_zalloc(sizeof *op);
+
+    op->number = node_number(node);
+    op->kind = kind;
+    op->owner = owner;
+    HASH_ADD(hh, node->ops, number, sizeof op->number, op);
+    return op->number;
+}
+
+static struct op *find_op(struct node *node, uint64_t number, enum op_kind kind)
+{
+    struct op *op;
+
+    HASH_FIND(hh, node->ops, &number, sizeof number, op);
+    return op != NULL && op->kind == kind ? op : NULL;
+}
+
+void node_op_end(struct node *node, uint64_t number)
+{
+    struct op *op;
+
+    HASH_FIND(hh, node->ops, &number, sizeof number, op);
+    if (op == NULL)
+        return;
+    HASH_DEL(node->ops, op);
+    mem_free(op);
+}
+
+void node_wake(struct node *node, uint64_t at_ms)
+{
+    if (at_ms < node->deadline_ms)
+        node->deadline_ms = at_ms;
+}
+
+uint64_t node_deadline(const struct node *node)
+{
+    return node->deadline_ms;
+}
+
+/* --- answers and the log */
+
+void node_answer(struct node *node, uint64_t client, struct buf *json)
+{
+    struct effect *effect = update_add(node->update, EFFECT_ANSWER, 0);
+    effect->client = client;
+    effect->text = *json;
+    buf_init(json, json->max);
+}
+
+static bool is_logged(struct node *node, uint64_t key)
+{
+    struct log_key *found;
+
+    HASH_FIND(hh, node->logged, &key, sizeof key, found);
+    if (found != NULL)
+        return true;
+    if (HASH_COUNT(node->logged) >= LOGGED_KEPT) {
+        struct log_key *oldest = node->logged; /* uthash keeps the order of insertion */
+        HASH_DEL(node->logged, oldest);
+        mem_free(oldest);
+    }
+    found = mem_zalloc(sizeof *found);
+    found->key = key;
+    HASH_ADD(hh, node->logged, key, sizeof found->key, found);
+    return false;
+}
+
+void node_log_once(struct node *node, struct span key, const char *format, ...)
+{
+    uint8_t hash[HASH_LENGTH];
+    uint64_t number;
+    char line[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    /* The same words about the same thing are one message. */
+    sha256(key.data, key.length, hash);
+    memcpy(&number, hash, sizeof number);
+    for (const char *c = format; *c != '\0'; c++)
+        number = number * 1099511628211u + (uint8_t)*c;
+    if (is_logged(node, number))
+        return;
+    struct effect *effect = update_add(node->update, EFFECT_LOG, sizeof line);
+    effect->level = LOG_WARNING;
+    buf_put(&effect->text, line, strlen(line) + 1);
+}
+
+/* --- clients that want events */
+
+static void remember_extension(struct node *node, uint64_t number)
+{
+    struct client *client;
+
+    HASH_FIND(hh, node->clients, &number, sizeof number, client);
+    if (client != NULL)
+        return;
+    client = mem_zalloc(sizeof *client);
+    client->number = number;
+    HASH_ADD(hh, node->clients, number, sizeof client->number, client);
+}
+
+static void forget_client(struct node *node, uint64_t number)
+{
+    struct client *client;
+
+    HASH_FIND(hh, node->clients, &number, sizeof number, client);
+    if (client == NULL)
+        return;
+    HASH_DEL(node->clients, client);
+    mem_free(client);
+}
+
+static void tell_zone(struct node *node, const struct site *site, uint64_t except)
+{
+    for (struct client *client = node->clients; client != NULL; client = client->hh.next) {
+        if (client->number == except)
+            continue;
+        struct buf json;
+        buf_init(&json, LIMIT_FRAME_OUT);
+        struct api_answer *event = api_event_begin("site.changed");
+        api_answer_text(event, "site", site->name);
+        api_answer_text(event, "zone", zone_name(site_zone(site)));
+        api_answer_end(event, &json);
+        node_answer(node, client->number, &json);
+    }
+}
+
+/* --- the step */
+
+static void request_step(struct node *node, const struct event *event)
+{
+    const struct api_request *request = event->client.request;
+
+    if (request->type == API_HELLO && request->extension)
+        remember_extension(node, event->client.client);
+    node_handle_request(node, event->client.client, request);
+    if (request->type == API_SITE_ZONE) {
+        struct site *site = site_get(node, request->site, false);
+        if (site != NULL)
+            tell_zone(node, site, event->client.client);
+    }
+}
+
+static void peer_step(struct node *node, const struct event *event)
+{
+    struct peer *peer;
+
+    HASH_FIND(hh, node->peers, &event->peer.conn, sizeof event->peer.conn, peer);
+    if (event->kind == EVENT_PEER_OPENED && peer == NULL)
+        peer_accepted(node, event->peer.conn, &event->peer.remote);
+    if (peer == NULL)
+        return;
+    if (event->kind == EVENT_PEER_OPENED)
+        peer_opened(peer);
+    else if (event->kind == EVENT_PEER_BYTES)
+        peer_bytes(peer, event->peer.data);
+    else if (event->kind == EVENT_PEER_SENT)
+        peer_sent(peer, event->peer.queued);
+    else
+        peer_closed(peer);
+}
+
+static void http_step(struct node *node, const struct event *event)
+{
+    struct op *op = find_op(node, event->http.op, OP_DOWNLOAD);
+
+    if (op != NULL && event->kind == EVENT_HTTP_BODY)
+        download_body(node, op->owner, event);
+    else if (op != NULL && event->kind == EVENT_HTTP_DONE)
+        download_finish(node, op->owner, event);
+    op = find_op(node, event->http.op, OP_ORIGIN);
+    if (op == NULL)
+        return;
+    if (event->kind == EVENT_HTTP_HEAD)
+        origin_head(op->owner, event);
+    else if (event->kind == EVENT_HTTP_BODY)
+        origin_body(op->owner, event);
+    else
+        origin_done(op->owner, event);
+}
+
+static void store_step(struct node *node, const struct event *event)
+{
+    static const enum op_kind kinds[] = {[EVENT_TORRENT_LOADED] = OP_TORRENT,
+                                         [EVENT_CONTENT_LOADED] = OP_CONTENT,
+                                         [EVENT_PIECE_STORED] = OP_PIECE};
+    struct op *op = find_op(node, event->store.op, kinds[event->kind]);
+
+    if (op == NULL)
+        return;
+    void *owner = op->owner;
+    node_op_end(node, op->number);
+    if (event->kind == EVENT_TORRENT_LOADED)
+        swarm_torrent_loaded(owner, event);
+    else if (event->kind == EVENT_CONTENT_LOADED)
+        swarm_content_loaded(owner, event);
+    else
+        swarm_piece_stored(owner, event->store.result);
+}
+
+/* Everything with a deadline is looked at, and the earliest next one kept. That is one pass over
+ * what is alive, only when something is due. */
+static void tick(struct node *node)
+{
+    if (node->now_ms < node->deadline_ms)
+        return;
+    node->deadline_ms = UINT64_MAX;
+    struct peer *peer, *next_peer;
+    HASH_ITER(hh, node->peers, peer, next_peer)
+    node_wake(node, peer_tick(peer));
+    struct site *site, *next_site;
+    HASH_ITER(hh, node->sites, site, next_site)
+    node_wake(node, site_tick(site));
+    /* What was due has been done: never ask to be woken in the past. */
+    if (node->deadline_ms <= node->now_ms)
+        node->deadline_ms = node->now_ms + 1;
+}
+
+void node_step(struct node *node, const struct event *event, struct update *update)
+{
+    node->now_ms = event->now_ms;
+    node->wall_s = event->wall_s;
+    node->update = update;
+    switch (event->kind) {
+    case EVENT_TICK:
+        break;
+    case EVENT_RESTORED:
+        site_restore(node, event->restored);
+        break;
+    case EVENT_REQUEST:
+        request_step(node, event);
+        break;
+    case EVENT_CLIENT_CLOSED:
+        forget_client(node, event->client.client);
+        break;
+    case EVENT_STREAM_OPENED:
+        stream_open(node, event);
+        break;
+    case EVENT_STREAM_CLOSED:
+        stream_closed(node, event->stream.stream);
+        break;
+    case EVENT_PEER_OPENED:
+    case EVENT_PEER_BYTES:
+    case EVENT_PEER_SENT:
+    case EVENT_PEER_CLOSED:
+        peer_step(node, event);
+        break;
+    case EVENT_HTTP_HEAD:
+    case EVENT_HTTP_BODY:
+    case EVENT_HTTP_DONE:
+        http_step(node, event);
+        break;
+    case EVENT_TORRENT_LOADED:
+    case EVENT_CONTENT_LOADED:
+    case EVENT_PIECE_STORED:
+        store_step(node, event);
+        break;
+    }
+    tick(node);
+    node->update = NULL;
+}
+
+void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
+{
+    node->cache_files = files;
+    node->cache_bytes = bytes;
+}
+
+bool node_is_busy(const struct node *node)
+{
+    return node->streams != NULL;
+}

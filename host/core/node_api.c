@@ -1,0 +1,400 @@
+/* The native API (host/PROTOCOL.md 2): one handler a request type. A request that cannot be
+ * answered yet waits in its site, and comes back here when something has changed. */
+#include "base/mem.h"
+#include "core/asset.h"
+#include "core/peer.h"
+
+#include <string.h>
+
+#define WAIT_MS 5000 /* then the page is sent to the origin */
+
+static void finish(struct node *node, uint64_t client, struct api_answer *answer)
+{
+    struct buf json;
+
+    buf_init(&json, LIMIT_FRAME_OUT);
+    api_answer_end(answer, &json);
+    node_answer(node, client, &json);
+}
+
+static void refuse(struct node *node, uint64_t client, uint64_t id, const char *code,
+                   const char *text)
+{
+    struct buf json;
+
+    buf_init(&json, LIMIT_FRAME_OUT);
+    api_answer_error(id, code, text, &json);
+    node_answer(node, client, &json);
+}
+
+/* --- hello, status, stop */
+
+static void handle_hello(struct node *node, uint64_t client, const struct api_request *request)
+{
+    if (request->api != 1) {
+        refuse(node, client, request->id, "failed",
+               "this host speaks version 1 of the native API: update the extension or the host");
+        return;
+    }
+    struct api_answer *answer = api_answer_begin(request->id);
+    api_answer_number(answer, "api", 1);
+    api_answer_text(answer, "version", node->config.version);
+    api_answer_number(answer, "pid", node->config.pid);
+    api_answer_text(answer, "gateway", node->config.gateway);
+    api_answer_text(answer, "default_zone", zone_name(node->config.default_zone));
+    finish(node, client, answer);
+}
+
+static void put_bytes(struct api_answer *answer, const uint64_t bytes[SOURCE_COUNT_])
+{
+    for (int i = 0; i < SOURCE_COUNT_; i++)
+        api_answer_number(answer, source_name((enum source)i), bytes[i]);
+}
+
+static void put_totals(struct node *node, struct api_answer *answer)
+{
+    uint64_t bytes[SOURCE_COUNT_] = {0}, uploaded = 0;
+
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
+        for (int i = 0; i < SOURCE_COUNT_; i++)
+            bytes[i] += site->bytes[i];
+        uploaded += site->uploaded;
+    }
+    api_answer_open_object(answer, "total");
+    put_bytes(answer, bytes);
+    api_answer_number(answer, "uploaded", uploaded);
+    api_answer_close(answer);
+}
+
+static uint32_t count_peers(const struct node *node)
+{
+    uint32_t count = 0;
+    for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
+        count += peer->handshaken;
+    return count;
+}
+
+static void handle_status(struct node *node, uint64_t client, const struct api_request *request)
+{
+    struct api_answer *answer = api_answer_begin(request->id);
+    char listen[ADDRESS_TEXT] = "";
+
+    if (node->config.listen.port != 0)
+        address_format(&node->config.listen, listen);
+    api_answer_text(answer, "version", node->config.version);
+    api_answer_number(answer, "pid", node->config.pid);
+    api_answer_number(answer, "uptime_s", (node->now_ms - node->config.start_ms) / 1000);
+    api_answer_text(answer, "data", node->config.data);
+    api_answer_text(answer, "listen", listen);
+    api_answer_text(answer, "gateway", node->config.gateway);
+    api_answer_text(answer, "default_zone", zone_name(node->config.default_zone));
+    api_answer_number(answer, "peers", count_peers(node));
+    api_answer_open_object(answer, "cache");
+    api_answer_number(answer, "files", node->cache_files);
+    api_answer_number(answer, "bytes", node->cache_bytes);
+    api_answer_close(answer);
+    put_totals(node, answer);
+    api_answer_number(answer, "sites", HASH_COUNT(node->sites));
+    finish(node, client, answer);
+}
+
+static void handle_stop(struct node *node, uint64_t client, const struct api_request *request)
+{
+    finish(node, client, api_answer_begin(request->id));
+    update_add(node->update, EFFECT_STOP, 0);
+}
+
+/* --- sites */
+
+static const char *site_state(struct site *site, uint64_t seq, const char **ret_reason)
+{
+    *ret_reason = NULL;
+    if (site_zone(site) == ZONE_OFF)
+        return "off";
+    if (site_find_release(site, seq, ret_reason) != NULL)
+        return "ready";
+    return *ret_reason != NULL ? "failed" : "unknown";
+}
+
+static void put_release_summary(struct api_answer *answer, const struct release *release)
+{
+    api_answer_number(answer, "seq", release->seq);
+    api_answer_text(answer, "version", release->version);
+    api_answer_number(answer, "expires", release->expires);
+}
+
+static bool try_site_open(struct site *site, uint64_t client, const struct api_request *request)
+{
+    const char *reason;
+    const char *state = site_state(site, request->seq, &reason);
+
+    if (strcmp(state, "unknown") == 0)
+        return false;
+    struct api_answer *answer = api_answer_begin(request->id);
+    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    api_answer_text(answer, "state", state);
+    api_answer_text(answer, "reason", reason);
+    if (strcmp(state, "ready") == 0) {
+        const struct release *release = site_find_release(site, request->seq, &reason)->release;
+        put_release_summary(answer, release);
+        api_answer_open_array(answer, "bases");
+        for (size_t i = 0; i < release->bundle_count; i++)
+            api_answer_item_text(answer, release->bundles[i].base);
+        api_answer_close(answer);
+        /* With one bundle there is no doubt what the page will ask for next. */
+        if (release->bundle_count == 1)
+            site_start_swarms(site);
+    }
+    finish(site->node, client, answer);
+    return true;
+}
+
+static void handle_site_open(struct node *node, uint64_t client, const struct api_request *request)
+{
+    struct site *site = site_get(node, request->site, true);
+
+    if (site_zone(site) != ZONE_OFF)
+        site_need(site, request->seq);
+    if (!try_site_open(site, client, request))
+        site_wait(site, client, request);
+}
+
+static void handle_site_zone(struct node *node, uint64_t client, const struct api_request *request)
+{
+    struct site *site = site_get(node, request->site, true);
+
+    site_set_zone(site, request->zone);
+    struct api_answer *answer = api_answer_begin(request->id);
+    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    finish(node, client, answer);
+}
+
+static void put_page(struct api_answer *answer, const struct doc *doc)
+{
+    static const uint64_t none[SOURCE_COUNT_];
+
+    api_answer_open_object(answer, "page");
+    api_answer_number(answer, "files", doc != NULL ? doc->files : 0);
+    put_bytes(answer, doc != NULL ? doc->bytes : none);
+    api_answer_close(answer);
+}
+
+static void put_site_totals(struct api_answer *answer, const struct site *site)
+{
+    api_answer_open_object(answer, "total");
+    put_bytes(answer, site->bytes);
+    api_answer_number(answer, "uploaded", site->uploaded);
+    api_answer_close(answer);
+}
+
+static void put_release(struct api_answer *answer, const struct site *site)
+{
+    uint64_t files = 0, bytes = 0;
+
+    if (site->current == NULL) {
+        api_answer_text(answer, "release", NULL);
+        return;
+    }
+    const struct release *release = site->current->release;
+    for (size_t i = 0; i < release->bundle_count; i++) {
+        files += release->bundles[i].files;
+        bytes += release->bundles[i].bytes;
+    }
+    api_answer_open_object(answer, "release");
+    put_release_summary(answer, release);
+    api_answer_number(answer, "files", files);
+    api_answer_number(answer, "bytes", bytes);
+    api_answer_close(answer);
+}
+
+static void handle_site_status(struct node *node, uint64_t client,
+                               const struct api_request *request)
+{
+    struct site *site = site_get(node, request->site, true);
+    const char *reason;
+    const char *state = site_state(site, 0, &reason);
+
+    struct api_answer *answer = api_answer_begin(request->id);
+    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    api_answer_text(answer, "state", state);
+    api_answer_text(answer, "reason", reason);
+    put_release(answer, site);
+    api_answer_number(answer, "peers", site_peer_count(site));
+    put_page(answer, doc_get(node, request->doc, false));
+    put_site_totals(answer, site);
+    finish(node, client, answer);
+}
+
+static void handle_sites(struct node *node, uint64_t client, const struct api_request *request)
+{
+    struct api_answer *answer = api_answer_begin(request->id);
+
+    api_answer_open_array(answer, "sites");
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
+        const char *reason;
+        api_answer_open_object(answer, NULL);
+        api_answer_text(answer, "site", site->name);
+        api_answer_text(answer, "zone", zone_name(site_zone(site)));
+        api_answer_text(answer, "chosen", zone_name(site->zone));
+        api_answer_text(answer, "state", site_state(site, 0, &reason));
+        api_answer_number(answer, "seq", site->seq);
+        api_answer_text(answer, "version",
+                        site->current != NULL ? site->current->release->version : NULL);
+        api_answer_close(answer);
+    }
+    api_answer_close(answer);
+    finish(node, client, answer);
+}
+
+/* --- assets */
+
+static void answer_origin(struct node *node, uint64_t client, uint64_t id, const char *reason)
+{
+    struct api_answer *answer = api_answer_begin(id);
+    api_answer_text(answer, "via", "origin");
+    api_answer_text(answer, "reason", reason);
+    finish(node, client, answer);
+}
+
+static void answer_gateway(struct site *site, uint64_t client, const struct api_request *request,
+                           const struct asset *asset)
+{
+    const struct metainfo_file *file = &asset->swarm->meta->files[asset->file];
+    const struct release *release = asset->release->release;
+    char etag[HEX_LENGTH(HASH_LENGTH)];
+
+    struct api_answer *answer = api_answer_begin(request->id);
+    char *url = mem_printf("%s/%s/%llu%s", site->node->config.gateway, site->token,
+                           (unsigned long long)release->seq, request->path);
+    hex_encode(etag, file->root, HASH_LENGTH);
+    api_answer_text(answer, "via", "gateway");
+    api_answer_text(answer, "url", url);
+    api_answer_number(answer, "length", file->length);
+    api_answer_text(answer, "content_type", asset_content_type(asset));
+    api_answer_text(answer, "etag", etag);
+    api_answer_open_object(answer, "headers");
+    for (size_t i = 0; i < release->header_count; i++)
+        api_answer_text(answer, release->headers[i].name, release->headers[i].value);
+    api_answer_close(answer);
+    mem_free(url);
+    finish(site->node, client, answer);
+}
+
+/* The swarm begins before the gateway is asked: that saves the page a round trip. */
+static void begin_want(struct site *site, const struct asset *asset,
+                       const struct api_request *request)
+{
+    asset_count(site, request->doc, asset->swarm, asset->file);
+    if (!swarm_has_file(asset->swarm, asset->file))
+        want_get(asset->swarm, asset->file);
+}
+
+static bool try_asset_want(struct site *site, uint64_t client, const struct api_request *request)
+{
+    if (site_zone(site) == ZONE_OFF) {
+        answer_origin(site->node, client, request->id, "zone-off");
+        return true;
+    }
+    struct asset asset = asset_resolve(site, request->seq, request->path);
+    if (asset.reason != NULL) {
+        answer_origin(site->node, client, request->id, asset.reason);
+        return true;
+    }
+    if (asset.swarm == NULL)
+        return false;
+    begin_want(site, &asset, request);
+    answer_gateway(site, client, request, &asset);
+    return true;
+}
+
+static void handle_asset_want(struct node *node, uint64_t client, const struct api_request *request)
+{
+    struct site *site = site_get(node, request->site, true);
+
+    if (site_zone(site) != ZONE_OFF)
+        site_need(site, request->seq);
+    if (!try_asset_want(site, client, request))
+        site_wait(site, client, request);
+}
+
+static void handle_doc_close(struct node *node, uint64_t client, const struct api_request *request)
+{
+    doc_close(node, request->doc);
+    finish(node, client, api_answer_begin(request->id));
+}
+
+void node_handle_request(struct node *node, uint64_t client, const struct api_request *request)
+{
+    static void (*const handlers[API_TYPE_COUNT_])(struct node *, uint64_t,
+                                                   const struct api_request *) = {
+        [API_HELLO] = handle_hello,
+        [API_SITE_OPEN] = handle_site_open,
+        [API_ASSET_WANT] = handle_asset_want,
+        [API_DOC_CLOSE] = handle_doc_close,
+        [API_SITE_STATUS] = handle_site_status,
+        [API_SITE_ZONE] = handle_site_zone,
+        [API_SITES] = handle_sites,
+        [API_STATUS] = handle_status,
+        [API_STOP] = handle_stop,
+    };
+    if (request->site[0] != '\0' && site_get(node, request->site, true) == NULL) {
+        refuse(node, client, request->id, "too-many", "too many sites at once: try again later");
+        return;
+    }
+    handlers[request->type](node, client, request);
+}
+
+/* --- waiting */
+
+static bool try_waiting(struct site *site, struct waiting *waiting)
+{
+    if (waiting->request.type == API_SITE_OPEN)
+        return try_site_open(site, waiting->client, &waiting->request);
+    return try_asset_want(site, waiting->client, &waiting->request);
+}
+
+/* The page must not wait for ever. */
+static void give_up(struct site *site, uint64_t client, const struct api_request *request)
+{
+    if (request->type != API_SITE_OPEN) {
+        answer_origin(site->node, client, request->id, "failed");
+        return;
+    }
+    struct api_answer *answer = api_answer_begin(request->id);
+    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    api_answer_text(answer, "state", "failed");
+    api_answer_text(answer, "reason", "failed");
+    finish(site->node, client, answer);
+}
+
+void site_wait(struct site *site, uint64_t client, const struct api_request *request)
+{
+    if (site->waiting_count >= LIMIT_WANTS_WAITING) {
+        give_up(site, client, request);
+        return;
+    }
+    struct waiting *waiting = mem_zalloc(sizeof *waiting);
+    waiting->client = client;
+    waiting->request = *request;
+    waiting->deadline_ms = site->node->now_ms + WAIT_MS;
+    list_push_back(&site->waiting, &waiting->in_site);
+    site->waiting_count++;
+    node_wake(site->node, waiting->deadline_ms);
+}
+
+void site_answer_waiting(struct site *site)
+{
+    list_for_each(link, next, &site->waiting)
+    {
+        struct waiting *waiting = list_entry(link, struct waiting, in_site);
+        bool late = site->node->now_ms >= waiting->deadline_ms;
+        bool answered = try_waiting(site, waiting);
+        if (!answered && !late)
+            continue;
+        if (!answered)
+            give_up(site, waiting->client, &waiting->request);
+        site->waiting_count--;
+        list_remove(&waiting->in_site);
+        mem_free(waiting);
+    }
+}

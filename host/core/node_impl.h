@@ -1,0 +1,97 @@
+/* The node's inside: what the core's modules share. Layer: core (pure); private to it.
+ *
+ * One owner per object: node owns sites, clients, documents and streams; a site owns its releases
+ * and swarms; a swarm owns its peers, wants and pieces on their way. Whatever waits for an event
+ * holds an op number; freeing the owner drops the op, and a late event finds nobody. */
+#pragma once
+
+#include "base/list.h"
+#include "core/node.h"
+#include "core/rng.h"
+
+#include <uthash.h>
+
+struct site;
+struct peer;
+struct stream;
+struct doc;
+struct client;
+
+/* --- operations under way */
+
+enum op_kind { OP_DOWNLOAD, OP_ORIGIN, OP_TORRENT, OP_CONTENT, OP_PIECE };
+
+struct op {
+    uint64_t number;
+    enum op_kind kind;
+    void *owner; /* struct download, origin_fetch, swarm, swarm, piece */
+    UT_hash_handle hh;
+};
+
+struct node {
+    struct node_config config;
+    struct rng rng;
+    uint64_t now_ms, wall_s; /* of the step at hand */
+    struct update *update;   /* of the step at hand */
+    uint64_t last_number;    /* of ops and dialled connections */
+    uint64_t deadline_ms;
+    struct op *ops;
+    struct site *sites;
+    struct peer *peers; /* by connection, all swarms and not yet in one */
+    struct stream *streams;
+    struct doc *docs;       /* oldest first */
+    struct client *clients; /* those that said hello as an extension */
+    struct log_key *logged;
+    uint64_t cache_files, cache_bytes;
+    uint64_t uploaded; /* this run */
+};
+
+uint64_t node_number(struct node *node);
+uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
+void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */
+/* Be woken at `at_ms` or before. */
+void node_wake(struct node *node, uint64_t at_ms);
+void node_answer(struct node *node, uint64_t client, struct buf *json); /* takes json's memory */
+/* Says a thing once per key: a hostile peer must not fill the log. */
+void node_log_once(struct node *node, struct span key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Dispatches for node.c. */
+void node_handle_request(struct node *node, uint64_t client, const struct api_request *request);
+
+/* --- a small document over HTTP, collected whole */
+
+struct download {
+    uint64_t op; /* 0: not under way */
+    struct buf body;
+    void (*done)(void *owner, struct download *download, enum err result, int status,
+                 uint32_t retry_after_s);
+    void *owner;
+};
+
+/* done is called once, with the body in download->body; ERR_STATUS for anything but 200. */
+void download_start(struct node *node, struct download *download, const char *url, size_t max,
+                    uint32_t timeout_ms);
+void download_cancel(struct node *node, struct download *download);
+void download_done(struct download *download); /* frees the body */
+void download_body(struct node *node, struct download *download, const struct event *event);
+void download_finish(struct node *node, struct download *download, const struct event *event);
+
+/* --- counters of one document (asset.c) */
+
+struct doc_file {
+    uint64_t key; /* names the file: the first bytes of root xor length */
+    UT_hash_handle hh;
+};
+
+struct doc {
+    char id[LIMIT_DOC_ID + 1];
+    uint64_t serial; /* never used again, so a want may hold it after the doc is gone */
+    uint64_t files, bytes[SOURCE_COUNT_];
+    struct doc_file *seen;
+    UT_hash_handle hh;
+};
+
+struct doc *doc_get(struct node *node, const char *id, bool create);
+struct doc *doc_by_serial(struct node *node, uint64_t serial);
+void doc_close(struct node *node, const char *id);
+void doc_free(struct node *node, struct doc *doc);

@@ -1,0 +1,82 @@
+/* One peer connection: the wire protocol's state (BEP 3, 6, 10, 52). Layer: core (pure).
+ *
+ * A peer without a swarm has not told its info-hash yet. peer_close frees; every function that
+ * may close says so by returning false, and then the peer must not be touched. */
+#pragma once
+
+#include "core/swarm.h"
+
+#define PEER_UPLOAD_QUEUE LIMIT_PEER_REQUESTS_IN
+
+struct peer_request {
+    uint32_t piece, begin, length;
+    uint64_t sent_ms;
+};
+
+/* A queue of requests, oldest first; grows to its limit. */
+struct request_queue {
+    struct peer_request *items;
+    uint32_t first, count, capacity;
+};
+
+struct peer {
+    struct node *node;
+    struct swarm *swarm;
+    struct list in_swarm;
+    uint64_t conn;
+    struct address remote;
+    bool incoming, opened, sent_handshake, handshaken;
+    bool fast, extended, have_known, settled;
+    bool am_choking, am_interested, peer_choking, peer_interested;
+    bool snubbed;   /* answered nothing for long: asked for one block at a time */
+    bool told_have; /* knows what we have: not in zone fetch */
+    uint8_t id[PEER_ID_LENGTH];
+    struct peer_extended their_extended;
+    struct buf in; /* an incomplete message */
+    struct bitfield have;
+    uint64_t opened_ms, in_ms, out_ms, block_ms;
+    uint64_t quiet_until_ms; /* it has refused: not asked again before */
+    /* download */
+    struct request_queue asked;
+    struct piece *piece; /* whose blocks are being asked for */
+    uint32_t target;     /* blocks to have outstanding */
+    bool slow_start;
+    uint64_t rate_bytes, rate_since_ms, rate, best_rate;
+    uint32_t strikes; /* shares in bad pieces */
+    uint32_t strays;  /* blocks that nobody asked for */
+    /* upload */
+    struct request_queue wanted;
+    size_t send_queued;
+    UT_hash_handle hh;
+};
+
+struct peer *peer_dial(struct swarm *swarm, const struct address *to);
+void peer_accepted(struct node *node, uint64_t conn, const struct address *remote);
+void peer_opened(struct peer *peer);
+void peer_bytes(struct peer *peer, struct span data);
+void peer_sent(struct peer *peer, size_t queued);
+void peer_close(struct peer *peer, bool ban); /* we end it */
+void peer_closed(struct peer *peer);          /* it has ended */
+uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */
+
+void peer_have(struct peer *peer, uint32_t piece);
+void peer_update_interest(struct peer *peer);
+void peer_update_choke(struct peer *peer);
+void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
+void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
+void peer_drop_requests(struct peer *peer, bool cancel); /* gives all asked blocks back */
+
+/* upload side (peer_upload.c) */
+bool peer_wants_block(struct peer *peer, const struct peer_msg *msg); /* false: closed */
+void peer_unwants_block(struct peer *peer, const struct peer_msg *msg);
+void peer_serve(struct peer *peer);
+void peer_refuse_all(struct peer *peer);
+
+/* request queues */
+void request_queue_push(struct request_queue *queue, const struct peer_request *request);
+/* The place of that block in the queue, or UINT32_MAX. */
+uint32_t request_queue_find(const struct request_queue *queue, uint32_t piece, uint32_t begin);
+struct peer_request request_queue_remove(struct request_queue *queue, uint32_t place);
+struct peer_request *request_queue_at(const struct request_queue *queue, uint32_t place);
+void request_queue_done(struct request_queue *queue);
+void peer_send(struct peer *peer, const struct peer_msg *msg);

@@ -1,0 +1,72 @@
+/* Which piece to ask a peer for: what a page reads next, and behind that its file in order, the
+ * rarest within a window first so that neighbours do not all hold the same. */
+#include "core/peer.h"
+
+#define WINDOW 26 /* pieces from the first gap on; facts: strict order costs copies, this is free  \
+                   */
+
+/* Another file of the same content is already bringing it. */
+static bool twin_on_its_way(struct swarm *swarm, uint32_t file, uint32_t number)
+{
+    if (swarm->twins == NULL)
+        return false;
+    uint32_t offset = swarm_piece_offset(swarm, file, number);
+    for (uint32_t twin = swarm->twins[file]; twin != file; twin = swarm->twins[twin])
+        if (swarm_find_piece(swarm, swarm->meta->files[twin].first_piece + offset) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_free(const struct want *want, uint32_t number)
+{
+    return swarm_find_piece(want->swarm, number) == NULL && !origin_brings(want, number) &&
+           !twin_on_its_way(want->swarm, want->file, number);
+}
+
+static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from)
+{
+    const struct swarm *swarm = want->swarm;
+    const struct metainfo_file *file = &swarm->meta->files[want->file];
+    uint32_t end = file->first_piece + file->pieces;
+    uint32_t best = UINT32_MAX, seen = 0;
+
+    for (;; from++) {
+        from = bitfield_next_zero(&swarm->have, from, end);
+        if (from == BITFIELD_NONE || (best != UINT32_MAX && seen >= WINDOW))
+            return best;
+        if (!is_free(want, from))
+            continue;
+        seen++;
+        if (!bitfield_get(&peer->have, from))
+            continue;
+        if (best == UINT32_MAX || swarm->availability[from] < swarm->availability[best])
+            best = from;
+    }
+}
+
+static uint32_t pick_for_want(const struct want *want, const struct peer *peer)
+{
+    const struct metainfo *meta = want->swarm->meta;
+
+    list_for_each(link, next, &want->streams)
+    {
+        const struct stream *stream = list_entry(link, struct stream, in_want);
+        uint32_t at =
+            meta->files[want->file].first_piece + (uint32_t)(stream->ready / meta->piece_length);
+        uint32_t piece = pick_from(want, peer, at);
+        if (piece != UINT32_MAX)
+            return piece;
+    }
+    return pick_from(want, peer, want->head);
+}
+
+uint32_t picker_pick(struct swarm *swarm, const struct peer *peer)
+{
+    list_for_each(link, next, &swarm->wants)
+    {
+        uint32_t piece = pick_for_want(list_entry(link, struct want, in_swarm), peer);
+        if (piece != UINT32_MAX)
+            return piece;
+    }
+    return UINT32_MAX;
+}

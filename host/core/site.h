@@ -1,0 +1,76 @@
+/* A site: the visitor's choice, the pinned key, its releases and swarms. Layer: core (pure).
+ *
+ * unknown -> fetching -> ready | failed; a ready site that hears of a newer release fetches again
+ * while the old one stays in use for the pages that belong to it. */
+#pragma once
+
+#include "core/node_impl.h"
+#include "wire/release.h"
+
+#define SITE_RELEASES_KEPT 3
+
+struct swarm;
+
+/* One verified release. Its swarms belong to the site and may be shared between releases. */
+struct site_release {
+    struct release *release;
+    struct swarm **swarms; /* per bundle; NULL: not needed yet */
+    struct site_release *older;
+};
+
+/* A request that cannot be answered yet. */
+struct waiting {
+    struct list in_site;
+    uint64_t client, deadline_ms;
+    struct api_request request;
+};
+
+struct site {
+    struct node *node;
+    char name[LIMIT_SITE + 1];
+    char token[33];           /* the gateway's, for this run */
+    enum zone zone;           /* as chosen; ZONE_DEFAULT: not chosen */
+    bool has_key, key_is_new; /* new: fetched, not yet proven by a release */
+    struct minisign_key key;
+    uint64_t seq;               /* highest accepted */
+    struct buf json, signature; /* of the current release, for the store */
+    bool fetching;
+    bool blocked;       /* the key changed: nothing is shared until it is right again */
+    const char *reason; /* why the last fetch failed; NULL: it did not */
+    uint64_t tried_seq, retry_ms;
+    struct download get_json, get_signature, get_key;
+    struct site_release *current; /* newest first */
+    struct list waiting, swarms;
+    uint32_t waiting_count;
+    uint32_t origin_active;        /* asset fetches under way */
+    uint64_t origin_not_before_ms; /* Retry-After */
+    uint64_t bytes[SOURCE_COUNT_], uploaded;
+    UT_hash_handle hh;
+};
+
+struct site *site_get(struct node *node, const char *name, bool create);
+struct site *site_by_token(struct node *node, const char *token);
+void site_free(struct site *site);
+void site_restore(struct node *node, const struct site_record *record);
+
+enum zone site_zone(const struct site *site); /* the choice, or the default */
+void site_set_zone(struct site *site, enum zone zone);
+bool site_may_use_peers(const struct site *site);
+bool site_may_share(const struct site *site);
+
+/* Sees to it that the release with that number (0: any) is there or on its way. */
+void site_need(struct site *site, uint64_t seq);
+/* The release for a page of that number, or NULL with *ret_reason (NULL: wait). */
+struct site_release *site_find_release(struct site *site, uint64_t seq, const char **ret_reason);
+/* A verified release becomes the current one; takes it. */
+void site_add_release(struct site *site, struct release *release);
+/* The bundle's swarm, begun when it was not. */
+struct swarm *site_release_swarm(struct site *site, struct site_release *release, size_t bundle);
+void site_start_swarms(struct site *site); /* of the current release */
+
+void site_wait(struct site *site, uint64_t client, const struct api_request *request);
+/* Something changed: answers what can be answered now. */
+void site_answer_waiting(struct site *site);
+void site_save(struct site *site);
+uint32_t site_peer_count(const struct site *site);
+uint64_t site_tick(struct site *site); /* does what is due; returns when to be woken next */

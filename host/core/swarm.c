@@ -1,0 +1,453 @@
+#include "core/swarm.h"
+
+#include "base/mem.h"
+#include "core/peer.h"
+#include "wire/url.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS        30000
+#define TORRENT_TIME_MS 30000
+
+static void fetch_torrent(struct swarm *swarm);
+
+/* --- birth and death */
+
+struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
+{
+    struct node *node = site->node;
+    struct swarm *swarm = mem_zalloc(sizeof *swarm);
+
+    swarm->node = node;
+    swarm->site = site;
+    swarm->base = mem_strdup(bundle->base);
+    memcpy(swarm->infohash, bundle->infohash, HASH_LENGTH);
+    list_init(&swarm->wants);
+    list_init(&swarm->peers);
+    list_push_back(&site->swarms, &swarm->in_site);
+    /* BEP 20; fresh for every swarm and run, so that a visitor cannot be followed. */
+    memcpy(swarm->peer_id, "-FR0100-", 8);
+    rng_bytes(&node->rng, swarm->peer_id + 8, PEER_ID_LENGTH - 8);
+    swarm->used_ms = node->now_ms;
+
+    swarm->load_op = node_op_begin(node, OP_TORRENT, swarm);
+    struct effect *effect = update_add(node->update, EFFECT_LOAD_TORRENT, 0);
+    effect->store.op = swarm->load_op;
+    memcpy(effect->store.infohash, swarm->infohash, HASH_LENGTH);
+    return swarm;
+}
+
+static void close_all_peers(struct swarm *swarm)
+{
+    struct peer *peer, *next;
+
+    HASH_ITER(hh, swarm->node->peers, peer, next)
+    if (peer->swarm == swarm)
+        peer_close(peer, false);
+}
+
+static void drop_wants(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        list_for_each(stream_link, next_stream, &want->streams)
+            stream_fail(list_entry(stream_link, struct stream, in_want), 503);
+        want_free(want);
+    }
+}
+
+static void drop_pieces(struct swarm *swarm)
+{
+    struct piece *piece, *next;
+
+    HASH_ITER(hh, swarm->pieces, piece, next)
+    swarm_drop_piece(swarm, piece);
+}
+
+/* Streams of complete files hold no want, but they know their swarm. */
+static void fail_streams(struct swarm *swarm)
+{
+    struct stream *stream, *next;
+
+    HASH_ITER(hh, swarm->node->streams, stream, next)
+    if (stream->swarm == swarm)
+        stream_fail(stream, 503);
+}
+
+void swarm_free(struct swarm *swarm)
+{
+    struct candidate *candidate, *next;
+
+    drop_wants(swarm);
+    fail_streams(swarm);
+    close_all_peers(swarm);
+    drop_pieces(swarm);
+    swarm_announce_stopped(swarm);
+    download_cancel(swarm->node, &swarm->announce);
+    download_cancel(swarm->node, &swarm->get_torrent);
+    download_done(&swarm->announce);
+    download_done(&swarm->get_torrent);
+    node_op_end(swarm->node, swarm->load_op);
+    HASH_ITER(hh, swarm->candidates, candidate, next)
+    {
+        HASH_DEL(swarm->candidates, candidate);
+        mem_free(candidate);
+    }
+    bitfield_done(&swarm->have);
+    metainfo_free(swarm->meta);
+    mem_free(swarm->twins);
+    mem_free(swarm->availability);
+    mem_free(swarm->base);
+    list_remove(&swarm->in_site);
+    mem_free(swarm);
+}
+
+/* --- loading: torrent from the store or the site, then content from the store */
+
+static void swarm_fail(struct swarm *swarm, const char *reason, const char *text)
+{
+    char hash[HEX_LENGTH(HASH_LENGTH)];
+
+    hex_encode(hash, swarm->infohash, HASH_LENGTH);
+    swarm->state = SWARM_FAILED;
+    swarm->reason = reason;
+    swarm->retry_ms = swarm->node->now_ms + RETRY_MS;
+    node_log_once(swarm->node, span_of(swarm->infohash, HASH_LENGTH),
+                  "%s: the torrent %s is refused: %s", swarm->site->name, hash, text);
+    site_answer_waiting(swarm->site);
+}
+
+/* The name must be the folder under which the site serves the files (BEP 19). */
+static bool name_fits_base(const struct metainfo *meta, const char *base)
+{
+    size_t base_length = strlen(base), length = strlen(meta->name);
+
+    if (base_length == 1) /* the whole site: the name says nothing */
+        return true;
+    return base_length >= length + 2 &&
+           memcmp(base + base_length - 1 - length, meta->name, length) == 0 &&
+           base[base_length - 2 - length] == '/';
+}
+
+static int by_root(const void *a, const void *b, void *files)
+{
+    const struct metainfo_file *list = files;
+    return memcmp(list[*(const uint32_t *)a].root, list[*(const uint32_t *)b].root, HASH_LENGTH);
+}
+
+/* Files of the same content are stored once and arrive together: a ring joins them. */
+static void find_twins(struct swarm *swarm)
+{
+    uint32_t count = swarm->meta->file_count;
+    uint32_t *order = mem_calloc(count, sizeof *order);
+    uint32_t *twins = mem_calloc(count, sizeof *twins);
+    bool any = false;
+
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = twins[i] = i;
+    qsort_r(order, count, sizeof *order, by_root, swarm->meta->files);
+    for (uint32_t i = 0; i + 1 < count; i++) {
+        if (by_root(&order[i], &order[i + 1], swarm->meta->files) != 0)
+            continue;
+        if (swarm->meta->files[order[i]].pieces == 0)
+            continue;
+        uint32_t next = twins[order[i]];
+        twins[order[i]] = order[i + 1];
+        twins[order[i + 1]] = next;
+        any = true;
+    }
+    mem_free(order);
+    if (any)
+        swarm->twins = twins;
+    else
+        mem_free(twins);
+}
+
+static void switched_off(struct swarm *swarm)
+{
+    swarm->state = SWARM_FAILED;
+    swarm->reason = "zone-off";
+    swarm->retry_ms = 0; /* at once when it is switched on again */
+}
+
+static enum err parse_torrent(struct swarm *swarm, struct span bytes)
+{
+    struct metainfo *meta = NULL;
+    enum err err = metainfo_parse(bytes.data, bytes.length, &meta);
+
+    if (err == ERR_OK && memcmp(meta->infohash, swarm->infohash, HASH_LENGTH) != 0)
+        err = ERR_BAD_HASH;
+    if (err == ERR_OK && !name_fits_base(meta, swarm->base))
+        err = ERR_MISMATCH;
+    if (err != ERR_OK) {
+        metainfo_free(meta);
+        return err;
+    }
+    swarm->meta = meta;
+    find_twins(swarm);
+    return ERR_OK;
+}
+
+static void load_content(struct swarm *swarm)
+{
+    swarm->load_op = node_op_begin(swarm->node, OP_CONTENT, swarm);
+    struct effect *effect = update_add(swarm->node->update, EFFECT_LOAD_CONTENT, 0);
+    effect->store.op = swarm->load_op;
+    effect->store.meta = swarm->meta;
+}
+
+static void torrent_fetched(void *owner, struct download *download, enum err result, int status,
+                            uint32_t retry_after_s)
+{
+    struct swarm *swarm = owner;
+
+    (void)status;
+    (void)retry_after_s;
+    if (result != ERR_OK) {
+        swarm_fail(swarm, "failed", err_text(result));
+        return;
+    }
+    struct span bytes = span_of(download->body.data, download->body.length);
+    enum err err = parse_torrent(swarm, bytes);
+    if (err != ERR_OK) {
+        swarm_fail(swarm, "bad-torrent", err_text(err));
+        return;
+    }
+    struct effect *effect = update_add(swarm->node->update, EFFECT_SAVE_TORRENT, LIMIT_TORRENT);
+    memcpy(effect->store.infohash, swarm->infohash, HASH_LENGTH);
+    effect->text.data = buf_take(&download->body, &effect->text.length);
+    effect->text.capacity = effect->text.length;
+    load_content(swarm);
+}
+
+static void fetch_torrent(struct swarm *swarm)
+{
+    char hash[HEX_LENGTH(HASH_LENGTH)], url[LIMIT_SITE + 128];
+
+    hex_encode(hash, swarm->infohash, HASH_LENGTH);
+    snprintf(url, sizeof url, "%s/.well-known/fringe/%s.torrent", swarm->site->name, hash);
+    swarm->state = SWARM_LOADING;
+    swarm->get_torrent.owner = swarm;
+    swarm->get_torrent.done = torrent_fetched;
+    download_start(swarm->node, &swarm->get_torrent, url, LIMIT_TORRENT, TORRENT_TIME_MS);
+}
+
+/* Only a visitor's wish tries again: a site whose torrent is missing is not polled. */
+void swarm_need(struct swarm *swarm)
+{
+    if (swarm->state == SWARM_FAILED && swarm->node->now_ms >= swarm->retry_ms &&
+        site_may_use_peers(swarm->site))
+        fetch_torrent(swarm);
+}
+
+void swarm_torrent_loaded(struct swarm *swarm, const struct event *event)
+{
+    swarm->load_op = 0;
+    if (event->store.result == ERR_OK && parse_torrent(swarm, event->store.torrent) == ERR_OK)
+        load_content(swarm);
+    else if (site_zone(swarm->site) != ZONE_OFF)
+        fetch_torrent(swarm);
+    else
+        switched_off(swarm);
+}
+
+void swarm_content_loaded(struct swarm *swarm, const struct event *event)
+{
+    swarm->load_op = 0;
+    bitfield_init(&swarm->have, swarm->meta->piece_count);
+    const struct bitfield *have = event->store.have;
+    if (event->store.result == ERR_OK && have != NULL && have->bits == swarm->have.bits)
+        bitfield_load(&swarm->have, have->bytes, bitfield_bytes(have->bits));
+    swarm->state = SWARM_READY;
+    swarm->ready_ms = swarm->used_ms = swarm->node->now_ms;
+    swarm_find_peers(swarm);
+    site_answer_waiting(swarm->site);
+}
+
+/* --- what is there */
+
+bool swarm_complete(const struct swarm *swarm)
+{
+    return swarm->state == SWARM_READY && bitfield_full(&swarm->have);
+}
+
+bool swarm_has_file(const struct swarm *swarm, uint32_t file)
+{
+    const struct metainfo_file *info = &swarm->meta->files[file];
+    return bitfield_next_zero(&swarm->have, info->first_piece, info->first_piece + info->pieces) ==
+           BITFIELD_NONE;
+}
+
+/* --- pieces on their way */
+
+struct piece *swarm_find_piece(struct swarm *swarm, uint32_t number)
+{
+    struct piece *piece;
+
+    HASH_FIND(hh, swarm->pieces, &number, sizeof number, piece);
+    return piece;
+}
+
+struct piece *swarm_add_piece(struct swarm *swarm, uint32_t number)
+{
+    struct piece *piece = mem_zalloc(sizeof *piece);
+
+    piece->swarm = swarm;
+    piece->number = number;
+    piece->length = metainfo_piece_bytes(swarm->meta, number);
+    piece->block_count = merkle_blocks(piece->length);
+    piece->blocks = mem_calloc(piece->block_count, sizeof *piece->blocks);
+    piece->started_ms = piece->moved_ms = swarm->node->now_ms;
+    HASH_ADD(hh, swarm->pieces, number, sizeof piece->number, piece);
+    return piece;
+}
+
+void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
+{
+    struct peer *peer;
+
+    list_for_each(link, next, &swarm->peers)
+    {
+        peer = list_entry(link, struct peer, in_swarm);
+        if (peer->piece == piece)
+            peer->piece = NULL;
+    }
+    for (uint32_t i = 0; i < piece->block_count && !piece->storing; i++)
+        swarm->loose -= !piece->blocks[i].received && piece->blocks[i].requests == 0;
+    node_op_end(swarm->node, piece->op);
+    HASH_DEL(swarm->pieces, piece);
+    mem_free(piece->data);
+    mem_free(piece->blocks);
+    mem_free(piece);
+}
+
+void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source)
+{
+    uint32_t file = metainfo_file_of_piece(swarm->meta, piece->number);
+
+    piece->storing = true;
+    piece->source = source;
+    piece->op = node_op_begin(swarm->node, OP_PIECE, piece);
+    struct effect *effect = update_add(swarm->node->update, EFFECT_STORE_PIECE, 0);
+    effect->store.op = piece->op;
+    effect->store.file = update_file(&swarm->meta->files[file]);
+    effect->store.piece_length = swarm->meta->piece_length;
+    effect->store.piece = swarm_piece_offset(swarm, file, piece->number);
+    effect->store.data = data;
+    effect->store.length = piece->length;
+    memcpy(effect->store.expected, metainfo_piece_hash(swarm->meta, piece->number), HASH_LENGTH);
+}
+
+static struct want *find_want(struct swarm *swarm, uint32_t file)
+{
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        if (want->file == file)
+            return want;
+    }
+    return NULL;
+}
+
+/* The piece is there: everyone who could care is told. */
+static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, uint32_t length,
+                          enum source source)
+{
+    if (!bitfield_set(&swarm->have, number))
+        return;
+    list_for_each(link, next, &swarm->peers)
+        peer_have(list_entry(link, struct peer, in_swarm), number);
+    struct want *want = find_want(swarm, file);
+    if (want != NULL)
+        want_piece_stored(want, number, length, source);
+}
+
+static void arrive_in_twins(struct swarm *swarm, uint32_t number, uint32_t length,
+                            enum source source)
+{
+    uint32_t file = metainfo_file_of_piece(swarm->meta, number);
+    uint32_t offset = swarm_piece_offset(swarm, file, number);
+    uint32_t twin = file;
+
+    do {
+        uint32_t there = swarm->meta->files[twin].first_piece + offset;
+        /* A twin's bytes came with the first one's: from the cache, as far as it can tell. */
+        piece_arrived(swarm, twin, there, length, twin == file ? source : SOURCE_CACHE);
+        twin = swarm->twins != NULL ? swarm->twins[twin] : file;
+    } while (twin != file);
+}
+
+/* The disk refuses: the page must not suffer, so its files go to the origin by themselves. */
+static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
+{
+    uint32_t file = metainfo_file_of_piece(swarm->meta, number);
+    struct want *want = find_want(swarm, file);
+
+    node_log_once(swarm->node, span_text(err_name(result)),
+                  "cannot write to the cache: %s; files go to the site itself meanwhile",
+                  err_text(result));
+    if (want == NULL)
+        return;
+    list_for_each(link, next, &want->streams)
+        stream_fail(list_entry(link, struct stream, in_want), 503);
+    want_free(want);
+}
+
+void swarm_piece_stored(struct piece *piece, enum err result)
+{
+    struct swarm *swarm = piece->swarm;
+    uint32_t number = piece->number, length = piece->length;
+    enum source source = piece->source;
+
+    piece->op = 0;
+    if (result == ERR_BAD_HASH && source == SOURCE_PEERS)
+        swarm_blame(swarm, piece);
+    swarm_drop_piece(swarm, piece);
+    if (result == ERR_OK) {
+        arrive_in_twins(swarm, number, length, source);
+    } else if (result != ERR_BAD_HASH) {
+        cannot_store(swarm, number, result);
+    } else if (source == SOURCE_ORIGIN) {
+        struct want *want = find_want(swarm, metainfo_file_of_piece(swarm->meta, number));
+        if (want != NULL)
+            origin_bad_bytes(want);
+    }
+    swarm_fill_peers(swarm);
+}
+
+/* --- zones and time */
+
+void swarm_zone_changed(struct swarm *swarm)
+{
+    if (!site_may_use_peers(swarm->site)) {
+        drop_wants(swarm);
+        close_all_peers(swarm);
+        swarm_announce_stopped(swarm);
+        if (swarm->get_torrent.op != 0) {
+            download_cancel(swarm->node, &swarm->get_torrent);
+            switched_off(swarm);
+        }
+        return;
+    }
+    list_for_each(link, next, &swarm->peers)
+        peer_update_choke(list_entry(link, struct peer, in_swarm));
+    swarm_find_peers(swarm);
+}
+
+uint64_t swarm_tick(struct swarm *swarm)
+{
+    uint64_t wake = UINT64_MAX;
+
+    if (swarm->state != SWARM_READY)
+        return wake;
+    list_for_each(link, next, &swarm->wants)
+    {
+        uint64_t at = want_tick(list_entry(link, struct want, in_swarm));
+        wake = at < wake ? at : wake;
+    }
+    uint64_t at = swarm_peers_tick(swarm);
+    return at < wake ? at : wake;
+}

@@ -1,0 +1,194 @@
+/* A swarm: one bundle, its pieces, its peers, and what is wanted of it. Layer: core (pure).
+ *
+ *   swarm.c         life: torrent -> content -> ready; pieces stored; HAVE to all
+ *   swarm_want.c    wanted files, their streams, failure
+ *   swarm_fetch.c   pieces from peers: requests, blocks, end-game, blame
+ *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
+ *   swarm_peers.c   finding peers: explicit ones, trackers, dialling, duplicates
+ *   picker.c        which piece next
+ *   peer.c          one connection's wire protocol */
+#pragma once
+
+#include "core/site.h"
+#include "wire/tracker.h"
+
+enum swarm_state { SWARM_LOADING, SWARM_READY, SWARM_FAILED };
+
+/* --- a piece on its way: from peers block by block, or being verified and stored */
+struct block {
+    bool received;
+    uint16_t requests; /* outstanding, over all peers */
+    uint64_t from;     /* the connection that sent it */
+};
+
+struct piece {
+    uint32_t number, length, block_count, received;
+    bool storing; /* handed to the store; data is NULL */
+    enum source source;
+    uint64_t op;
+    uint64_t started_ms, moved_ms;
+    uint8_t *data;
+    struct block *blocks;
+    struct swarm *swarm;
+    UT_hash_handle hh;
+};
+
+/* --- an origin request for a run of pieces of one file, arriving in order */
+struct origin_fetch {
+    uint64_t op;
+    struct want *want;
+    uint32_t piece, end; /* next to complete; one past the last */
+    uint64_t skip;       /* bytes to drop first: the server ignored our Range */
+    uint8_t *data;
+    uint32_t fill;
+    bool headed;
+};
+
+/* --- a file that somebody waits for */
+struct want {
+    struct list in_swarm;
+    struct swarm *swarm;
+    uint32_t file;
+    uint32_t head; /* its first piece that is not stored */
+    uint64_t created_ms, moved_ms, used_ms;
+    struct list streams;
+    struct origin_fetch *fetch;
+    uint64_t origin_retry_ms;
+    uint32_t origin_failures; /* in a row; 0: not failing */
+    uint64_t *docs;           /* serials of the documents that wait */
+    size_t doc_count;
+};
+
+/* --- the gateway's request */
+struct stream {
+    uint64_t number;
+    struct node *node;
+    struct want *want; /* NULL: the file is complete */
+    struct list in_want;
+    bool head_sent, head_only;
+    int status;
+    uint64_t first, end, ready, length;
+    char *content_type;
+    struct swarm *swarm;
+    uint32_t file;
+    UT_hash_handle hh;
+};
+
+struct candidate {
+    struct address address;
+    bool explicit_peer, connected, banned;
+    uint32_t failures;
+    uint64_t next_ms;
+    UT_hash_handle hh;
+};
+
+struct swarm {
+    struct node *node;
+    struct site *site;
+    struct list in_site;
+    enum swarm_state state;
+    const char *reason; /* failed: why, in the words of PROTOCOL.md */
+    uint64_t retry_ms;
+    uint8_t infohash[HASH_LENGTH];
+    char *base; /* "/static/" */
+    struct download get_torrent;
+    uint64_t load_op;
+    struct metainfo *meta;
+    struct bitfield have;
+    uint32_t *twins;      /* file -> next file of the same content, a ring; NULL: none are equal */
+    struct piece *pieces; /* on their way */
+    uint32_t loose;       /* blocks of pieces on their way that nobody has been asked for */
+    struct list wants;
+    uint64_t used_ms; /* last want */
+
+    uint8_t peer_id[PEER_ID_LENGTH];
+    struct list peers;      /* handshake done */
+    uint32_t connections;   /* those, and dials and handshakes under way */
+    uint32_t settling;      /* those of them that have not said yet what they have */
+    uint64_t settle_ms;     /* since when there are such, or a tracker is asked */
+    uint16_t *availability; /* per piece, NULL before the first peer */
+    struct candidate *candidates;
+    struct download announce;
+    size_t tracker;
+    bool announced;
+    uint64_t announce_ms;
+    uint64_t ready_ms; /* when it became ready */
+    uint64_t block_ms; /* last block from any peer */
+    uint64_t piece_ms; /* how long a piece takes from peers, moving average */
+    uint64_t rate_bytes, rate_since_ms, rate; /* from all peers, bytes a second */
+};
+
+/* --- life */
+struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle);
+void swarm_free(struct swarm *swarm);
+void swarm_need(struct swarm *swarm); /* somebody asks: a failed one may try again */
+void swarm_torrent_loaded(struct swarm *swarm, const struct event *event);
+void swarm_content_loaded(struct swarm *swarm, const struct event *event);
+void swarm_zone_changed(struct swarm *swarm);
+uint64_t swarm_tick(struct swarm *swarm);
+bool swarm_complete(const struct swarm *swarm);
+
+/* --- pieces */
+static inline uint32_t swarm_piece_offset(const struct swarm *swarm, uint32_t file, uint32_t piece)
+{
+    return piece - swarm->meta->files[file].first_piece;
+}
+struct piece *swarm_find_piece(struct swarm *swarm, uint32_t number);
+struct piece *swarm_add_piece(struct swarm *swarm, uint32_t number);
+void swarm_drop_piece(struct swarm *swarm, struct piece *piece);
+/* Hands whole bytes to be verified and stored; takes data. */
+void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source);
+void swarm_piece_stored(struct piece *piece, enum err result);
+bool swarm_has_file(const struct swarm *swarm, uint32_t file);
+
+/* --- wants */
+struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
+void want_free(struct want *want);
+void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source);
+void want_add_doc(struct want *want, uint64_t serial);
+/* Nobody can give the next bytes: tells the streams and ends the want. */
+void want_check_failed(struct want *want);
+uint32_t want_next_missing(const struct want *want, uint32_t from); /* UINT32_MAX: none */
+uint64_t want_tick(struct want *want);                              /* may free the want */
+
+/* --- streams */
+void stream_open(struct node *node, const struct event *event);
+void stream_closed(struct node *node, uint64_t number);
+void stream_advance(struct stream *stream);
+void stream_fail(struct stream *stream, int status); /* tells the gateway, frees */
+
+/* --- from peers */
+void swarm_fill_peers(struct swarm *swarm);
+void swarm_fill_peer(struct swarm *swarm, struct peer *peer);
+void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32_t begin,
+                 struct span data);
+/* Somebody else has brought the piece: takes its requests back and forgets it. */
+void swarm_cancel_piece(struct swarm *swarm, struct piece *piece);
+/* The block will not come from there: somebody else may be asked. */
+void swarm_block_lost(struct swarm *swarm, uint32_t number, uint32_t begin);
+void swarm_blame(struct swarm *swarm, struct piece *piece);
+void swarm_piece_moved(struct swarm *swarm, uint32_t number, int by); /* availability */
+
+/* --- from the origin */
+void origin_consider(struct want *want);
+void origin_consider_site(struct site *site); /* a place has become free */
+void origin_head(struct origin_fetch *fetch, const struct event *event);
+void origin_body(struct origin_fetch *fetch, const struct event *event);
+void origin_done(struct origin_fetch *fetch, const struct event *event);
+void origin_cancel(struct origin_fetch *fetch);
+void origin_bad_bytes(struct want *want);
+/* Will the origin bring this piece within its next few? Then peers need not. */
+bool origin_brings(const struct want *want, uint32_t piece);
+
+/* --- finding peers */
+void swarm_find_peers(struct swarm *swarm);
+void swarm_add_candidate(struct swarm *swarm, const struct address *address, bool explicit_peer);
+void swarm_peer_ended(struct swarm *swarm, const struct address *address, bool incoming,
+                      bool handshaken, bool ban);
+bool swarm_is_banned(struct swarm *swarm, const struct address *address);
+void swarm_announce_stopped(struct swarm *swarm);
+uint64_t swarm_peers_tick(struct swarm *swarm);
+
+/* --- picker */
+/* The piece to ask this peer for next, or UINT32_MAX. */
+uint32_t picker_pick(struct swarm *swarm, const struct peer *peer);

@@ -1,0 +1,247 @@
+/* Pieces from peers: whole pieces from one peer each, so that a bad one has one culprit; blocks
+ * that got stuck are asked of others. */
+#include "base/mem.h"
+#include "core/peer.h"
+
+#include <string.h>
+
+#define STUCK_MS    1000 /* no block of a piece for so long: an idle peer may help */
+#define STRIKES_MAX 2    /* shares in bad pieces, before a peer is banned */
+
+/* --- which block next */
+
+static uint32_t block_length(const struct piece *piece, uint32_t block)
+{
+    uint32_t begin = block * BLOCK_LENGTH;
+    uint32_t left = piece->length - begin;
+    return left < BLOCK_LENGTH ? left : BLOCK_LENGTH;
+}
+
+static uint32_t loose_block(const struct piece *piece)
+{
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        if (!piece->blocks[i].received && piece->blocks[i].requests == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+static struct piece *piece_with_loose_block(struct swarm *swarm, const struct peer *peer)
+{
+    if (swarm->loose == 0)
+        return NULL;
+    for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next)
+        if (!piece->storing && bitfield_get(&peer->have, piece->number) &&
+            loose_block(piece) != UINT32_MAX)
+            return piece;
+    return NULL;
+}
+
+static struct piece *begin_piece(struct swarm *swarm, const struct peer *peer)
+{
+    uint32_t number = picker_pick(swarm, peer);
+    if (number == UINT32_MAX)
+        return NULL;
+    struct piece *piece = swarm_add_piece(swarm, number);
+    swarm->loose += piece->block_count;
+    return piece;
+}
+
+static void request_block(struct peer *peer, struct piece *piece, uint32_t block)
+{
+    if (piece->blocks[block].requests++ == 0)
+        piece->swarm->loose--;
+    peer_request(peer, piece->number, block * BLOCK_LENGTH, block_length(piece, block));
+}
+
+static bool request_next(struct swarm *swarm, struct peer *peer)
+{
+    struct piece *piece = peer->piece;
+    uint32_t block = piece != NULL && !piece->storing ? loose_block(piece) : UINT32_MAX;
+
+    if (block == UINT32_MAX) {
+        piece = piece_with_loose_block(swarm, peer);
+        if (piece == NULL)
+            piece = begin_piece(swarm, peer);
+        if (piece == NULL)
+            return false;
+        block = loose_block(piece);
+    }
+    peer->piece = piece;
+    request_block(peer, piece, block);
+    return true;
+}
+
+/* End-game: the peer has nothing else to do, so it is asked for what is stuck elsewhere. */
+static void help_stuck(struct swarm *swarm, struct peer *peer)
+{
+    uint64_t now = swarm->node->now_ms;
+
+    for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next) {
+        if (piece->storing || !bitfield_get(&peer->have, piece->number))
+            continue;
+        if (now < piece->moved_ms + STUCK_MS) {
+            node_wake(swarm->node, piece->moved_ms + STUCK_MS);
+            continue;
+        }
+        for (uint32_t i = 0; i < piece->block_count; i++)
+            if (!piece->blocks[i].received && piece->blocks[i].requests == 1 &&
+                peer->asked.count < peer->target)
+                request_block(peer, piece, i);
+        return;
+    }
+}
+
+void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
+{
+    uint32_t target = peer->snubbed ? 1 : peer->target;
+
+    peer_update_interest(peer);
+    if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
+        swarm->node->now_ms < peer->quiet_until_ms)
+        return;
+    while (peer->asked.count < target)
+        if (!request_next(swarm, peer))
+            break;
+    if (peer->asked.count == 0)
+        help_stuck(swarm, peer);
+}
+
+void swarm_fill_peers(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->peers)
+        swarm_fill_peer(swarm, list_entry(link, struct peer, in_swarm));
+}
+
+/* --- blocks */
+
+void swarm_block_lost(struct swarm *swarm, uint32_t number, uint32_t begin)
+{
+    struct piece *piece = swarm_find_piece(swarm, number);
+
+    if (piece == NULL || piece->storing)
+        return;
+    struct block *block = &piece->blocks[begin / BLOCK_LENGTH];
+    if (block->requests > 0 && --block->requests == 0 && !block->received)
+        swarm->loose++;
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        if (piece->blocks[i].received || piece->blocks[i].requests > 0)
+            return;
+    swarm_drop_piece(swarm, piece); /* nothing is left of it: it may be picked anew */
+}
+
+static void cancel_elsewhere(struct swarm *swarm, const struct piece *piece, uint32_t begin)
+{
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        uint32_t place = request_queue_find(&peer->asked, piece->number, begin);
+        if (place == UINT32_MAX)
+            continue;
+        struct peer_request request = request_queue_remove(&peer->asked, place);
+        peer_cancel(peer, request.piece, request.begin, request.length);
+    }
+}
+
+void swarm_cancel_piece(struct swarm *swarm, struct piece *piece)
+{
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        if (piece->blocks[i].requests > 0)
+            cancel_elsewhere(swarm, piece, i * BLOCK_LENGTH);
+    swarm_drop_piece(swarm, piece);
+}
+
+static void measure(struct swarm *swarm, size_t length)
+{
+    uint64_t now = swarm->node->now_ms;
+
+    swarm->block_ms = now;
+    swarm->rate_bytes += length;
+    uint64_t elapsed = now - swarm->rate_since_ms;
+    if (elapsed < 1000)
+        return;
+    swarm->rate = swarm->rate_bytes * 1000 / elapsed;
+    swarm->rate_bytes = 0;
+    swarm->rate_since_ms = now;
+}
+
+static void piece_complete(struct swarm *swarm, struct piece *piece)
+{
+    uint64_t took = swarm->node->now_ms - piece->started_ms;
+    uint8_t *data = piece->data;
+
+    swarm->piece_ms = swarm->piece_ms > 0 ? (3 * swarm->piece_ms + took) / 4 : took;
+    piece->data = NULL;
+    swarm_store_piece(swarm, piece, data, SOURCE_PEERS);
+}
+
+void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32_t begin,
+                 struct span data)
+{
+    struct piece *piece = swarm_find_piece(swarm, number);
+
+    if (piece == NULL || piece->storing)
+        return; /* others were quicker */
+    struct block *block = &piece->blocks[begin / BLOCK_LENGTH];
+    if (block->requests > 0)
+        block->requests--;
+    if (block->received)
+        return;
+    if (piece->data == NULL)
+        piece->data = mem_alloc(piece->length);
+    memcpy(piece->data + begin, data.data, data.length);
+    block->received = true;
+    block->from = peer->conn;
+    piece->received++;
+    piece->moved_ms = swarm->node->now_ms;
+    measure(swarm, data.length);
+    if (block->requests > 0) {
+        cancel_elsewhere(swarm, piece, begin);
+        block->requests = 0;
+    }
+    if (piece->received == piece->block_count)
+        piece_complete(swarm, piece);
+}
+
+/* --- blame */
+
+static bool only_from(const struct piece *piece, uint64_t conn)
+{
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        if (piece->blocks[i].from != conn)
+            return false;
+    return true;
+}
+
+static bool gave_some(const struct piece *piece, uint64_t conn)
+{
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        if (piece->blocks[i].from == conn)
+            return true;
+    return false;
+}
+
+/* A piece that does not hash: its one giver is banned; several share the suspicion. */
+void swarm_blame(struct swarm *swarm, struct piece *piece)
+{
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        if (!gave_some(piece, peer->conn))
+            continue;
+        char text[ADDRESS_TEXT];
+        address_format(&peer->remote, text);
+        node_log_once(swarm->node, span_of(&peer->remote, sizeof peer->remote),
+                      "peer %s sent bytes that do not have their hash", text);
+        if (only_from(piece, peer->conn) || ++peer->strikes >= STRIKES_MAX)
+            peer_close(peer, true);
+    }
+}
+
+/* --- availability */
+
+void swarm_piece_moved(struct swarm *swarm, uint32_t number, int by)
+{
+    if (swarm->availability == NULL)
+        swarm->availability = mem_calloc(swarm->meta->piece_count, sizeof *swarm->availability);
+    swarm->availability[number] = (uint16_t)(swarm->availability[number] + by);
+}

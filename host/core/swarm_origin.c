@@ -1,0 +1,349 @@
+/* Pieces from the origin: the source of last resort while peers can give, and the first while
+ * nobody can. Here is decided when to ask, for how much, and what an answer is worth. */
+#include "base/mem.h"
+#include "core/swarm.h"
+#include "wire/url.h"
+
+#include <string.h>
+
+#define SETTLE_MS     300 /* for peers to connect and say what they have */
+#define HEDGE_MIN_MS  300 /* without a block from peers, before the origin is asked */
+#define HEDGE_MAX_MS  800
+#define ASSIST_MS     2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
+#define ASSIST_RATE   KIB(256)
+#define EXTENT        MIB(1) /* at once, while there are peers who may do the rest */
+#define BRINGS_PIECES 8      /* what the origin is about to bring is not asked of peers */
+#define ACTIVE_MAX                                                                                 \
+    32 /* requests under way to one site; HTTP/2 carries them on two                               \
+          connections at most (LIMIT_ORIGIN_CONNECTIONS) */
+#define RETRY_MS     1000
+#define RETRY_MAX_MS 30000
+#define CHANGED_MS   60000 /* the origin's file is not the release's */
+
+/* --- when */
+
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t hedge_ms(const struct swarm *swarm)
+{
+    uint64_t hedge = 2 * swarm->piece_ms;
+    if (hedge < HEDGE_MIN_MS)
+        return HEDGE_MIN_MS;
+    return hedge < HEDGE_MAX_MS ? hedge : HEDGE_MAX_MS;
+}
+
+static bool peers_are_settling(const struct swarm *swarm)
+{
+    return swarm->settling > 0 || swarm->announce.op != 0;
+}
+
+/* When the origin may be asked for that piece. As long as blocks come in from peers, what stands
+ * behind them in the queue waits for its turn. */
+static uint64_t due_ms(const struct want *want, uint32_t number)
+{
+    struct swarm *swarm = want->swarm;
+
+    if (swarm->availability == NULL || swarm->availability[number] == 0)
+        return peers_are_settling(swarm) ? swarm->settle_ms + SETTLE_MS : 0;
+    uint64_t since = latest(want->moved_ms, swarm->block_ms);
+    uint64_t due = since + hedge_ms(swarm);
+    uint64_t assist = want->created_ms + ASSIST_MS;
+    if (swarm->rate < ASSIST_RATE && assist < due)
+        return assist;
+    return due;
+}
+
+static uint32_t first_needed(const struct want *want)
+{
+    const struct metainfo *meta = want->swarm->meta;
+
+    list_for_each(link, next, &want->streams)
+    {
+        const struct stream *stream = list_entry(link, struct stream, in_want);
+        uint32_t at =
+            meta->files[want->file].first_piece + (uint32_t)(stream->ready / meta->piece_length);
+        uint32_t missing = want_next_missing(want, at);
+        if (missing != UINT32_MAX)
+            return missing;
+    }
+    return want_next_missing(want, want->head);
+}
+
+/* --- asking */
+
+static uint32_t extent_end(const struct want *want, uint32_t first)
+{
+    struct swarm *swarm = want->swarm;
+    const struct metainfo_file *file = &swarm->meta->files[want->file];
+    uint32_t end = file->first_piece + file->pieces;
+    uint32_t extent = EXTENT / swarm->meta->piece_length;
+
+    if (!list_empty(&swarm->peers) && end - first > extent)
+        end = first + (extent > 0 ? extent : 1);
+    uint32_t there = bitfield_next_one(&swarm->have, first, end);
+    return there != BITFIELD_NONE ? there : end;
+}
+
+static void put_url(const struct want *want, struct buf *out)
+{
+    struct swarm *swarm = want->swarm;
+
+    buf_put_text(out, swarm->site->name);
+    path_encode(swarm->base, out);
+    path_encode(swarm->meta->files[want->file].path, out);
+    buf_put_u8(out, 0);
+}
+
+static uint64_t piece_start(const struct want *want, uint32_t number)
+{
+    return (uint64_t)swarm_piece_offset(want->swarm, want->file, number) *
+           want->swarm->meta->piece_length;
+}
+
+static void start(struct want *want, uint32_t first)
+{
+    struct swarm *swarm = want->swarm;
+    struct node *node = swarm->node;
+    uint64_t length = swarm->meta->files[want->file].length;
+    struct origin_fetch *fetch = mem_zalloc(sizeof *fetch);
+
+    fetch->want = want;
+    fetch->piece = first;
+    fetch->end = extent_end(want, first);
+    fetch->op = node_op_begin(node, OP_ORIGIN, fetch);
+    want->fetch = fetch;
+    swarm->site->origin_active++;
+
+    struct effect *effect =
+        update_add(node->update, EFFECT_HTTP_GET, LIMIT_SITE + 6 * LIMIT_PATH + 16);
+    uint64_t from = piece_start(want, first), to = piece_start(want, fetch->end);
+    effect->http.op = fetch->op;
+    effect->http.first = from;
+    effect->http.last = (to < length ? to : length) - 1;
+    effect->http.has_range = from > 0 || effect->http.last < length - 1;
+    effect->http.max = length; /* a server that ignores Range sends the whole */
+    put_url(want, &effect->text);
+}
+
+void origin_consider(struct want *want)
+{
+    struct swarm *swarm = want->swarm;
+    uint64_t now = swarm->node->now_ms;
+
+    if (want->fetch != NULL || !site_may_use_peers(swarm->site))
+        return;
+    uint32_t missing = first_needed(want);
+    if (missing == UINT32_MAX)
+        return;
+    uint64_t due = latest(due_ms(want, missing), want->origin_retry_ms);
+    due = latest(due, swarm->site->origin_not_before_ms);
+    if (now < due) {
+        node_wake(swarm->node, due);
+        return;
+    }
+    if (swarm->site->origin_active < ACTIVE_MAX)
+        start(want, missing);
+}
+
+void origin_consider_site(struct site *site)
+{
+    list_for_each(swarm_link, next_swarm, &site->swarms)
+    {
+        struct swarm *swarm = list_entry(swarm_link, struct swarm, in_site);
+        list_for_each(link, next, &swarm->wants)
+        {
+            if (site->origin_active >= ACTIVE_MAX)
+                return;
+            origin_consider(list_entry(link, struct want, in_swarm));
+        }
+    }
+}
+
+bool origin_brings(const struct want *want, uint32_t piece)
+{
+    const struct origin_fetch *fetch = want->fetch;
+    return fetch != NULL && piece >= fetch->piece && piece < fetch->end &&
+           piece - fetch->piece < BRINGS_PIECES;
+}
+
+/* --- ending */
+
+static void fetch_free(struct origin_fetch *fetch)
+{
+    struct swarm *swarm = fetch->want->swarm;
+
+    swarm->site->origin_active--;
+    fetch->want->fetch = NULL;
+    node_op_end(swarm->node, fetch->op);
+    mem_free(fetch->data);
+    mem_free(fetch);
+}
+
+void origin_cancel(struct origin_fetch *fetch)
+{
+    struct effect *effect = update_add(fetch->want->swarm->node->update, EFFECT_HTTP_CANCEL, 0);
+    effect->http.op = fetch->op;
+    fetch_free(fetch);
+}
+
+static uint64_t backoff_ms(uint32_t failures)
+{
+    uint32_t doublings = failures < 6 ? failures - 1 : 5;
+    uint64_t delay = (uint64_t)RETRY_MS << doublings;
+    return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
+}
+
+static void failed(struct want *want, uint64_t delay_ms)
+{
+    struct node *node = want->swarm->node;
+
+    want->origin_retry_ms = node->now_ms + delay_ms;
+    node_wake(node, want->origin_retry_ms);
+    want_check_failed(want);
+}
+
+/* The origin's file is not the release's: it has been changed under us, or this is a wrong
+ * server. No reason to ban anybody, but no reason either to ask again soon. */
+static void changed(struct want *want, const char *what)
+{
+    const struct swarm *swarm = want->swarm;
+    const char *path = swarm->meta->files[want->file].path;
+
+    node_log_once(swarm->node, span_text(path),
+                  "%s%s%s: the site's own file is not the one of its release: %s",
+                  swarm->site->name, swarm->base, path, what);
+    want->origin_failures++;
+    failed(want, CHANGED_MS);
+}
+
+void origin_bad_bytes(struct want *want)
+{
+    if (want->fetch != NULL)
+        origin_cancel(want->fetch);
+    changed(want, "its bytes have another hash");
+}
+
+/* --- an answer */
+
+void origin_head(struct origin_fetch *fetch, const struct event *event)
+{
+    struct want *want = fetch->want;
+    uint64_t length = want->swarm->meta->files[want->file].length;
+    uint64_t from = piece_start(want, fetch->piece);
+    const char *wrong = NULL;
+
+    if (event->http.status == 200) {
+        if (event->http.has_length && event->http.length != length)
+            wrong = "it has another length";
+        fetch->skip = from;
+    } else if (event->http.status == 206) {
+        if (!event->http.has_range || event->http.first != from)
+            wrong = "it answers another range than was asked";
+        else if (event->http.total != UINT64_MAX && event->http.total != length)
+            wrong = "it has another length";
+    } else {
+        return; /* origin_done judges the status; a body of it is dropped */
+    }
+    fetch->headed = true;
+    if (wrong == NULL)
+        return;
+    origin_cancel(fetch);
+    changed(want, wrong);
+}
+
+static void deliver(struct swarm *swarm, uint32_t number, uint8_t *data)
+{
+    struct piece *piece = swarm_find_piece(swarm, number);
+
+    if (bitfield_get(&swarm->have, number) || (piece != NULL && piece->storing)) {
+        mem_free(data); /* peers were quicker */
+        return;
+    }
+    if (piece != NULL)
+        swarm_cancel_piece(swarm, piece);
+    swarm_store_piece(swarm, swarm_add_piece(swarm, number), data, SOURCE_ORIGIN);
+}
+
+/* Takes some bytes of the piece at hand; returns how many. */
+static size_t take(struct origin_fetch *fetch, struct span data)
+{
+    struct swarm *swarm = fetch->want->swarm;
+    uint32_t length = metainfo_piece_bytes(swarm->meta, fetch->piece);
+    size_t room = length - fetch->fill;
+    size_t taken = data.length < room ? data.length : room;
+
+    if (fetch->data == NULL)
+        fetch->data = mem_alloc(length);
+    memcpy(fetch->data + fetch->fill, data.data, taken);
+    fetch->fill += (uint32_t)taken;
+    if (fetch->fill == length) {
+        deliver(swarm, fetch->piece++, fetch->data);
+        fetch->data = NULL;
+        fetch->fill = 0;
+    }
+    return taken;
+}
+
+void origin_body(struct origin_fetch *fetch, const struct event *event)
+{
+    struct span data = event->http.data;
+
+    if (!fetch->headed)
+        return;
+    if (fetch->skip > 0) {
+        size_t skipped = data.length < fetch->skip ? data.length : (size_t)fetch->skip;
+        fetch->skip -= skipped;
+        data = span_of(data.data + skipped, data.length - skipped);
+    }
+    while (data.length > 0 && fetch->piece < fetch->end) {
+        size_t taken = take(fetch, data);
+        data = span_of(data.data + taken, data.length - taken);
+    }
+    /* More than we need of a server that ignored our Range, or peers have what comes next. */
+    struct want *want = fetch->want;
+    bool surplus = fetch->piece == fetch->end && data.length > 0;
+    bool there = fetch->fill == 0 && fetch->piece < fetch->end &&
+                 bitfield_get(&want->swarm->have, fetch->piece);
+    if (!surplus && !there)
+        return;
+    struct site *site = want->swarm->site;
+    origin_cancel(fetch);
+    origin_consider(want);
+    origin_consider_site(site);
+}
+
+static void judge_failure(struct want *want, const struct event *event)
+{
+    struct site *site = want->swarm->site;
+    int status = event->http.status;
+    uint64_t delay = backoff_ms(++want->origin_failures);
+
+    if (event->http.result == ERR_OK && (status == 503 || status == 429)) {
+        if (event->http.retry_after_s > 0)
+            delay = event->http.retry_after_s * UINT64_C(1000);
+        site->origin_not_before_ms = latest(site->origin_not_before_ms, site->node->now_ms + delay);
+    } else if (event->http.result == ERR_OK) {
+        delay = RETRY_MAX_MS; /* 404 and its like will not heal in a second */
+        node_log_once(site->node, span_text(want->swarm->meta->files[want->file].path),
+                      "%s%s%s: the site answers %d for a file of its release", site->name,
+                      want->swarm->base, want->swarm->meta->files[want->file].path, status);
+    }
+    failed(want, delay);
+}
+
+void origin_done(struct origin_fetch *fetch, const struct event *event)
+{
+    struct want *want = fetch->want;
+    struct site *site = want->swarm->site;
+    bool complete = event->http.result == ERR_OK && fetch->piece == fetch->end;
+
+    fetch_free(fetch);
+    if (complete)
+        origin_consider(want);
+    else
+        judge_failure(want, event);
+    origin_consider_site(site);
+}

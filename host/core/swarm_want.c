@@ -1,0 +1,189 @@
+/* Wanted files: what a page waits for, how far it has come, and when to give it up. */
+#include "core/swarm.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define IDLE_MS       30000 /* a file that no stream reads any more is finished no longer */
+#define FAIL_AFTER_MS 5000  /* no progress, and the origin has failed */
+#define DOCS_MAX      64
+
+/* --- life */
+
+static uint32_t end_piece(const struct want *want)
+{
+    const struct metainfo_file *file = &want->swarm->meta->files[want->file];
+    return file->first_piece + file->pieces;
+}
+
+static void move_head(struct want *want)
+{
+    uint32_t end = end_piece(want);
+    uint32_t missing = bitfield_next_zero(&want->swarm->have, want->head, end);
+
+    missing = missing == BITFIELD_NONE ? end : missing;
+    if (missing != want->head)
+        want->moved_ms = want->swarm->node->now_ms;
+    want->head = missing;
+}
+
+static struct want *want_new(struct swarm *swarm, uint32_t file)
+{
+    struct want *want = mem_zalloc(sizeof *want);
+
+    want->swarm = swarm;
+    want->file = file;
+    want->head = swarm->meta->files[file].first_piece;
+    want->created_ms = want->moved_ms = want->used_ms = swarm->node->now_ms;
+    list_init(&want->streams);
+    list_push_back(&swarm->wants, &want->in_swarm);
+    move_head(want);
+    return want;
+}
+
+struct want *want_get(struct swarm *swarm, uint32_t file)
+{
+    swarm->used_ms = swarm->node->now_ms;
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        if (want->file != file)
+            continue;
+        want->used_ms = swarm->node->now_ms;
+        return want;
+    }
+    struct want *want = want_new(swarm, file);
+    swarm_find_peers(swarm);
+    swarm_fill_peers(swarm);
+    origin_consider(want);
+    return want;
+}
+
+void want_free(struct want *want)
+{
+    list_for_each(link, next, &want->streams)
+    {
+        struct stream *stream = list_entry(link, struct stream, in_want);
+        list_remove(&stream->in_want);
+        stream->want = NULL;
+    }
+    if (want->fetch != NULL)
+        origin_cancel(want->fetch);
+    list_remove(&want->in_swarm);
+    mem_free(want->docs);
+    mem_free(want);
+}
+
+/* --- documents that count its bytes */
+
+void want_add_doc(struct want *want, uint64_t serial)
+{
+    if (want->doc_count >= DOCS_MAX)
+        return;
+    want->docs = mem_realloc(want->docs, (want->doc_count + 1) * sizeof *want->docs);
+    want->docs[want->doc_count++] = serial;
+}
+
+static void count(struct want *want, uint32_t length, enum source source)
+{
+    struct swarm *swarm = want->swarm;
+
+    for (size_t i = 0; i < want->doc_count; i++) {
+        struct doc *doc = doc_by_serial(swarm->node, want->docs[i]);
+        if (doc != NULL)
+            doc->bytes[source] += length;
+    }
+    swarm->site->bytes[source] += length;
+}
+
+/* --- progress */
+
+uint32_t want_next_missing(const struct want *want, uint32_t from)
+{
+    const struct swarm *swarm = want->swarm;
+    uint32_t end = end_piece(want);
+
+    for (;;) {
+        from = bitfield_next_zero(&swarm->have, from, end);
+        if (from == BITFIELD_NONE)
+            return UINT32_MAX;
+        struct piece *piece = swarm_find_piece((struct swarm *)swarm, from);
+        if (piece == NULL || !piece->storing)
+            return from;
+        from++;
+    }
+}
+
+static void advance_streams(struct want *want)
+{
+    list_for_each(link, next, &want->streams)
+        stream_advance(list_entry(link, struct stream, in_want));
+}
+
+void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source)
+{
+    count(want, length, source);
+    if (source == SOURCE_ORIGIN)
+        want->origin_failures = 0;
+    move_head(want);
+    advance_streams(want);
+    if (want->head == end_piece(want)) {
+        struct site *site = want->swarm->site;
+        bool had_fetch = want->fetch != NULL;
+        want_free(want);
+        if (had_fetch)
+            origin_consider_site(site);
+        return;
+    }
+    if (piece + 1 == want->head && want->fetch == NULL)
+        origin_consider(want);
+}
+
+/* --- failure */
+
+static bool somebody_has(const struct want *want, uint32_t piece)
+{
+    const struct swarm *swarm = want->swarm;
+    return swarm->availability != NULL && swarm->availability[piece] > 0;
+}
+
+static void fail_streams(struct want *want)
+{
+    list_for_each(link, next, &want->streams)
+        stream_fail(list_entry(link, struct stream, in_want), 503);
+}
+
+void want_check_failed(struct want *want)
+{
+    uint64_t now = want->swarm->node->now_ms;
+
+    if (want->origin_failures == 0 || want->fetch != NULL)
+        return;
+    uint32_t missing = want_next_missing(want, want->head);
+    if (missing == UINT32_MAX)
+        return;
+    if (somebody_has(want, missing) && now < want->moved_ms + FAIL_AFTER_MS) {
+        node_wake(want->swarm->node, want->moved_ms + FAIL_AFTER_MS);
+        return;
+    }
+    fail_streams(want);
+}
+
+uint64_t want_tick(struct want *want)
+{
+    uint64_t now = want->swarm->node->now_ms;
+
+    if (list_empty(&want->streams) && now >= want->used_ms + IDLE_MS) {
+        want_free(want);
+        return UINT64_MAX;
+    }
+    if (!site_may_use_peers(want->swarm->site)) { /* the release has expired meanwhile */
+        fail_streams(want);
+        want_free(want);
+        return UINT64_MAX;
+    }
+    origin_consider(want);
+    want_check_failed(want);
+    return list_empty(&want->streams) ? want->used_ms + IDLE_MS : UINT64_MAX;
+}
