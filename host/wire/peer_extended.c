@@ -1,0 +1,113 @@
+/* The BEP 10 handshake (extended id 0): a bencoded dict.
+ *
+ *   "m"              dict: name -> id that the sender wants the message under, 0 = not (any more)
+ *   "metadata_size"  integer: bytes of `info` (BEP 9)
+ *   "p"              integer: the sender's listening port
+ *   "reqq"           integer: requests that it queues
+ *   "upload_only"    integer: 1 = wants nothing (BEP 21)
+ *   "v"              bytes: client name and version
+ *
+ * Structure is strict; a number that makes no sense reads as "not said", because clients differ
+ * in what they put here and nothing depends on it. */
+#include "base/limits.h"
+#include "wire/bencode.h"
+#include "wire/peer_msg.h"
+
+#include <stddef.h>
+
+static const struct {
+    const char *name;
+    size_t offset;
+} names[] = {
+    /* sorted, as they are written */
+    {"fringe_claim", offsetof(struct peer_extended, fringe_claim)},
+    {"fringe_release", offsetof(struct peer_extended, fringe_release)},
+    {"lt_donthave", offsetof(struct peer_extended, lt_donthave)},
+    {"ut_metadata", offsetof(struct peer_extended, ut_metadata)},
+    {"ut_pex", offsetof(struct peer_extended, ut_pex)},
+};
+#define NAMES (sizeof names / sizeof names[0])
+
+static void read_ids(struct bencode *in, struct peer_extended *ret)
+{
+    struct span key = {NULL, 0};
+
+    bencode_enter_dict(in);
+    while (bencode_next_key(in, &key)) {
+        int64_t id = bencode_int(in);
+        for (size_t i = 0; i < NAMES; i++)
+            if (span_is(key, names[i].name))
+                ((uint8_t *)ret)[names[i].offset] = id > 0 && id <= UINT8_MAX ? (uint8_t)id : 0;
+    }
+}
+
+static uint32_t read_number(struct bencode *in, uint32_t max)
+{
+    int64_t value = bencode_int(in);
+
+    return value > 0 && value <= max ? (uint32_t)value : 0;
+}
+
+static void read_version(struct bencode *in, struct peer_extended *ret)
+{
+    struct span text = bencode_bytes(in);
+    size_t length = text.length < sizeof ret->version ? text.length : sizeof ret->version - 1;
+
+    for (size_t i = 0; i < length; i++)
+        ret->version[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
+    ret->version[length] = '\0';
+}
+
+enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
+{
+    struct bencode in;
+    struct span key = {NULL, 0};
+
+    *ret = (struct peer_extended){0};
+    bencode_init(&in, payload.data, payload.length);
+    bencode_enter_dict(&in);
+    while (bencode_next_key(&in, &key)) {
+        if (span_is(key, "m"))
+            read_ids(&in, ret);
+        else if (span_is(key, "metadata_size"))
+            ret->metadata_size = read_number(&in, LIMIT_TORRENT);
+        else if (span_is(key, "p"))
+            ret->port = (uint16_t)read_number(&in, UINT16_MAX);
+        else if (span_is(key, "reqq"))
+            ret->reqq = read_number(&in, UINT32_MAX);
+        else if (span_is(key, "upload_only"))
+            ret->upload_only = bencode_int(&in) != 0;
+        else if (span_is(key, "v"))
+            read_version(&in, ret);
+        else
+            bencode_skip(&in);
+    }
+    return bencode_finish(&in);
+}
+
+static void put_number(struct buf *out, const char *key, uint32_t value)
+{
+    if (value == 0)
+        return;
+    bencode_put_text(out, key);
+    bencode_put_int(out, value);
+}
+
+void peer_extended_encode(const struct peer_extended *extended, struct buf *out)
+{
+    bencode_put_dict(out);
+    bencode_put_text(out, "m");
+    bencode_put_dict(out);
+    for (size_t i = 0; i < NAMES; i++)
+        put_number(out, names[i].name, ((const uint8_t *)extended)[names[i].offset]);
+    bencode_put_end(out);
+    put_number(out, "metadata_size", extended->metadata_size);
+    put_number(out, "p", extended->port);
+    put_number(out, "reqq", extended->reqq);
+    put_number(out, "upload_only", extended->upload_only);
+    if (extended->version[0] != '\0') {
+        bencode_put_text(out, "v");
+        bencode_put_text(out, extended->version);
+    }
+    bencode_put_end(out);
+}
