@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { once, waitFor } from './scope.js';
+import { LEAVE_SIGNALS, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
@@ -24,6 +24,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
   const browser = await puppeteer.launch({
     executablePath: process.env.FRINGE_CHROMIUM ?? findProgram('chromium', 'chromium'),
     headless: true,
+    ...LEAVE_SIGNALS,
     userDataDir: profile,
     env: { ...process.env, ...visitor.env },
     ignoreDefaultArgs: ['--disable-extensions'],

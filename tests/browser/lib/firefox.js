@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { once } from './scope.js';
+import { LEAVE_SIGNALS, once } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
@@ -23,6 +23,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     browser: 'firefox',
     executablePath: process.env.FRINGE_FIREFOX ?? findProgram('firefox-esr', 'firefox-esr'),
     headless: true,
+    ...LEAVE_SIGNALS,
     userDataDir: profile,
     env: { ...process.env, ...visitor.env, MOZ_CRASHREPORTER_DISABLE: '1' },
     extraPrefsFirefox: {

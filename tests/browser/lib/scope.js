@@ -19,6 +19,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
 }
 
+// Launch options: on a signal we exit at once, and puppeteer's own exit hook ends the browser; its signal hooks would only start to.
+export const LEAVE_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+
 export class Scope {
   #undo = [];
 
