@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { LEAVE_SIGNALS, once, waitFor } from './scope.js';
+import { LEAVE_SIGNALS, killAtExit, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
@@ -38,6 +38,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
       ...args,
     ],
   });
+  killAtExit(browser.process());
   const close = once(() => browser.close());
   scope.defer(close);
   if (extension) await extensionWorker(browser);

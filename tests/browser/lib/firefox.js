@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { LEAVE_SIGNALS, once } from './scope.js';
+import { LEAVE_SIGNALS, killAtExit, once } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
@@ -36,6 +36,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
       ...prefs,
     },
   });
+  killAtExit(browser.process());
   const close = once(() => browser.close());
   scope.defer(close);
   if (extension) await browser.installExtension(extension);

@@ -13,14 +13,26 @@ const folders = new Set();
 
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
-  for (const folder of folders) removeFolder(folder);
+  for (const folder of folders) {
+    try {
+      removeFolder(folder);
+    } catch {
+      // A process that is just dying may still write there; an error now would keep other exit hooks from running.
+    }
+  }
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
 }
 
-// Launch options: on a signal we exit at once, and puppeteer's own exit hook ends the browser; its signal hooks would only start to.
+// Launch options for puppeteer: on a signal we exit at once, while its own hooks would only start to close the browser.
 export const LEAVE_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+
+/** The process is killed when we exit, however that happens. */
+export function killAtExit(child) {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
 
 export class Scope {
   #undo = [];
