@@ -12,8 +12,11 @@ const START_TIMEOUT_MS = 15000;
 /** `peers`: addresses ("127.0.0.1:4001") or other hosts; `zone`: for sites the visitor has not chosen yet; `args`: any more flags. */
 export async function startHost(scope, visitor, { peers = [], caFile, zone = 'share', port, env = {}, args = [] } = {}) {
   const listen = `127.0.0.1:${port ?? await freePort()}`;
-  const flags = ['daemon', '--data', visitor.data, '--socket', visitor.socket, '--listen', listen, '--zone', zone,
-    ...peers.flatMap(peer => ['--peer', peer.address ?? peer]), ...(caFile ? ['--ca-file', caFile] : []), ...args];
+  const choices = ['--listen', listen, '--zone', zone, ...peers.flatMap(peer => ['--peer', peer.address ?? peer]),
+    ...(caFile ? ['--ca-file', caFile] : []), ...args];
+  // When this daemon dies, the browser's fringe-native starts another: it shall be the same kind of daemon.
+  visitor.env.FRINGE_DAEMON_ARGS = choices.join(' ');
+  const flags = ['daemon', '--data', visitor.data, '--socket', visitor.socket, ...choices];
   const host = new Host(scope, visitor, listen, flags, env);
   await host.start();
   return host;

@@ -1,5 +1,6 @@
 // One visitor: a home folder and an environment of their own, so that two visitors on one machine share nothing.
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { FRINGE_NATIVE, REPO } from './paths.js';
 
@@ -25,7 +26,22 @@ export function newVisitor(scope, name, { native = FRINGE_NATIVE } = {}) {
     FRINGE_SOCKET: visitor.socket,
     FRINGE_DATA: visitor.data,
   };
+  scope.defer(() => stopDaemon(visitor.socket));
   return visitor;
+}
+
+/** Ends the daemon that a browser may have started: it is no child of ours, so it is asked over its socket ("stop"). */
+function stopDaemon(path) {
+  const text = Buffer.from('{"id":1,"type":"stop"}');
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  return new Promise(resolve => {
+    const socket = connect(path, () => socket.write(Buffer.concat([length, text])));
+    socket.setTimeout(5000, () => socket.destroy());
+    socket.on('data', () => {});
+    socket.on('error', () => {});
+    socket.on('close', resolve);
+  });
 }
 
 /**
