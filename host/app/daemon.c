@@ -1,0 +1,410 @@
+#include "app/daemon.h"
+
+#include "app/daemon_impl.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FLUSH_MS 500 /* stored pieces are recorded in batches */
+
+/* --- events */
+
+static void set_timer(struct daemon *daemon)
+{
+    uint64_t deadline = node_deadline(daemon->node), now = loop_now_ms(&daemon->loop);
+
+    if (deadline == UINT64_MAX)
+        loop_timer_stop(daemon->timer);
+    else
+        loop_timer_set(daemon->timer, deadline > now ? deadline - now : 0);
+}
+
+static void step_one(struct daemon *daemon, struct event *event)
+{
+    event->now_ms = loop_now_ms(&daemon->loop);
+    event->wall_s = loop_wall_s();
+    node_step(daemon->node, event, &daemon->update);
+    daemon_carry_out(daemon, &daemon->update);
+    update_clear(&daemon->update);
+}
+
+/* What effects have answered at once, one after the other. */
+static void step_answers(struct daemon *daemon)
+{
+    while (!list_empty(&daemon->answers)) {
+        struct answer *answer = list_entry(daemon->answers.next, struct answer, link);
+        list_remove(&answer->link);
+        step_one(daemon, &answer->event);
+        buf_done(&answer->torrent);
+        bitfield_done(&answer->have);
+        mem_free(answer);
+    }
+}
+
+void daemon_step(struct daemon *daemon, struct event *event)
+{
+    if (daemon->node == NULL)
+        return; /* on the way out */
+    step_one(daemon, event);
+    step_answers(daemon);
+    tcp_flush(daemon->tcp);
+    set_timer(daemon);
+}
+
+static void timer_fired(void *user)
+{
+    daemon_step(user, &(struct event){.kind = EVENT_TICK});
+}
+
+/* --- adapters' callbacks: each is one event */
+
+static void peer_opened(void *user, uint64_t conn, const struct address *remote)
+{
+    struct event event = {.kind = EVENT_PEER_OPENED};
+    event.peer.conn = conn;
+    event.peer.remote = *remote;
+    daemon_step(user, &event);
+}
+
+static void peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t length)
+{
+    struct event event = {.kind = EVENT_PEER_BYTES};
+    event.peer.conn = conn;
+    event.peer.data = span_of(data, length);
+    daemon_step(user, &event);
+}
+
+static void peer_sent(void *user, uint64_t conn, size_t queued)
+{
+    struct event event = {.kind = EVENT_PEER_SENT};
+    event.peer.conn = conn;
+    event.peer.queued = queued;
+    daemon_step(user, &event);
+}
+
+static void peer_closed(void *user, uint64_t conn, enum err why)
+{
+    struct event event = {.kind = EVENT_PEER_CLOSED};
+    event.peer.conn = conn;
+    event.peer.why = why;
+    daemon_step(user, &event);
+}
+
+static void got_http_head(void *user, uint64_t op, const struct http_head *head)
+{
+    struct event event = {.kind = EVENT_HTTP_HEAD};
+    event.http.op = op;
+    event.http.status = head->status;
+    event.http.has_length = head->has_length;
+    event.http.length = head->length;
+    event.http.has_range = head->has_range;
+    event.http.first = head->first;
+    event.http.last = head->last;
+    event.http.total = head->total;
+    daemon_step(user, &event);
+}
+
+static void http_body(void *user, uint64_t op, const uint8_t *data, size_t length)
+{
+    struct event event = {.kind = EVENT_HTTP_BODY};
+    event.http.op = op;
+    event.http.data = span_of(data, length);
+    daemon_step(user, &event);
+}
+
+static void http_done(void *user, uint64_t op, enum err result, int status, uint32_t retry_after_s)
+{
+    struct event event = {.kind = EVENT_HTTP_DONE};
+    event.http.op = op;
+    event.http.result = result;
+    event.http.status = status;
+    event.http.retry_after_s = retry_after_s;
+    daemon_step(user, &event);
+}
+
+static void stream_opened(void *user, const struct gateway_open *open)
+{
+    struct event event = {.kind = EVENT_STREAM_OPENED};
+    event.stream.stream = open->stream;
+    event.stream.token = open->token;
+    event.stream.seq = open->seq;
+    event.stream.path = open->path;
+    event.stream.range = open->range;
+    event.stream.head_only = open->head_only;
+    daemon_step(user, &event);
+}
+
+static void stream_was_closed(void *user, uint64_t stream)
+{
+    struct event event = {.kind = EVENT_STREAM_CLOSED};
+    event.stream.stream = stream;
+    daemon_step(user, &event);
+}
+
+static void client_opened(void *user, uint64_t client)
+{
+    struct daemon *daemon = user;
+    (void)client;
+    loop_timer_stop(daemon->idle_timer);
+}
+
+static void answer_bad_request(struct daemon *daemon, uint64_t client, uint64_t id,
+                               const char *code, enum err err)
+{
+    struct buf json;
+
+    buf_init(&json, LIMIT_FRAME_OUT);
+    api_answer_error(id, code, err_text(err), &json);
+    control_send(daemon->control, client, span_of(json.data, json.length));
+    buf_done(&json);
+}
+
+static void client_message(void *user, uint64_t client, struct span json)
+{
+    struct daemon *daemon = user;
+    struct api_request request;
+    const char *code = "bad-request";
+
+    enum err err = api_request_parse(json, &request, &code);
+    if (err != ERR_OK) {
+        log_info("a client's request is refused: %s", err_text(err));
+        if (request.id == 0)
+            control_close(daemon->control, client);
+        else
+            answer_bad_request(daemon, client, request.id, code, err);
+        return;
+    }
+    if (request.type == API_STATUS) {
+        struct store_totals totals = store_totals(daemon->store);
+        node_set_cache_totals(daemon->node, totals.files, totals.bytes);
+    }
+    struct event event = {.kind = EVENT_REQUEST};
+    event.client.client = client;
+    event.client.request = &request;
+    daemon_step(daemon, &event);
+}
+
+static void arm_idle_exit(struct daemon *daemon)
+{
+    if (daemon->options->idle_exit_s > 0 && control_clients(daemon->control) == 0)
+        loop_timer_set(daemon->idle_timer, daemon->options->idle_exit_s * UINT64_C(1000));
+}
+
+static void client_closed(void *user, uint64_t client)
+{
+    struct daemon *daemon = user;
+    struct event event = {.kind = EVENT_CLIENT_CLOSED};
+
+    event.client.client = client;
+    daemon_step(daemon, &event);
+    arm_idle_exit(daemon);
+}
+
+static void piece_done(void *user, uint64_t op, enum err result)
+{
+    struct daemon *daemon = user;
+
+    daemon_piece_done(daemon, op, result);
+    struct event event = {.kind = EVENT_PIECE_STORED};
+    event.store.op = op;
+    event.store.result = result;
+    daemon_step(daemon, &event);
+}
+
+static void idle_fired(void *user)
+{
+    struct daemon *daemon = user;
+
+    if (control_clients(daemon->control) > 0)
+        return;
+    log_info("no client for %u s: ending", daemon->options->idle_exit_s);
+    loop_stop(&daemon->loop);
+}
+
+static void flush_fired(void *user)
+{
+    struct daemon *daemon = user;
+    enum err err = store_flush(daemon->store);
+
+    if (err != ERR_OK)
+        log_error("the cache index cannot be written: %s", err_text(err));
+}
+
+void daemon_flush_soon(struct daemon *daemon)
+{
+    loop_timer_set(daemon->flush_timer, FLUSH_MS);
+}
+
+/* --- birth */
+
+static void signalled(uv_signal_t *handle, int number)
+{
+    struct daemon *daemon = handle->data;
+    (void)number;
+    loop_stop(&daemon->loop);
+}
+
+static void watch_signals(struct daemon *daemon)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&daemon->loop.uv, &daemon->signals[i]);
+        daemon->signals[i].data = daemon;
+        uv_signal_start(&daemon->signals[i], signalled, numbers[i]);
+    }
+}
+
+static enum err open_adapters(struct daemon *daemon)
+{
+    const struct daemon_options *options = daemon->options;
+    const struct tcp_events tcp = {daemon, peer_opened, peer_bytes, peer_sent, peer_closed};
+    const struct http_events http = {daemon, got_http_head, http_body, http_done};
+    const struct gateway_events gateway = {daemon, stream_opened, stream_was_closed};
+    const char *what = options->data;
+
+    enum err err = store_open(options->data, &daemon->store);
+    if (err == ERR_OK) {
+        what = "the peers' port";
+        err = tcp_new(&daemon->loop, &options->listen, &tcp, &daemon->tcp);
+    }
+    if (err == ERR_OK) {
+        what = options->ca_file != NULL ? options->ca_file : "the HTTP client";
+        err = http_new(&daemon->loop, options->ca_file, &http, &daemon->http);
+    }
+    if (err == ERR_OK) {
+        what = "the gateway";
+        err = gateway_new(&daemon->loop, &gateway, &daemon->gateway);
+    }
+    if (err != ERR_OK)
+        log_error("cannot open %s: %s", what, err_text(err));
+    daemon->hasher = hasher_new(&daemon->loop, piece_done, daemon);
+    return err;
+}
+
+/* Last of all: who can connect finds everything ready. */
+static enum err open_control(struct daemon *daemon)
+{
+    const struct control_events events = {daemon, client_opened, client_message, client_closed};
+    enum err err = control_new(&daemon->loop, daemon->options->socket, &events, &daemon->control);
+
+    if (err != ERR_OK)
+        log_error("cannot open the socket %s: %s", daemon->options->socket, err_text(err));
+    return err;
+}
+
+static void make_node(struct daemon *daemon)
+{
+    const struct daemon_options *options = daemon->options;
+    struct node_config config = {.default_zone = options->zone, .listen = options->listen};
+    char gateway[64];
+
+    snprintf(gateway, sizeof gateway, "http://127.0.0.1:%u",
+             (unsigned)gateway_port(daemon->gateway));
+    randombytes_buf(config.seed, sizeof config.seed);
+    config.listen.port = tcp_port(daemon->tcp);
+    memcpy(config.peers, options->peers, sizeof config.peers);
+    config.peer_count = options->peer_count;
+    config.start_ms = loop_now_ms(&daemon->loop);
+    config.version = FRINGE_VERSION;
+    config.gateway = gateway;
+    config.data = options->data;
+    config.pid = (uint64_t)getpid();
+    daemon->node = node_new(&config);
+}
+
+static void restore_site(void *user, const struct store_site *site)
+{
+    struct daemon *daemon = user;
+    struct site_record record = {.site = site->site,
+                                 .zone = site->zone,
+                                 .has_key = site->has_key,
+                                 .key = site->key,
+                                 .seq = site->seq,
+                                 .release = site->release,
+                                 .signature = site->signature};
+    struct event event = {.kind = EVENT_RESTORED, .restored = &record};
+
+    /* The store is in the middle of a query: what the node wants of it waits in the answers. */
+    step_one(daemon, &event);
+}
+
+static enum err restore(struct daemon *daemon)
+{
+    enum err err = store_each_site(daemon->store, restore_site, daemon);
+    if (err != ERR_OK)
+        log_error("cannot read the known sites: %s", err_text(err));
+    timer_fired(daemon);
+    return err;
+}
+
+/* --- death */
+
+static void close_adapters(struct daemon *daemon)
+{
+    struct node *node = daemon->node;
+
+    daemon->node = NULL; /* late callbacks find nobody */
+    if (daemon->control != NULL)
+        control_free(daemon->control);
+    if (daemon->gateway != NULL)
+        gateway_free(daemon->gateway);
+    if (daemon->http != NULL)
+        http_free(daemon->http);
+    if (daemon->tcp != NULL)
+        tcp_free(daemon->tcp);
+    if (daemon->hasher != NULL)
+        hasher_free(daemon->hasher);
+    if (daemon->store != NULL)
+        store_close(daemon->store);
+    node_free(node);
+    daemon_forget_pieces(daemon);
+    update_done(&daemon->update);
+}
+
+static void close_loop(struct daemon *daemon)
+{
+    loop_timer_free(daemon->timer);
+    loop_timer_free(daemon->flush_timer);
+    loop_timer_free(daemon->idle_timer);
+    for (size_t i = 0; i < 3; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    loop_done(&daemon->loop);
+}
+
+enum err daemon_run(const struct daemon_options *options)
+{
+    struct daemon daemon = {.options = options};
+
+    enum err err = loop_init(&daemon.loop);
+    if (err != ERR_OK)
+        return err;
+    list_init(&daemon.answers);
+    update_init(&daemon.update);
+    daemon.timer = loop_timer_new(&daemon.loop, timer_fired, &daemon);
+    daemon.flush_timer = loop_timer_new(&daemon.loop, flush_fired, &daemon);
+    daemon.idle_timer = loop_timer_new(&daemon.loop, idle_fired, &daemon);
+    watch_signals(&daemon);
+    err = open_adapters(&daemon);
+    if (err == ERR_OK) {
+        make_node(&daemon);
+        err = restore(&daemon);
+    }
+    if (err == ERR_OK)
+        err = open_control(&daemon);
+    if (err == ERR_OK) {
+        arm_idle_exit(&daemon);
+        log_info("ready: socket %s, peers' port %u, gateway port %u", options->socket,
+                 (unsigned)tcp_port(daemon.tcp), (unsigned)gateway_port(daemon.gateway));
+        loop_run(&daemon.loop);
+    }
+    close_adapters(&daemon);
+    close_loop(&daemon);
+    return err;
+}

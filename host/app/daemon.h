@@ -1,0 +1,26 @@
+/* The daemon: one node of the core, wired to the adapters. Layer: app.
+ *
+ *   adapters' callbacks -> daemon_step(event) -> node_step -> effects -> adapters
+ *
+ * Everything runs on one loop. What an effect answers at once (a torrent or content state from
+ * the store) is queued and stepped after the effects of the step at hand, so the node is never
+ * entered twice. */
+#pragma once
+
+#include "base/err.h"
+#include "wire/address.h"
+#include "wire/api.h"
+
+#include <stdbool.h>
+
+struct daemon_options {
+    const char *data, *socket, *ca_file; /* ca_file NULL: the system's */
+    struct address listen;               /* port 0: any */
+    struct address peers[32];
+    size_t peer_count;
+    enum zone zone;       /* for sites not chosen yet */
+    uint32_t idle_exit_s; /* end so long after the last client; 0: stay */
+};
+
+/* Runs until it is told to stop. ERR_BUSY: another daemon has that data folder or socket. */
+enum err daemon_run(const struct daemon_options *options);

@@ -1,0 +1,243 @@
+/* What the node wants done, done: one function an effect. */
+#include "app/daemon_impl.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+/* --- clients and streams */
+
+static void answer_client(struct daemon *daemon, struct effect *effect)
+{
+    control_send(daemon->control, effect->client, span_of(effect->text.data, effect->text.length));
+}
+
+static void stream_head(struct daemon *daemon, struct effect *effect)
+{
+    char etag[HEX_LENGTH(HASH_LENGTH)];
+    struct gateway_head head = {.status = effect->stream.status,
+                                .first = effect->stream.first,
+                                .end = effect->stream.end,
+                                .length = effect->stream.length,
+                                .content_type = (const char *)effect->text.data,
+                                .etag = etag,
+                                .fd = -1};
+
+    hex_encode(etag, effect->stream.file.root, HASH_LENGTH);
+    if (head.length > 0 && head.status != 416 &&
+        store_fd(daemon->store, &effect->stream.file, effect->stream.piece_length, &head.fd) !=
+            ERR_OK) {
+        gateway_fail(daemon->gateway, effect->stream.stream, 503);
+        return;
+    }
+    gateway_head(daemon->gateway, effect->stream.stream, &head);
+}
+
+/* --- peers */
+
+static void send_block(struct daemon *daemon, struct effect *effect)
+{
+    int fd;
+
+    if (store_fd(daemon->store, &effect->peer.file, effect->peer.piece_length, &fd) != ERR_OK) {
+        tcp_close(daemon->tcp, effect->peer.conn);
+        struct answer *answer = mem_zalloc(sizeof *answer);
+        answer->event.kind = EVENT_PEER_CLOSED;
+        answer->event.peer.conn = effect->peer.conn;
+        answer->event.peer.why = ERR_IO;
+        list_push_back(&daemon->answers, &answer->link);
+        return;
+    }
+    tcp_send_file(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length, fd,
+                  effect->peer.offset, effect->peer.length, effect->peer.pad);
+}
+
+/* --- the store */
+
+static void load_torrent(struct daemon *daemon, struct effect *effect)
+{
+    struct answer *answer = mem_zalloc(sizeof *answer);
+
+    buf_init(&answer->torrent, LIMIT_TORRENT);
+    answer->event.kind = EVENT_TORRENT_LOADED;
+    answer->event.store.op = effect->store.op;
+    answer->event.store.result =
+        store_load_torrent(daemon->store, effect->store.infohash, &answer->torrent);
+    answer->event.store.torrent = span_of(answer->torrent.data, answer->torrent.length);
+    list_push_back(&daemon->answers, &answer->link);
+}
+
+static void load_content(struct daemon *daemon, struct effect *effect)
+{
+    struct answer *answer = mem_zalloc(sizeof *answer);
+
+    answer->event.kind = EVENT_CONTENT_LOADED;
+    answer->event.store.op = effect->store.op;
+    answer->event.store.result = store_load_have(daemon->store, effect->store.meta, &answer->have);
+    answer->event.store.have = &answer->have;
+    list_push_back(&daemon->answers, &answer->link);
+}
+
+static void piece_refused(struct daemon *daemon, uint64_t op, enum err err)
+{
+    struct answer *answer = mem_zalloc(sizeof *answer);
+
+    answer->event.kind = EVENT_PIECE_STORED;
+    answer->event.store.op = op;
+    answer->event.store.result = err;
+    list_push_back(&daemon->answers, &answer->link);
+}
+
+static void store_piece(struct daemon *daemon, struct effect *effect)
+{
+    struct hasher_job job = {.op = effect->store.op,
+                             .length = effect->store.length,
+                             .file_length = effect->store.file.length,
+                             .piece_length = effect->store.piece_length,
+                             .offset = (uint64_t)effect->store.piece * effect->store.piece_length};
+
+    enum err err = store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd);
+    if (err != ERR_OK) {
+        piece_refused(daemon, job.op, err);
+        return;
+    }
+    struct storing *storing = mem_zalloc(sizeof *storing);
+    storing->op = job.op;
+    storing->file = effect->store.file;
+    storing->piece_length = effect->store.piece_length;
+    storing->piece = effect->store.piece;
+    HASH_ADD(hh, daemon->storing, op, sizeof storing->op, storing);
+    store_pin(daemon->store, storing->file.root);
+    memcpy(job.expected, effect->store.expected, HASH_LENGTH);
+    job.data = effect->store.data;
+    effect->store.data = NULL;
+    hasher_submit(daemon->hasher, &job);
+}
+
+void daemon_piece_done(struct daemon *daemon, uint64_t op, enum err result)
+{
+    struct storing *storing;
+
+    HASH_FIND(hh, daemon->storing, &op, sizeof op, storing);
+    if (storing == NULL)
+        return;
+    if (result == ERR_OK) {
+        store_mark_piece(daemon->store, &storing->file, storing->piece_length, storing->piece);
+        daemon_flush_soon(daemon);
+    }
+    store_unpin(daemon->store, storing->file.root);
+    HASH_DEL(daemon->storing, storing);
+    mem_free(storing);
+}
+
+void daemon_forget_pieces(struct daemon *daemon)
+{
+    struct storing *storing, *next;
+
+    HASH_ITER(hh, daemon->storing, storing, next)
+    {
+        HASH_DEL(daemon->storing, storing);
+        mem_free(storing);
+    }
+}
+
+static void save_site(struct daemon *daemon, struct effect *effect)
+{
+    const struct site_record *record = &effect->site;
+    struct store_site site = {.site = record->site,
+                              .zone = record->zone,
+                              .has_key = record->has_key,
+                              .key = record->key,
+                              .seq = record->seq,
+                              .release = record->release,
+                              .signature = record->signature};
+    enum err err = store_save_site(daemon->store, &site);
+
+    if (err != ERR_OK)
+        log_error("cannot remember %s: %s", site.site, err_text(err));
+}
+
+static void save_torrent(struct daemon *daemon, struct effect *effect)
+{
+    enum err err = store_save_torrent(daemon->store, effect->store.infohash,
+                                      span_of(effect->text.data, effect->text.length));
+    if (err != ERR_OK)
+        log_error("cannot keep a torrent: %s", err_text(err));
+}
+
+static void get_http(struct daemon *daemon, struct effect *effect)
+{
+    struct http_request request = {.op = effect->http.op,
+                                   .url = (const char *)effect->text.data,
+                                   .has_range = effect->http.has_range,
+                                   .first = effect->http.first,
+                                   .last = effect->http.last,
+                                   .max = effect->http.max,
+                                   .timeout_ms = effect->http.timeout_ms};
+    http_get(daemon->http, &request);
+}
+
+/* --- all */
+
+static void carry_out(struct daemon *daemon, struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_ANSWER:
+        answer_client(daemon, effect);
+        break;
+    case EFFECT_STREAM_HEAD:
+        stream_head(daemon, effect);
+        break;
+    case EFFECT_STREAM_READY:
+        gateway_ready(daemon->gateway, effect->stream.stream, effect->stream.upto);
+        break;
+    case EFFECT_STREAM_FAIL:
+        gateway_fail(daemon->gateway, effect->stream.stream, effect->stream.status);
+        break;
+    case EFFECT_DIAL:
+        tcp_dial(daemon->tcp, effect->peer.conn, &effect->peer.to);
+        break;
+    case EFFECT_SEND:
+        tcp_send(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length);
+        break;
+    case EFFECT_SEND_BLOCK:
+        send_block(daemon, effect);
+        break;
+    case EFFECT_CLOSE:
+        tcp_close(daemon->tcp, effect->peer.conn);
+        break;
+    case EFFECT_HTTP_GET:
+        get_http(daemon, effect);
+        break;
+    case EFFECT_HTTP_CANCEL:
+        http_cancel(daemon->http, effect->http.op);
+        break;
+    case EFFECT_LOAD_TORRENT:
+        load_torrent(daemon, effect);
+        break;
+    case EFFECT_LOAD_CONTENT:
+        load_content(daemon, effect);
+        break;
+    case EFFECT_STORE_PIECE:
+        store_piece(daemon, effect);
+        break;
+    case EFFECT_SAVE_SITE:
+        save_site(daemon, effect);
+        break;
+    case EFFECT_SAVE_TORRENT:
+        save_torrent(daemon, effect);
+        break;
+    case EFFECT_LOG:
+        log_message(effect->level, "%s", (const char *)effect->text.data);
+        break;
+    case EFFECT_STOP:
+        loop_stop(&daemon->loop);
+        break;
+    }
+}
+
+void daemon_carry_out(struct daemon *daemon, struct update *update)
+{
+    for (size_t i = 0; i < update->count; i++)
+        carry_out(daemon, &update->effects[i]);
+}

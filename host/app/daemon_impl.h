@@ -1,0 +1,54 @@
+/* The daemon's inside, shared by daemon.c (events in) and daemon_effects.c (effects out).
+ * Layer: app; private. */
+#pragma once
+
+#include "app/daemon.h"
+#include "base/list.h"
+#include "core/node.h"
+#include "io/control.h"
+#include "io/gateway.h"
+#include "io/hasher.h"
+#include "io/http.h"
+#include "io/store.h"
+#include "io/tcp.h"
+
+#include <uthash.h>
+
+/* An event that an effect answered at once, with what it owns. */
+struct answer {
+    struct list link;
+    struct event event;
+    struct buf torrent;
+    struct bitfield have;
+};
+
+/* A piece in the hands of the hasher: what to record when it is good. */
+struct storing {
+    uint64_t op;
+    struct metainfo_file file;
+    uint32_t piece_length, piece;
+    UT_hash_handle hh;
+};
+
+struct daemon {
+    const struct daemon_options *options;
+    struct loop loop;
+    struct loop_timer *timer, *flush_timer, *idle_timer;
+    uv_signal_t signals[3];
+    struct store *store;
+    struct tcp *tcp;
+    struct http *http;
+    struct gateway *gateway;
+    struct control *control;
+    struct hasher *hasher;
+    struct node *node;
+    struct update update;
+    struct list answers;
+    struct storing *storing;
+};
+
+void daemon_step(struct daemon *daemon, struct event *event);
+void daemon_carry_out(struct daemon *daemon, struct update *update);
+void daemon_flush_soon(struct daemon *daemon);
+void daemon_piece_done(struct daemon *daemon, uint64_t op, enum err result);
+void daemon_forget_pieces(struct daemon *daemon);
