@@ -9,6 +9,8 @@ bin_folder=${XDG_BIN_HOME:-$HOME/.local/bin}
 extension_folder=$data_home/fringe-extension
 # Where `fringe daemon` keeps its cache and the visitor's choices.
 cache_folder=$data_home/fringe
+# Its socket; see host/base/paths.h.
+socket_folder=${XDG_RUNTIME_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}}/fringe
 programs=(fringe fringe-native)
 manifest_name=org.fringe.host.json
 
