@@ -1,0 +1,219 @@
+"""What the interop tests are made of: a published site on a real nginx, our daemons, stock libtorrent sessions, opentracker.
+
+Everything runs on loopback in one temporary folder and ends with the test. A tool that is not installed is a failure which
+names its Debian package.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+try:
+    import libtorrent as lt
+except ImportError as error:
+    raise SystemExit("libtorrent for Python is missing: install the package python3-libtorrent") from error
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FRINGE_BUILD", REPO / "build"))
+FRINGE = BUILD / "bin" / "fringe"
+
+
+def tool(name, package):
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if path is None:
+        raise AssertionError(f"{name} is missing: install the package {package}")
+    return path
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def can_connect(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Daemon:
+    """One `fringe daemon` with a cache of its own."""
+
+    def __init__(self, lab, name, *options, peers=(), zone="share"):
+        self.lab = lab
+        self.dir = lab.dir / name
+        self.dir.mkdir(exist_ok=True)
+        self.socket = self.dir / "s"
+        self.port = free_port()
+        self.options = [*options, "--zone", zone]
+        for peer in peers:
+            self.options += ["--peer", peer]
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.log = open(self.dir / "log", "ab")
+        self.process = subprocess.Popen(
+            [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", f"127.0.0.1:{self.port}",
+             "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        wait_for("the daemon's socket", lambda: self.socket.exists() or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            raise AssertionError("the daemon ended at once:\n" + self.text())
+
+    def text(self):
+        return (self.dir / "log").read_text(errors="replace")
+
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            self.process.wait(20)
+        self.log.close()
+        if number == signal.SIGTERM and self.process.returncode != 0:
+            raise AssertionError(f"the daemon ended with {self.process.returncode}:\n" + self.text())
+
+    def run(self, command, *words, check=True, timeout=120):
+        done = subprocess.run([FRINGE, command, *words, "--socket", self.socket], capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"fringe {command} failed: {done.stderr}\n{self.text()}")
+        return done
+
+    def status(self):
+        return json.loads(self.run("status", "--json").stdout)
+
+    def get(self, url, check=True, timeout=120):
+        out = self.dir / "out"
+        done = self.run("get", url, "-o", str(out), check=check, timeout=timeout)
+        return out.read_bytes() if done.returncode == 0 else None
+
+
+class Lab(contextlib.ExitStack):
+    """A temporary folder with a site in it, and all that a test starts."""
+
+    def __enter__(self):
+        super().__enter__()
+        self.dir = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory(prefix="fringe-interop-")))
+        self.dir.chmod(0o755)  # nginx's worker is another user
+        self.web = self.dir / "web"
+        self.static = self.web / "static"
+        self.static.mkdir(parents=True)
+        self.origin_port = free_port()
+        self.site = f"http://localhost:{self.origin_port}"
+        return self
+
+    def write(self, path, size, seed=1):
+        data = random.Random(f"{seed}{path}{size}").randbytes(size)
+        file = self.static / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return data
+
+    def fringe(self, *words):
+        done = subprocess.run([FRINGE, *words], capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            raise AssertionError(f"fringe {words[0]} failed: {done.stderr}")
+        return done
+
+    def publish(self, *options):
+        if not (self.dir / "key.sec").exists() and not (self.dir / "key").exists():
+            self.fringe("keygen", "--out", str(self.dir / "key"), "--no-password")
+        secret = next(p for p in (self.dir / "key.sec", self.dir / "key.key", self.dir / "key") if p.exists())
+        self.fringe("publish", str(self.static), "--site", self.site, "--base", "/static/", "--key", str(secret), "--out",
+                    str(self.web), *options)
+        release = json.loads((self.web / ".well-known/fringe/release.json").read_text())
+        self.infohash = release["bundles"][0]["infohash"]
+        self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
+        return release
+
+    def origin(self):
+        conf = self.dir / "nginx.conf"
+        temp = " ".join(f"{kind}_temp_path {self.dir}/tmp-{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        conf.write_text(f"""daemon off; worker_processes 1; pid {self.dir}/nginx.pid; error_log {self.dir}/nginx.err;
+events {{ worker_connections 1024; }}
+http {{ {temp} log_format bytes '$status $body_bytes_sent $request_uri'; access_log {self.dir}/access.log bytes;
+server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; root {self.web}; }} }}
+""")
+        process = subprocess.Popen([tool("nginx", "nginx-light"), "-c", conf, "-e", self.dir / "nginx.err"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.callback(self.end, process)
+        wait_for("nginx", lambda: can_connect(self.origin_port))
+        return process
+
+    def tracker(self):
+        port = free_port()
+        home = self.dir / "tracker"
+        home.mkdir()
+        home.chmod(0o777)
+        # Debian's opentracker serves only the hashes of its white list, which it reads in its own chroot.
+        (home / "list").write_text(self.infohash[:40] + "\n")
+        process = subprocess.Popen([tool("opentracker", "opentracker"), "-i", "127.0.0.1", "-p", str(port), "-P", str(port), "-d", home,
+                                    "-w", "/list"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.callback(self.end, process)
+        wait_for("opentracker", lambda: can_connect(port))
+        return f"http://127.0.0.1:{port}/announce"
+
+    def origin_bytes(self, prefix="/static/"):
+        log = self.dir / "access.log"
+        total = 0
+        for line in log.read_text().splitlines() if log.exists() else []:
+            _, size, path = line.split(" ", 2)
+            total += int(size) if path.startswith(prefix) else 0
+        return total
+
+    def daemon(self, name, *options, **more):
+        daemon = Daemon(self, name, *options, **more)
+        self.callback(lambda: daemon.process.poll() is None and daemon.stop())
+        return daemon
+
+    def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None):
+        """A session with our torrent in it: (session, handle). Web seeds are off: only peers count here."""
+        session = lt.session({"listen_interfaces": f"127.0.0.1:{free_port()}", "enable_dht": False, "enable_lsd": False,
+                              "enable_upnp": False, "enable_natpmp": False, "allow_multiple_connections_per_ip": True,
+                              "alert_mask": lt.alert.category_t.all_categories & ~lt.alert.category_t.stats_notification,
+                              **(settings or {})})
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(str(self.torrent))
+        params.save_path = str(folder)
+        params.trackers = list(trackers)
+        params.peers = [(p.rsplit(":", 1)[0], int(p.rsplit(":", 1)[1])) for p in peers]
+        params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+        params.flags |= lt.torrent_flags.override_web_seeds | lt.torrent_flags.override_trackers
+        handle = session.add_torrent(params)
+        self.callback(session.pause)
+        if seed:
+            wait_for("libtorrent to check its files", lambda: handle.status().is_seeding)
+        return session, handle
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def alerts(session):
+    """What libtorrent has to say, for the message of a failed test."""
+    return "\n".join(str(alert) for alert in session.pop_alerts())[-4000:]
