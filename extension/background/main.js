@@ -7,6 +7,7 @@ import { startFirefox } from '../firefox/start.js';
 import { Assets } from './assets.js';
 import { Host } from './host.js';
 import { watchLabels } from './labels.js';
+import { keepSites } from './memory.js';
 import { Messages } from './messages.js';
 import { answerPopup } from './popup.js';
 import { Sites } from './sites.js';
@@ -19,6 +20,7 @@ const host = new Host({
 const sites = new Sites(host);
 const parts = { host, sites, assets: new Assets(host), messages: new Messages() };
 
+keepSites(sites);
 watchLabels(sites);
 answerPopup(parts);
 parts.messages.on('page.label', {

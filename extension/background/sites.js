@@ -14,11 +14,14 @@ export class Sites {
   #pages = new Map();
   #pageWaiters = new Map();
   #listeners = new Set();
+  #remember = () => {};
   #prefix = Math.random().toString(36).slice(2, 8);
   #count = 0;
 
   constructor(host) {
     this.#host = host;
+    /** Resolved when what an earlier run of the background knew is known again (memory.js). */
+    this.restored = Promise.resolve();
     host.onState(state => this.#hostState(state));
     host.onEvent(message => this.#hostEvent(message));
   }
@@ -30,20 +33,34 @@ export class Sites {
 
   /** A document of `tab` begins; `label` is null for a page that takes no part. */
   navigated(tab, label) {
-    const record = {
-      doc: `${this.#prefix}.${tab}.${++this.#count}`,
-      tab,
-      site: label?.site ?? null,
-      seq: label?.seq ?? 0,
-      state: label ? 'opening' : 'unlabelled',
-      zone: null, reason: '', version: '', bases: [],
-      opened: Promise.resolve(),
-      page: null,
-      taken: { files: 0, bytes: 0 },
-    };
+    const record = newRecord(`${this.#prefix}.${tab}.${++this.#count}`, tab, label);
     this.#add(record);
     if (label) this.#open(record);
     return record;
+  }
+
+  /** Takes over records that an earlier run of the background remembered, oldest first. Newer knowledge stays. */
+  restore(records) {
+    const known = new Set(this.#tabs.keys());
+    for (const { doc, tab, site, seq, page, taken } of records) {
+      if (known.has(tab)) continue;
+      const record = { ...newRecord(doc, tab, site ? { site, seq } : null), page, taken };
+      this.#add(record);
+      if (page) this.#pages.set(page, record);
+    }
+    for (const record of this.#tabs.values()) {
+      if (record.site && !known.has(record.tab)) this.#open(record);
+    }
+  }
+
+  /** `remember` is called whenever `records()` differs from before. */
+  onRecords(remember) {
+    this.#remember = remember;
+  }
+
+  /** Everything `restore` needs. */
+  records() {
+    return [...this.#docs.values()].map(({ doc, tab, site, seq, page, taken }) => ({ doc, tab, site, seq, page, taken }));
   }
 
   /** The label stood in the document instead of a header. Only a document without one takes it. */
@@ -73,6 +90,7 @@ export class Sites {
     record.page = page;
     this.#pages.set(page, record);
     this.#pageWaiters.get(page)?.();
+    this.#remember();
     return record;
   }
 
@@ -81,6 +99,7 @@ export class Sites {
    * ties it, so an unknown page is waited for.
    */
   async docOfPage(site, page) {
+    await this.restored;
     if (!this.#pages.has(page) && this.docsOfSite(site).length) await this.#tied(page);
     const record = this.#pages.get(page);
     return record?.site === site ? record : null;
@@ -105,7 +124,7 @@ export class Sites {
 
   /** False once the tab has moved on from the document. */
   isOpen(record) {
-    return this.#docs.has(record.doc);
+    return this.#tabs.get(record.tab) === record;
   }
 
   /** Sets the visitor's choice; resolves to the zone now in force. */
@@ -133,6 +152,7 @@ export class Sites {
     this.#tabs.set(record.tab, record);
     this.#docs.delete(record.doc);
     this.#docs.set(record.doc, record);
+    this.#remember();
     // A Map keeps the order of insertion: the first is the oldest.
     if (this.#docs.size > MAX_DOCUMENTS) this.#forget(this.#docs.values().next().value);
   }
@@ -141,6 +161,7 @@ export class Sites {
     this.#docs.delete(record.doc);
     this.#pages.delete(record.page);
     if (this.#tabs.get(record.tab) === record) this.#tabs.delete(record.tab);
+    this.#remember();
     if (record.site && this.#host.ready) this.#host.request('doc.close', { doc: record.doc }).catch(() => {});
   }
 
@@ -186,6 +207,19 @@ export class Sites {
   #changed(site) {
     for (const listener of this.#listeners) listener(site);
   }
+}
+
+function newRecord(doc, tab, label) {
+  return {
+    doc, tab,
+    site: label?.site ?? null,
+    seq: label?.seq ?? 0,
+    state: label ? 'opening' : 'unlabelled',
+    zone: null, reason: '', version: '', bases: [],
+    opened: Promise.resolve(),
+    page: null,
+    taken: { files: 0, bytes: 0 },
+  };
 }
 
 /** Takes over the host's answer to site.open; an answer out of form is a failure, never half a success. */

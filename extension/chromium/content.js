@@ -73,7 +73,8 @@
   /** Registering over a site's own root worker would replace it, so that is left alone. */
   async function register() {
     const registration = await rootRegistration();
-    if (registration && !isOurs(registration.active ?? registration.waiting ?? registration.installing)) return;
+    const present = registration ? [registration.installing, registration.waiting, registration.active] : [];
+    if (!present.filter(Boolean).every(isOurs)) return;
     const { active } = await workers.register(WORKER, { updateViaCache: 'none' });
     // A worker that was active before, and unregistered for a while, does not take this page over by itself.
     if (!workers.controller) active?.postMessage({ fringe: 'claim' });
@@ -155,7 +156,7 @@
       if (event.data === 'need') greet();
     };
     chrome.runtime.onMessage.addListener(message => {
-      if (message?.type === 'worker') apply(message).catch(() => {});
+      if (message?.type === 'look') begin().catch(() => {});
     });
     addEventListener('pageshow', event => {
       if (event.persisted) begin().catch(() => {});

@@ -28,12 +28,13 @@ export class SitePorts {
     this.#add(data.site, new SitePort(ports[0], data.site, this.#parts));
   }
 
-  #add(site, port) {
+  async #add(site, port) {
     const all = this.#bySite.get(site) ?? [];
     all.push(port);
     // A worker that was restarted comes with a new port and never says goodbye to the old one.
     if (all.length > MAX_PORTS_PER_SITE) all.shift().close();
     this.#bySite.set(site, all);
+    await this.#parts.sites.restored;
     port.tell(this.#parts.isOn(site));
   }
 }

@@ -20,7 +20,7 @@ export function startChromium({ host, sites, assets, messages }) {
     ports.tell(site, isOn(site));
     for (const record of sites.docsOfSite(site)) {
       if (record.zone) enterRule.zoneIs(site, record.zone);
-      api.tabs.sendMessage(record.tab, { type: 'worker', ...workerFor(record) }, { frameId: 0 }).catch(() => {});
+      api.tabs.sendMessage(record.tab, { type: 'look' }, { frameId: 0 }).catch(() => {});
     }
   });
 
@@ -28,6 +28,7 @@ export function startChromium({ host, sites, assets, messages }) {
     from: 'page',
     check: ({ page, controlled }) => isPageName(page) && typeof controlled === 'boolean',
     handle: async ({ page, controlled }, { tab, origin }) => {
+      await sites.restored;
       const record = sites.tiePage(tab.id, origin, page);
       if (record && controlled) await enterRule.entered(record.site);
       await record?.opened;
