@@ -1,0 +1,331 @@
+#include "disk.h"
+
+#include "base/mem.h"
+#include "publisher.h"
+#include "visitor.h"
+
+#include <string.h>
+
+/* An operation under way: its event comes when the disk is that far. */
+struct job {
+    uint64_t number, op;
+    enum event_kind kind;
+    enum err result;
+    struct buf torrent;
+    struct bitfield have;
+    /* a piece to store */
+    uint8_t *data;
+    uint32_t length, piece_length, piece;
+    uint64_t file_length;
+    uint8_t root[HASH_LENGTH], expected[HASH_LENGTH];
+    UT_hash_handle hh;
+};
+
+struct disk *disk_new(struct visitor *visitor)
+{
+    struct disk *disk = mem_zalloc(sizeof *disk);
+    disk->visitor = visitor;
+    disk->rate = 200000000;
+    disk->delay_us = 100;
+    return disk;
+}
+
+static void job_free(struct job *job)
+{
+    bitfield_done(&job->have);
+    buf_done(&job->torrent);
+    mem_free(job->data);
+    mem_free(job);
+}
+
+void disk_stop(struct disk *disk)
+{
+    struct job *job, *next;
+    HASH_ITER(hh, disk->jobs, job, next)
+    {
+        HASH_DEL(disk->jobs, job);
+        job_free(job);
+    }
+    disk->free_us = 0;
+}
+
+void disk_free(struct disk *disk)
+{
+    struct disk_content *content, *next_content;
+    struct disk_torrent *torrent, *next_torrent;
+    struct disk_site *site, *next_site;
+
+    disk_stop(disk);
+    HASH_ITER(hh, disk->contents, content, next_content)
+    {
+        HASH_DEL(disk->contents, content);
+        bitfield_done(&content->have);
+        mem_free(content);
+    }
+    HASH_ITER(hh, disk->torrents, torrent, next_torrent)
+    {
+        HASH_DEL(disk->torrents, torrent);
+        buf_done(&torrent->bytes);
+        mem_free(torrent);
+    }
+    HASH_ITER(hh, disk->sites, site, next_site)
+    {
+        HASH_DEL(disk->sites, site);
+        buf_done(&site->release);
+        buf_done(&site->signature);
+        mem_free(site->site);
+        mem_free(site);
+    }
+    mem_free(disk);
+}
+
+/* --- content */
+
+static struct disk_content *find_content(const struct disk *disk, const uint8_t *root)
+{
+    struct disk_content *content;
+    HASH_FIND(hh, disk->contents, root, HASH_LENGTH, content);
+    return content;
+}
+
+static struct disk_content *make_content(struct disk *disk, const struct job *job)
+{
+    struct disk_content *content = find_content(disk, job->root);
+
+    if (content != NULL)
+        return content;
+    content = mem_zalloc(sizeof *content);
+    memcpy(content->root, job->root, HASH_LENGTH);
+    content->length = job->file_length;
+    content->piece_length = job->piece_length;
+    uint64_t pieces = (job->file_length + job->piece_length - 1) / job->piece_length;
+    bitfield_init(&content->have, (uint32_t)pieces);
+    content->content = library_find(disk->visitor->world, job->root);
+    HASH_ADD(hh, disk->contents, root, HASH_LENGTH, content);
+    return content;
+}
+
+bool disk_has(const struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece_length,
+              uint64_t first, uint64_t end)
+{
+    const struct disk_content *content = find_content(disk, root);
+
+    if (first >= end)
+        return true;
+    if (content == NULL || content->piece_length != piece_length || end > content->length)
+        return false;
+    for (uint64_t piece = first / piece_length; piece * piece_length < end; piece++)
+        if (!bitfield_get(&content->have, (uint32_t)piece))
+            return false;
+    return true;
+}
+
+uint64_t disk_bytes(const struct disk *disk)
+{
+    uint64_t bytes = 0;
+
+    for (const struct disk_content *c = disk->contents; c != NULL; c = c->hh.next) {
+        if (c->have.count == 0)
+            continue;
+        uint64_t whole = (uint64_t)c->have.count * c->piece_length;
+        bool has_last = bitfield_get(&c->have, c->have.bits - 1);
+        bytes += has_last ? whole - ((uint64_t)c->have.bits * c->piece_length - c->length) : whole;
+    }
+    return bytes;
+}
+
+static void tell_totals(struct disk *disk)
+{
+    uint64_t files = HASH_COUNT(disk->contents);
+    node_set_cache_totals(disk->visitor->node, files, disk_bytes(disk));
+}
+
+/* --- storing */
+
+static bool is_right(const struct job *job)
+{
+    uint8_t hash[HASH_LENGTH];
+    merkle_piece(job->data, job->length, job->file_length, job->piece_length, hash);
+    return memcmp(hash, job->expected, HASH_LENGTH) == 0;
+}
+
+/* The node says which hash the bytes must have: that must be the publisher's. */
+static void check_expected(struct disk *disk, const struct job *job)
+{
+    struct world *world = disk->visitor->world;
+    const struct content *content = library_find(world, job->root);
+    uint64_t offset = (uint64_t)job->piece * job->piece_length;
+
+    if (content == NULL || content->length != job->file_length ||
+        offset + job->length > content->length)
+        world_fail(world, "%s stores a piece of no published file", disk->visitor->host->name);
+    if (memcmp(content->data + offset, job->data, job->length) != 0)
+        world_fail(world, "%s stores bytes that nobody published", disk->visitor->host->name);
+}
+
+static enum err write_piece(struct disk *disk, const struct job *job)
+{
+    if (!is_right(job)) {
+        disk->refused++;
+        return ERR_BAD_HASH;
+    }
+    check_expected(disk, job);
+    if (disk->fail_times > 0) {
+        disk->fail_times -= disk->fail_times != UINT32_MAX;
+        return disk->fail_with;
+    }
+    struct disk_content *content = make_content(disk, job);
+    if (content->piece_length == job->piece_length)
+        bitfield_set(&content->have, job->piece);
+    disk->stored++;
+    tell_totals(disk);
+    return ERR_OK;
+}
+
+/* --- operations */
+
+static void fire_done(struct world *world, uint64_t visitor_number, uint64_t number)
+{
+    struct visitor *visitor = visitor_find(world, visitor_number);
+    struct job *job;
+    struct event event;
+
+    HASH_FIND(hh, visitor->disk->jobs, &number, sizeof number, job);
+    if (job == NULL)
+        return;
+    memset(&event, 0, sizeof event);
+    event.kind = job->kind;
+    event.store.op = job->op;
+    if (job->kind == EVENT_PIECE_STORED)
+        job->result = write_piece(visitor->disk, job);
+    event.store.result = job->result;
+    event.store.torrent = span_of(job->torrent.data, job->torrent.length);
+    event.store.have = job->kind == EVENT_CONTENT_LOADED ? &job->have : NULL;
+    world_trace(world, "%s < %s %s", visitor->host->name,
+                job->kind == EVENT_PIECE_STORED     ? "stored"
+                : job->kind == EVENT_CONTENT_LOADED ? "content"
+                                                    : "torrent",
+                err_name(job->result));
+    HASH_DEL(visitor->disk->jobs, job);
+    visitor_step(visitor, &event);
+    job_free(job);
+}
+
+static struct job *job_new(struct disk *disk, const struct effect *effect, enum event_kind kind)
+{
+    struct job *job = mem_zalloc(sizeof *job);
+
+    job->number = world_number(disk->visitor->world);
+    job->op = effect->store.op;
+    job->kind = kind;
+    buf_init(&job->torrent, LIMIT_TORRENT);
+    HASH_ADD(hh, disk->jobs, number, sizeof job->number, job);
+    return job;
+}
+
+static void job_start(struct disk *disk, struct job *job, uint64_t bytes)
+{
+    struct world *world = disk->visitor->world;
+    uint64_t at_us = disk->free_us > world->now_us ? disk->free_us : world->now_us;
+
+    disk->free_us = at_us + bytes * 1000000 / disk->rate;
+    at_us = disk->free_us + disk->delay_us;
+    if (disk->jitter_us > 0)
+        at_us += world_below(world, disk->jitter_us);
+    world_at(world, at_us, fire_done, disk->visitor->number, job->number);
+}
+
+void disk_load_torrent(struct disk *disk, const struct effect *effect)
+{
+    struct job *job = job_new(disk, effect, EVENT_TORRENT_LOADED);
+    struct disk_torrent *torrent;
+
+    HASH_FIND(hh, disk->torrents, effect->store.infohash, HASH_LENGTH, torrent);
+    job->result = torrent != NULL ? ERR_OK : ERR_NOT_FOUND;
+    if (torrent != NULL)
+        buf_put(&job->torrent, torrent->bytes.data, torrent->bytes.length);
+    job_start(disk, job, 0);
+}
+
+void disk_load_content(struct disk *disk, const struct effect *effect)
+{
+    const struct metainfo *meta = effect->store.meta;
+    struct job *job = job_new(disk, effect, EVENT_CONTENT_LOADED);
+
+    bitfield_init(&job->have, meta->piece_count);
+    for (uint32_t i = 0; i < meta->file_count; i++) {
+        const struct metainfo_file *file = &meta->files[i];
+        const struct disk_content *content =
+            file->pieces > 0 ? find_content(disk, file->root) : NULL;
+        for (uint32_t p = 0; content != NULL && p < file->pieces; p++)
+            if (content->piece_length == meta->piece_length && bitfield_get(&content->have, p))
+                bitfield_set(&job->have, file->first_piece + p);
+    }
+    job_start(disk, job, 0);
+}
+
+void disk_store_piece(struct disk *disk, struct effect *effect)
+{
+    struct job *job = job_new(disk, effect, EVENT_PIECE_STORED);
+
+    job->data = effect->store.data;
+    effect->store.data = NULL;
+    job->length = effect->store.length;
+    job->piece_length = effect->store.piece_length;
+    job->piece = effect->store.piece;
+    job->file_length = effect->store.file.length;
+    memcpy(job->root, effect->store.file.root, HASH_LENGTH);
+    memcpy(job->expected, effect->store.expected, HASH_LENGTH);
+    job_start(disk, job, job->length);
+}
+
+/* --- sites and torrents */
+
+void disk_save_torrent(struct disk *disk, const struct effect *effect)
+{
+    struct disk_torrent *torrent;
+
+    HASH_FIND(hh, disk->torrents, effect->store.infohash, HASH_LENGTH, torrent);
+    if (torrent == NULL) {
+        torrent = mem_zalloc(sizeof *torrent);
+        memcpy(torrent->infohash, effect->store.infohash, HASH_LENGTH);
+        buf_init(&torrent->bytes, LIMIT_TORRENT);
+        HASH_ADD(hh, disk->torrents, infohash, HASH_LENGTH, torrent);
+    }
+    buf_clear(&torrent->bytes);
+    buf_put(&torrent->bytes, effect->text.data, effect->text.length);
+}
+
+static void keep_span(struct buf *buf, struct span *span)
+{
+    buf_clear(buf);
+    buf_put(buf, span->data, span->length);
+    *span = span_of(buf->data, buf->length);
+}
+
+void disk_save_site(struct disk *disk, const struct effect *effect)
+{
+    struct disk_site *site;
+
+    HASH_FIND_STR(disk->sites, effect->site.site, site);
+    if (site == NULL) {
+        site = mem_zalloc(sizeof *site);
+        site->site = mem_strdup(effect->site.site);
+        buf_init(&site->release, LIMIT_RELEASE);
+        buf_init(&site->signature, LIMIT_SIGNATURE);
+        HASH_ADD_KEYPTR(hh, disk->sites, site->site, strlen(site->site), site);
+    }
+    site->record = effect->site;
+    site->record.site = site->site;
+    keep_span(&site->release, &site->record.release);
+    keep_span(&site->signature, &site->record.signature);
+}
+
+void disk_restore(struct disk *disk)
+{
+    for (struct disk_site *site = disk->sites; site != NULL; site = site->hh.next) {
+        struct event event = {.kind = EVENT_RESTORED};
+        event.restored = &site->record;
+        visitor_step(disk->visitor, &event);
+    }
+}

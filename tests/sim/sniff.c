@@ -1,0 +1,227 @@
+#include "sniff.h"
+
+#include "base/limits.h"
+#include "publisher.h"
+#include "visitor.h"
+
+#include <string.h>
+
+enum { HAVE = 4, BITFIELD = 5, REQUEST = 6, PIECE = 7, HAVE_ALL = 14, HAVE_NONE = 15 };
+
+void sniff_init(struct sniff *sniff)
+{
+    *sniff = (struct sniff){0};
+    buf_init(&sniff->in, MIB(1));
+}
+
+void sniff_done(struct sniff *sniff)
+{
+    buf_done(&sniff->in);
+}
+
+static void wrong(struct visitor *visitor, const char *what, uint64_t number)
+{
+    world_fail(visitor->world, "%s says to a peer what it must not: %s %llu", visitor->host->name,
+               what, (unsigned long long)number);
+}
+
+/* --- what it has */
+
+static bool has_piece(const struct visitor *visitor, const struct metainfo *meta, uint32_t piece)
+{
+    const struct metainfo_file *file = &meta->files[metainfo_file_of_piece(meta, piece)];
+    uint64_t first = (uint64_t)(piece - file->first_piece) * meta->piece_length;
+
+    return disk_has(visitor->disk, file->root, meta->piece_length, first,
+                    first + metainfo_piece_bytes(meta, piece));
+}
+
+static void check_have(struct visitor *visitor, const struct sniff *sniff, uint32_t piece)
+{
+    if (piece >= sniff->torrent->meta->piece_count)
+        wrong(visitor, "have of no piece", piece);
+    if (!has_piece(visitor, sniff->torrent->meta, piece))
+        wrong(visitor, "have of a piece that it has not", piece);
+    if (visitor_zone(visitor, sniff->torrent->publisher->site) != ZONE_SHARE)
+        wrong(visitor, "have, though it only fetches", piece);
+    visitor->counts.haves_sent++;
+}
+
+static void check_bitfield(struct visitor *visitor, const struct sniff *sniff, struct span bits)
+{
+    uint32_t pieces = sniff->torrent->meta->piece_count;
+
+    if (bits.length != (pieces + 7) / 8)
+        wrong(visitor, "a bitfield of wrong length", bits.length);
+    for (uint32_t i = 0; i < bits.length * 8; i++) {
+        bool set = bits.data[i / 8] & (0x80 >> i % 8);
+        if (set && i >= pieces)
+            wrong(visitor, "a spare bit", i);
+        if (set)
+            check_have(visitor, sniff, i);
+    }
+}
+
+static void check_request(struct visitor *visitor, const struct sniff *sniff, struct span payload)
+{
+    const struct metainfo *meta = sniff->torrent->meta;
+
+    if (payload.length != 12)
+        wrong(visitor, "a request of odd length", payload.length);
+    uint32_t piece = load_u32be(payload.data), begin = load_u32be(payload.data + 4),
+             length = load_u32be(payload.data + 8);
+    if (piece >= meta->piece_count || begin % BLOCK_LENGTH != 0 || length == 0 ||
+        length > BLOCK_LENGTH || (uint64_t)begin + length > metainfo_piece_bytes(meta, piece))
+        wrong(visitor, "a request outside its piece", piece);
+    if (has_piece(visitor, meta, piece))
+        wrong(visitor, "a request for a piece that it has", piece);
+}
+
+/* --- messages */
+
+static void check_message(struct visitor *visitor, struct sniff *sniff, uint8_t id,
+                          struct span payload)
+{
+    if (id == BITFIELD || id == HAVE_ALL || id == HAVE_NONE) {
+        if (sniff->said_have)
+            wrong(visitor, "a second bitfield", id);
+        sniff->said_have = true;
+    }
+    if (id == HAVE && payload.length != 4)
+        wrong(visitor, "have of odd length", payload.length);
+    else if (id == HAVE)
+        check_have(visitor, sniff, load_u32be(payload.data));
+    else if (id == BITFIELD)
+        check_bitfield(visitor, sniff, payload);
+    else if (id == HAVE_ALL)
+        for (uint32_t i = 0; i < sniff->torrent->meta->piece_count; i++)
+            check_have(visitor, sniff, i);
+    else if (id == REQUEST)
+        check_request(visitor, sniff, payload);
+    else if (id == PIECE)
+        wrong(visitor, "a block that is not from the store", id);
+    else if (id > 23 || (id > 9 && id < 13) || id == 18 || id == 19)
+        wrong(visitor, "an unknown message", id);
+}
+
+static const char *const message_names[] = {
+    "choke",   "unchoke", "interested", "not-interested", "have",   "bitfield",
+    "request", "piece",   "cancel",     "port",           "",       "",
+    "",        "suggest", "have-all",   "have-none",      "reject", "allowed-fast",
+    "",        "",        "extended",   "hash-request",   "hashes", "hash-reject"};
+
+static void trace_message(struct visitor *visitor, const struct socket *socket, uint8_t id,
+                          struct span payload)
+{
+    const struct conn *conn = link_find(visitor->world, socket->conn);
+    uint32_t a = payload.length >= 4 ? load_u32be(payload.data) : 0;
+    uint32_t b = payload.length >= 8 ? load_u32be(payload.data + 4) : 0;
+    const char *name =
+        id < sizeof message_names / sizeof message_names[0] ? message_names[id] : "?";
+    const char *to = conn->ends[1 - socket->side].host->name;
+
+    if (id == BITFIELD || id >= 20)
+        world_trace(visitor->world, "%s > %s to %s, %zu bytes", visitor->host->name, name, to,
+                    payload.length);
+    else if (payload.length >= 8)
+        world_trace(visitor->world, "%s > %s %u %u to %s", visitor->host->name, name, a, b, to);
+    else
+        world_trace(visitor->world, "%s > %s %u to %s", visitor->host->name, name, a, to);
+}
+
+static void check_handshake(struct visitor *visitor, struct sniff *sniff)
+{
+    const uint8_t *data = sniff->in.data;
+
+    if (data[0] != 19 || memcmp(data + 1, "BitTorrent protocol", 19) != 0)
+        wrong(visitor, "no handshake", data[0]);
+    sniff->torrent = library_torrent(visitor->world, data + 28);
+    if (sniff->torrent == NULL)
+        wrong(visitor, "an unknown info-hash", data[28]);
+    sniff->handshaken = true;
+    world_trace(visitor->world, "%s > handshake", visitor->host->name);
+    buf_drop_front(&sniff->in, 68);
+}
+
+static void check_zone(struct visitor *visitor, const struct sniff *sniff)
+{
+    if (sniff->torrent == NULL)
+        return;
+    if (visitor_zone(visitor, sniff->torrent->publisher->site) == ZONE_OFF)
+        wrong(visitor, "something, though it is off", 0);
+}
+
+void sniff_bytes(struct visitor *visitor, struct socket *socket, struct span data)
+{
+    struct sniff *sniff = &socket->out;
+
+    buf_put(&sniff->in, data.data, data.length);
+    if (!sniff->handshaken && sniff->in.length >= 68)
+        check_handshake(visitor, sniff);
+    if (!sniff->handshaken)
+        return;
+    check_zone(visitor, sniff);
+    size_t at = 0;
+    while (sniff->in.length - at >= 4) {
+        const uint8_t *message = sniff->in.data + at;
+        size_t length = load_u32be(message);
+        if (length > LIMIT_PEER_MESSAGE)
+            wrong(visitor, "a message that is too long", length);
+        if (sniff->in.length - at < 4 + length)
+            break;
+        if (length > 0) {
+            trace_message(visitor, socket, message[4], span_of(message + 5, length - 1));
+            check_message(visitor, sniff, message[4], span_of(message + 5, length - 1));
+        }
+        at += 4 + length;
+    }
+    buf_drop_front(&sniff->in, at);
+}
+
+/* --- blocks */
+
+static const struct metainfo_file *
+check_block_place(struct visitor *visitor, const struct sniff *sniff, const struct effect *effect)
+{
+    const struct metainfo *meta = sniff->torrent->meta;
+    const uint8_t *head = effect->text.data;
+    uint32_t whole = effect->peer.length + effect->peer.pad;
+
+    if (effect->text.length != 13 || head[4] != PIECE || load_u32be(head) != 9 + whole)
+        wrong(visitor, "a block with a wrong head", effect->text.length);
+    uint32_t piece = load_u32be(head + 5), begin = load_u32be(head + 9);
+    if (piece >= meta->piece_count)
+        wrong(visitor, "a block of no piece", piece);
+    const struct metainfo_file *file = &meta->files[metainfo_file_of_piece(meta, piece)];
+    uint64_t offset = (uint64_t)(piece - file->first_piece) * meta->piece_length + begin;
+    if (effect->peer.offset != offset || offset + effect->peer.length > file->length ||
+        memcmp(effect->peer.file.root, file->root, HASH_LENGTH) != 0)
+        wrong(visitor, "a block from elsewhere", piece);
+    if (effect->peer.pad > 0 && offset + effect->peer.length != file->length)
+        wrong(visitor, "zeros inside a file", effect->peer.pad);
+    return file;
+}
+
+void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect,
+                 struct buf *out)
+{
+    struct sniff *sniff = &socket->out;
+    uint64_t offset = effect->peer.offset;
+    static const uint8_t zeros[BLOCK_LENGTH];
+
+    if (sniff->torrent == NULL || sniff->in.length > 0)
+        wrong(visitor, "a block inside another message", 0);
+    if (visitor_zone(visitor, sniff->torrent->publisher->site) != ZONE_SHARE)
+        wrong(visitor, "a block, though it does not share", 0);
+    const struct metainfo_file *file = check_block_place(visitor, sniff, effect);
+    if (!disk_has(visitor->disk, file->root, effect->peer.piece_length, offset,
+                  offset + effect->peer.length))
+        wrong(visitor, "a block that is not verified", offset);
+    if (effect->peer.pad > BLOCK_LENGTH || effect->peer.length > BLOCK_LENGTH)
+        wrong(visitor, "a block that is too long", effect->peer.length);
+    trace_message(visitor, socket, PIECE, span_of(effect->text.data + 5, 8));
+    const struct content *content = library_find(visitor->world, file->root);
+    buf_put(out, effect->text.data, effect->text.length);
+    buf_put(out, content->data + offset, effect->peer.length);
+    buf_put(out, zeros, effect->peer.pad);
+}

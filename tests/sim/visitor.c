@@ -1,0 +1,553 @@
+#include "visitor.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "publisher.h"
+#include "server.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACCEPTED       (1ull << 63)
+#define IDLE_TICKS_MAX 200 /* in a second: more is a busy loop */
+
+/* --- sockets */
+
+struct socket *visitor_socket(struct visitor *visitor, uint64_t name)
+{
+    struct socket *socket;
+    HASH_FIND(hh, visitor->sockets, &name, sizeof name, socket);
+    return socket;
+}
+
+static uint32_t sockets_to(const struct visitor *visitor, const struct host *host)
+{
+    uint32_t count = 0;
+    for (const struct socket *s = visitor->sockets; s != NULL; s = s->hh.next) {
+        const struct conn *conn = link_find(visitor->world, s->conn);
+        count += conn != NULL && conn->ends[1 - s->side].host == host;
+    }
+    return count;
+}
+
+static struct socket *socket_new(struct visitor *visitor, uint64_t name, struct conn *conn,
+                                 int side)
+{
+    struct socket *socket = mem_zalloc(sizeof *socket);
+
+    socket->name = name;
+    socket->conn = conn->number;
+    socket->side = side;
+    sniff_init(&socket->out);
+    conn->ends[side].name = name;
+    HASH_ADD(hh, visitor->sockets, name, sizeof socket->name, socket);
+    return socket;
+}
+
+static void socket_free(struct visitor *visitor, struct socket *socket)
+{
+    HASH_DEL(visitor->sockets, socket);
+    sniff_done(&socket->out);
+    mem_free(socket);
+}
+
+/* Checked after a step: the node may refuse a connection too many in the step that tells of it. */
+static void check_socket_caps(struct visitor *visitor)
+{
+    if (HASH_COUNT(visitor->sockets) > LIMIT_PEERS)
+        world_fail(visitor->world, "%s has %u connections", visitor->host->name,
+                   HASH_COUNT(visitor->sockets));
+}
+
+static void peer_opened(void *owner, struct conn *conn, int side)
+{
+    struct visitor *visitor = owner;
+    struct event event = {.kind = EVENT_PEER_OPENED};
+    struct host *from = conn->ends[1 - side].host;
+
+    if (side == 1) {
+        visitor->counts.accepts++;
+        socket_new(visitor, ACCEPTED | ++visitor->next_name, conn, side);
+    }
+    struct socket *socket = visitor_socket(visitor, conn->ends[side].name);
+    socket->opened = true;
+    event.peer.conn = socket->name;
+    event.peer.remote = from->address;
+    if (side == 1) /* a stranger comes from any port */
+        event.peer.remote.port = (uint16_t)(20000 + conn->number % 40000);
+    world_trace(visitor->world, "%s < opened %s%s", visitor->host->name, from->name,
+                side == 1 ? " incoming" : "");
+    visitor_step(visitor, &event);
+    if (side == 1 && sockets_to(visitor, from) > LIMIT_PEERS_PER_ADDRESS)
+        world_fail(visitor->world, "%s has too many connections with %s", visitor->host->name,
+                   from->name);
+}
+
+static void peer_bytes(void *owner, struct conn *conn, int side, const uint8_t *data, size_t length)
+{
+    struct visitor *visitor = owner;
+    struct event event = {.kind = EVENT_PEER_BYTES};
+
+    event.peer.conn = conn->ends[side].name;
+    event.peer.data = span_of(data, length);
+    visitor_step(visitor, &event);
+}
+
+static void peer_sent(void *owner, struct conn *conn, int side, size_t queued)
+{
+    struct visitor *visitor = owner;
+    struct event event = {.kind = EVENT_PEER_SENT};
+
+    event.peer.conn = conn->ends[side].name;
+    event.peer.queued = queued;
+    visitor_step(visitor, &event);
+}
+
+static void peer_closed(void *owner, struct conn *conn, int side, enum err why)
+{
+    struct visitor *visitor = owner;
+    struct event event = {.kind = EVENT_PEER_CLOSED};
+    struct socket *socket = visitor_socket(visitor, conn->ends[side].name);
+
+    event.peer.conn = socket->name;
+    event.peer.why = why != ERR_OK ? why : ERR_NETWORK;
+    world_trace(visitor->world, "%s < closed %s %s", visitor->host->name,
+                conn->ends[1 - side].host != NULL ? conn->ends[1 - side].host->name : "dial",
+                err_name(why));
+    socket_free(visitor, socket);
+    visitor_step(visitor, &event);
+}
+
+static const struct link_events peer_events = {peer_opened, peer_bytes, peer_sent, peer_closed};
+
+/* --- life */
+
+static void copy_seed(struct visitor *visitor, uint8_t *seed)
+{
+    uint64_t own = visitor->config.seed != 0 ? visitor->config.seed : world_random(visitor->world);
+    world_fill(own + visitor->run, seed, NODE_SEED_LENGTH);
+}
+
+void visitor_start(struct visitor *visitor)
+{
+    struct node_config config = {0};
+
+    copy_seed(visitor, config.seed);
+    config.default_zone = visitor->config.zone;
+    if (!visitor->config.deaf)
+        config.listen = visitor->host->address;
+    for (size_t i = 0; i < 4 && visitor->config.peers[i] != NULL; i++)
+        config.peers[config.peer_count++] = visitor->config.peers[i]->address;
+    config.start_ms = world_now_ms(visitor->world);
+    config.version = "sim";
+    config.gateway = "http://127.0.0.1:9";
+    config.data = "/sim";
+    config.pid = visitor->number;
+    visitor->run++;
+    visitor->node = node_new(&config);
+    link_host_up(visitor->host);
+    if (!visitor->config.deaf)
+        visitor->host->accept = &peer_events;
+    visitor->host->accept_owner = visitor;
+    world_trace(visitor->world, "%s starts", visitor->host->name);
+    disk_restore(visitor->disk);
+}
+
+struct visitor *visitor_new(struct world *world, const struct visitor_config *config)
+{
+    struct visitor *visitor = mem_zalloc(sizeof *visitor);
+
+    visitor->world = world;
+    visitor->number = world_number(world);
+    visitor->config = *config;
+    visitor->host = link_host_new(world, config->name, &config->link);
+    visitor->disk = disk_new(visitor);
+    list_init(&visitor->all_fetches);
+    update_init(&visitor->update);
+    HASH_ADD(hh, world->visitors, number, sizeof visitor->number, visitor);
+    visitor_start(visitor);
+    return visitor;
+}
+
+struct visitor *visitor_find(struct world *world, uint64_t number)
+{
+    struct visitor *visitor;
+    HASH_FIND(hh, world->visitors, &number, sizeof number, visitor);
+    return visitor;
+}
+
+void visitor_kill(struct visitor *visitor)
+{
+    struct socket *socket, *next;
+
+    world_trace(visitor->world, "%s is killed", visitor->host->name);
+    visitor->host->accept = NULL;
+    link_host_down(visitor->host);
+    HASH_ITER(hh, visitor->sockets, socket, next)
+    socket_free(visitor, socket);
+    server_forget_visitor(visitor);
+    disk_stop(visitor->disk);
+    fetches_break(visitor);
+    node_free(visitor->node);
+    visitor->node = NULL;
+    visitor->wake_us = 0;
+}
+
+static void visitor_free(struct visitor *visitor)
+{
+    struct ask *ask, *next_ask;
+
+    if (visitor->node != NULL)
+        visitor_kill(visitor);
+    list_for_each(link, next, &visitor->all_fetches)
+        fetch_free(list_entry(link, struct fetch, in_visitor));
+    HASH_ITER(hh, visitor->asks, ask, next_ask)
+    {
+        HASH_DEL(visitor->asks, ask);
+        json_decref(ask->answer);
+        mem_free(ask);
+    }
+    for (size_t i = 0; i < visitor->choice_count; i++)
+        mem_free(visitor->choices[i].site);
+    mem_free(visitor->choices);
+    json_decref(visitor->last_event);
+    update_done(&visitor->update);
+    disk_free(visitor->disk);
+    HASH_DEL(visitor->world->visitors, visitor);
+    mem_free(visitor);
+}
+
+void visitors_free(struct world *world)
+{
+    struct visitor *visitor, *next;
+    HASH_ITER(hh, world->visitors, visitor, next)
+    visitor_free(visitor);
+}
+
+/* --- zones */
+
+enum zone visitor_zone(const struct visitor *visitor, const char *site)
+{
+    for (size_t i = 0; i < visitor->choice_count; i++)
+        if (strcmp(visitor->choices[i].site, site) == 0 && visitor->choices[i].zone != ZONE_DEFAULT)
+            return visitor->choices[i].zone;
+    return visitor->config.zone;
+}
+
+bool visitor_is_off(const struct visitor *visitor)
+{
+    if (visitor->config.zone != ZONE_OFF)
+        return false;
+    for (size_t i = 0; i < visitor->choice_count; i++)
+        if (visitor_zone(visitor, visitor->choices[i].site) != ZONE_OFF)
+            return false;
+    return true;
+}
+
+static void remember_zone(struct visitor *visitor, const char *site, enum zone zone)
+{
+    for (size_t i = 0; i < visitor->choice_count; i++) {
+        if (strcmp(visitor->choices[i].site, site) == 0) {
+            visitor->choices[i].zone = zone;
+            return;
+        }
+    }
+    visitor->choices =
+        mem_realloc(visitor->choices, (visitor->choice_count + 1) * sizeof *visitor->choices);
+    visitor->choices[visitor->choice_count++] = (struct choice){mem_strdup(site), zone};
+}
+
+struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zone zone)
+{
+    struct api_request request = {.type = API_SITE_ZONE, .zone = zone};
+
+    snprintf(request.site, sizeof request.site, "%s", site);
+    remember_zone(visitor, site, zone);
+    return visitor_ask(visitor, 1, &request);
+}
+
+/* --- effects: peers */
+
+static void check_may_talk(struct visitor *visitor, const char *what)
+{
+    if (visitor_is_off(visitor))
+        world_fail(visitor->world, "%s is off, and does this: %s", visitor->host->name, what);
+}
+
+static struct conn *conn_of(struct visitor *visitor, uint64_t name, const char *what,
+                            struct socket **ret_socket)
+{
+    struct socket *socket = visitor_socket(visitor, name);
+    struct conn *conn = socket != NULL ? link_find(visitor->world, socket->conn) : NULL;
+
+    if (conn == NULL)
+        world_fail(visitor->world, "%s: %s on connection %llx, which is dead", visitor->host->name,
+                   what, (unsigned long long)name);
+    *ret_socket = socket;
+    return conn;
+}
+
+static void do_dial(struct visitor *visitor, const struct effect *effect)
+{
+    char to[ADDRESS_TEXT];
+
+    address_format(&effect->peer.to, to);
+    check_may_talk(visitor, "dial");
+    if (visitor_socket(visitor, effect->peer.conn) != NULL)
+        world_fail(visitor->world, "%s dials with a number that it uses", visitor->host->name);
+    visitor->counts.dials++;
+    struct host *host = link_find_address(visitor->world, &effect->peer.to);
+    world_trace(visitor->world, "%s > dial %s", visitor->host->name,
+                host != NULL ? host->name : to);
+    struct conn *conn =
+        link_dial(visitor->host, &effect->peer.to, effect->peer.conn, &peer_events, visitor);
+    socket_new(visitor, effect->peer.conn, conn, 0);
+}
+
+static void check_queue(struct visitor *visitor, const struct conn *conn, int side)
+{
+    if (link_queued(conn, side) > LIMIT_PEER_SEND_QUEUE)
+        world_fail(visitor->world, "%s has %zu bytes unsent on one connection", visitor->host->name,
+                   link_queued(conn, side));
+}
+
+static void do_send(struct visitor *visitor, const struct effect *effect)
+{
+    struct socket *socket;
+    struct conn *conn = conn_of(visitor, effect->peer.conn, "send", &socket);
+
+    if (!socket->opened)
+        world_fail(visitor->world, "%s sends before it is connected", visitor->host->name);
+    if (effect->text.failed)
+        world_fail(visitor->world, "%s sends more than its buffer takes", visitor->host->name);
+    sniff_bytes(visitor, socket, span_of(effect->text.data, effect->text.length));
+    link_send(conn, socket->side, effect->text.data, effect->text.length);
+    check_queue(visitor, conn, socket->side);
+}
+
+static void do_send_block(struct visitor *visitor, const struct effect *effect)
+{
+    struct socket *socket;
+    struct conn *conn = conn_of(visitor, effect->peer.conn, "send a block", &socket);
+    struct buf out;
+
+    buf_init(&out, KIB(64));
+    sniff_block(visitor, socket, effect, &out);
+    visitor->counts.blocks_sent++;
+    visitor->counts.block_bytes_sent += effect->peer.length;
+    link_send(conn, socket->side, out.data, out.length);
+    buf_done(&out);
+    check_queue(visitor, conn, socket->side);
+}
+
+static void do_close(struct visitor *visitor, const struct effect *effect)
+{
+    struct socket *socket;
+    struct conn *conn = conn_of(visitor, effect->peer.conn, "close", &socket);
+    struct host *to = conn->ends[1 - socket->side].host;
+
+    world_trace(visitor->world, "%s > close %s", visitor->host->name,
+                to != NULL ? to->name : "dial");
+    visitor->counts.closed_by_us++;
+    int side = socket->side;
+    socket_free(visitor, socket);
+    link_close(conn, side);
+}
+
+/* --- effects: http */
+
+static void do_http_get(struct visitor *visitor, const struct effect *effect)
+{
+    const char *url = (const char *)effect->text.data;
+    struct http_want want = {.op = effect->http.op,
+                             .url = url,
+                             .has_range = effect->http.has_range,
+                             .first = effect->http.first,
+                             .last = effect->http.last,
+                             .max = effect->http.max,
+                             .timeout_ms = effect->http.timeout_ms};
+
+    /* A last word to the tracker is no more than the politeness to be forgotten. */
+    if (strstr(url, "event=stopped") == NULL)
+        check_may_talk(visitor, url);
+    visitor->counts.gets++;
+    if (want.has_range)
+        world_trace(visitor->world, "%s > get %.200s %llu-%llu", visitor->host->name, url,
+                    (unsigned long long)want.first, (unsigned long long)want.last);
+    else
+        world_trace(visitor->world, "%s > get %.200s", visitor->host->name, url);
+    server_request(visitor, &want);
+    uint32_t active = server_active(visitor);
+    if (active > visitor->counts.max_gets)
+        visitor->counts.max_gets = active;
+}
+
+static void do_http_cancel(struct visitor *visitor, const struct effect *effect)
+{
+    world_trace(visitor->world, "%s > cancel", visitor->host->name);
+    if (!server_cancel(visitor, effect->http.op))
+        world_fail(visitor->world, "%s cancels a request that is over", visitor->host->name);
+}
+
+/* --- effects: answers */
+
+static void do_event(struct visitor *visitor, json_t *json)
+{
+    json_decref(visitor->last_event);
+    visitor->last_event = json;
+    visitor->events++;
+}
+
+static void do_answer(struct visitor *visitor, const struct effect *effect)
+{
+    struct ask *ask;
+    json_t *json;
+
+    world_trace(visitor->world, "%s > answer %.*s", visitor->host->name, (int)effect->text.length,
+                effect->text.data);
+    if (json_load_object(effect->text.data, effect->text.length, &json) != ERR_OK)
+        world_fail(visitor->world, "%s answers what is no JSON object", visitor->host->name);
+    if (json_object_get(json, "event") != NULL) {
+        do_event(visitor, json);
+        return;
+    }
+    uint64_t id = (uint64_t)json_integer_value(json_object_get(json, "id"));
+    HASH_FIND(hh, visitor->asks, &id, sizeof id, ask);
+    if (ask == NULL || ask->answer != NULL || ask->client != effect->client)
+        world_fail(visitor->world, "%s answers a request that nobody made", visitor->host->name);
+    ask->answer = json;
+    if (ask->fetch != NULL)
+        fetch_answered(ask->fetch, json);
+}
+
+static void do_log(struct visitor *visitor, const struct effect *effect)
+{
+    world_trace(visitor->world, "%s > log %s", visitor->host->name,
+                (const char *)effect->text.data);
+}
+
+static void do_store_piece(struct visitor *visitor, struct effect *effect)
+{
+    world_trace(visitor->world, "%s > store piece %u, %u bytes", visitor->host->name,
+                effect->store.piece, effect->store.length);
+    disk_store_piece(visitor->disk, effect);
+}
+
+static void do_effect(struct visitor *visitor, struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_ANSWER:
+        do_answer(visitor, effect);
+        break;
+    case EFFECT_STREAM_HEAD:
+    case EFFECT_STREAM_READY:
+    case EFFECT_STREAM_FAIL:
+        fetch_effect(visitor, effect);
+        break;
+    case EFFECT_DIAL:
+        do_dial(visitor, effect);
+        break;
+    case EFFECT_SEND:
+        do_send(visitor, effect);
+        break;
+    case EFFECT_SEND_BLOCK:
+        do_send_block(visitor, effect);
+        break;
+    case EFFECT_CLOSE:
+        do_close(visitor, effect);
+        break;
+    case EFFECT_HTTP_GET:
+        do_http_get(visitor, effect);
+        break;
+    case EFFECT_HTTP_CANCEL:
+        do_http_cancel(visitor, effect);
+        break;
+    case EFFECT_LOAD_TORRENT:
+        disk_load_torrent(visitor->disk, effect);
+        break;
+    case EFFECT_LOAD_CONTENT:
+        disk_load_content(visitor->disk, effect);
+        break;
+    case EFFECT_STORE_PIECE:
+        do_store_piece(visitor, effect);
+        break;
+    case EFFECT_SAVE_SITE:
+        disk_save_site(visitor->disk, effect);
+        break;
+    case EFFECT_SAVE_TORRENT:
+        disk_save_torrent(visitor->disk, effect);
+        break;
+    case EFFECT_LOG:
+        do_log(visitor, effect);
+        break;
+    case EFFECT_STOP:
+        world_trace(visitor->world, "%s > stop", visitor->host->name);
+        break;
+    }
+}
+
+/* --- the step */
+
+static void fire_wake(struct world *world, uint64_t number, uint64_t run)
+{
+    struct visitor *visitor = visitor_find(world, number);
+
+    if (visitor->run != run || visitor->node == NULL || visitor->wake_us != world->now_us)
+        return;
+    visitor->wake_us = 0;
+    struct event event = {.kind = EVENT_TICK};
+    visitor->counts.ticks++;
+    visitor_step(visitor, &event);
+}
+
+static void arm(struct visitor *visitor)
+{
+    uint64_t deadline_ms = node_deadline(visitor->node);
+
+    if (deadline_ms == UINT64_MAX)
+        return;
+    if (deadline_ms <= world_now_ms(visitor->world))
+        world_fail(visitor->world, "%s wants to be woken in the past", visitor->host->name);
+    uint64_t at_us = deadline_ms * 1000;
+    if (visitor->wake_us == at_us)
+        return;
+    visitor->wake_us = at_us;
+    world_at(visitor->world, at_us, fire_wake, visitor->number, visitor->run);
+}
+
+/* A tick that does nothing is allowed; hundreds in a second are not. */
+static void check_spinning(struct visitor *visitor, const struct event *event)
+{
+    uint64_t second = event->now_ms / 1000;
+
+    if (second != visitor->tick_ms) {
+        visitor->tick_ms = second;
+        visitor->idle_ticks = 0;
+    }
+    if (event->kind == EVENT_TICK && visitor->update.count == 0 &&
+        ++visitor->idle_ticks > IDLE_TICKS_MAX)
+        world_fail(visitor->world, "%s wakes for nothing over and over", visitor->host->name);
+}
+
+void visitor_step(struct visitor *visitor, struct event *event)
+{
+    struct world *world = visitor->world;
+
+    if (visitor->node == NULL)
+        return;
+    if (visitor->stepping)
+        world_fail(world, "the world steps %s inside a step", visitor->host->name);
+    visitor->stepping = true;
+    visitor->counts.steps++;
+    event->now_ms = world_now_ms(world);
+    event->wall_s = WORLD_WALL_S + world_elapsed_us(world) / 1000000;
+    node_step(visitor->node, event, &visitor->update);
+    check_spinning(visitor, event);
+    for (size_t i = 0; i < visitor->update.count; i++)
+        do_effect(visitor, &visitor->update.effects[i]);
+    update_clear(&visitor->update);
+    visitor->stepping = false;
+    check_socket_caps(visitor);
+    arm(visitor);
+}

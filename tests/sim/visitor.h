@@ -1,0 +1,111 @@
+/* A visitor's machine: the real core, and around it what host/io and host/app do for a daemon.
+ * Every step's effects are carried out at once and in order; what they bring comes later.
+ *
+ * Checked at every step: the deadline is not in the past and ticks do not spin; effects name only
+ * what is alive; the caps on connections and queues; no network for a site in zone off. */
+#pragma once
+
+#include "core/node.h"
+#include "disk.h"
+#include "fetch.h"
+#include "link.h"
+#include "sniff.h"
+
+#include <jansson.h>
+
+struct visitor_config {
+    const char *name;
+    struct link link;
+    enum zone zone;              /* for sites not chosen */
+    const struct host *peers[4]; /* tried for every bundle */
+    bool deaf;                   /* does not listen */
+    uint64_t seed;               /* 0: from the world's */
+};
+
+/* One end of a connection to a peer. */
+struct socket {
+    uint64_t name; /* the node's or ours (top bit set) */
+    uint64_t conn;
+    int side;
+    bool opened;
+    struct sniff out; /* what the node says there */
+    UT_hash_handle hh;
+};
+
+struct choice {
+    char *site;
+    enum zone zone;
+};
+
+/* A request of the native API. */
+struct ask {
+    uint64_t number, client;
+    struct api_request request;
+    json_t *answer; /* NULL: not yet */
+    struct fetch *fetch;
+    UT_hash_handle hh;
+};
+
+struct visitor_counts {
+    uint64_t dials, accepts, steps, ticks, gets;
+    uint64_t blocks_sent, block_bytes_sent;
+    uint64_t haves_sent;
+    uint64_t closed_by_us;
+    uint32_t max_gets;
+};
+
+struct visitor {
+    struct world *world;
+    uint64_t number;
+    struct visitor_config config;
+    struct host *host;
+    struct node *node; /* NULL: not running */
+    struct update update;
+    struct disk *disk;
+    struct socket *sockets;
+    struct ask *asks;
+    struct fetch *fetches; /* by stream, those with one */
+    struct list all_fetches;
+    struct choice *choices;
+    size_t choice_count;
+    uint64_t wake_us; /* a wake-up is in the queue for then; 0: none */
+    uint64_t run;     /* counts the starts: nothing of an earlier run arrives */
+    uint64_t tick_ms; /* the second that idle_ticks counts */
+    uint32_t idle_ticks;
+    uint64_t next_name, next_request;
+    json_t *last_event; /* the last event without id that a client got */
+    uint32_t events;
+    bool stepping;
+    struct visitor_counts counts;
+    UT_hash_handle hh;
+};
+
+struct visitor *visitor_new(struct world *world, const struct visitor_config *config);
+struct visitor *visitor_find(struct world *world, uint64_t number);
+void visitors_free(struct world *world);
+/* Like kill -9: everything but the disk is gone. */
+void visitor_kill(struct visitor *visitor);
+/* Starts again from the disk. */
+void visitor_start(struct visitor *visitor);
+
+/* --- the native API */
+struct ask *visitor_ask(struct visitor *visitor, uint64_t client,
+                        const struct api_request *request);
+struct ask *visitor_site_open(struct visitor *visitor, const char *site, uint64_t seq,
+                              const char *doc);
+/* The choice is in force when this returns. */
+struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zone zone);
+struct ask *visitor_site_status(struct visitor *visitor, const char *site, const char *doc);
+enum zone visitor_zone(const struct visitor *visitor, const char *site);
+/* Runs until it is answered; fails the test when that takes longer than `ms`. */
+json_t *ask_wait(struct visitor *visitor, struct ask *ask, uint64_t ms);
+/* Fields of an answer, by a path such as "page.origin"; fails the test when missing. */
+uint64_t ask_number(struct visitor *visitor, const struct ask *ask, const char *path);
+const char *ask_text(struct visitor *visitor, const struct ask *ask, const char *path);
+
+/* --- for the world's other parts */
+/* Steps the node; fills in the time. */
+void visitor_step(struct visitor *visitor, struct event *event);
+struct socket *visitor_socket(struct visitor *visitor, uint64_t name);
+/* Does any site allow the network? */
+bool visitor_is_off(const struct visitor *visitor);
