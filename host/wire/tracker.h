@@ -17,16 +17,20 @@ struct tracker_announce {
     uint32_t key, num_want;
 };
 
-/* Appends the announce URL: base with the query added ('?' or '&' as the base needs). */
+/* Appends the announce URL: base with the query added ('?' or '&' as the base needs).
+ * ERR_UNSUPPORTED for udp://, ERR_BAD_URL for all else that is not http:// or https://. */
 enum err tracker_announce_url(const char *base, const struct tracker_announce *announce,
                               struct buf *out);
 
 struct tracker_reply {
-    char failure[128];       /* "" or the tracker's failure reason, printable */
-    uint32_t interval_s;     /* clamped to 60 .. 86400; 1800 when absent */
+    char failure[128];   /* "" or the tracker's failure reason, printable */
+    uint32_t interval_s; /* the longer of interval and min interval, clamped to 60 .. 86400;
+                          * 1800 when absent */
     size_t count;
-    struct address *peers;   /* owned, at most LIMIT_TRACKER_PEERS; peers and peers6 together */
+    struct address *peers; /* owned, at most LIMIT_TRACKER_PEERS; peers and peers6 together */
 };
 
+/* ERR_OK also for a failure (then there are no peers). Peers with port 0 or without a numeric
+ * address are left out, and so are those over the limit. After an error *ret is empty. */
 enum err tracker_reply_parse(const uint8_t *data, size_t length, struct tracker_reply *ret);
 void tracker_reply_done(struct tracker_reply *reply);
