@@ -1,17 +1,32 @@
 /* HTTP client for origins and trackers: libcurl's multi interface on the loop. Layer: io.
  *
- * TLS always verified; HTTP/2 when offered; no cookies, no credentials, no proxies from the
- * environment unless the visitor's system says so, no redirects followed (a redirect is the
- * caller's ERR_STATUS), `Accept-Encoding: identity`; at most LIMIT_ORIGIN_CONNECTIONS to a
- * host. DNS does not block the loop. */
+ * TLS is always verified; HTTP/2 when offered; no cookies, no credentials, no redirects followed;
+ * no proxy, whatever the environment says: what a page needs in spite of that its browser gets at
+ * the origin; `Accept-Encoding: identity`; at most LIMIT_ORIGIN_CONNECTIONS to a host, shared by
+ * HTTP/2 streams. DNS does not block the loop.
+ *
+ * Of a request first `head`, then `body` as often as needed, then `done`. `done` with ERR_OK means
+ * that a whole response came, whatever its status: the caller looks at the status (a redirect or a
+ * 404 is the caller's ERR_STATUS). The body of a status from 300 up is not told, nor is reading it
+ * to its end a condition. Else `done` says
+ *   ERR_NETWORK      no such host, no connection, or it broke before the end
+ *   ERR_TLS          the certificate or the handshake
+ *   ERR_TIMEOUT      LIMIT_HTTP_CONNECT_MS to connect, timeout_ms over all, or not a byte for
+ *                    LIMIT_HTTP_STALL_MS
+ *   ERR_TOO_LARGE    the body is, or was announced as, over `max`; the heads over LIMIT_HTTP_HEADERS
+ *   ERR_UNSUPPORTED  a 2xx body in a Content-Encoding: its bytes are not the file's
+ *   ERR_BAD_URL      not an http or https URL, or one with a user name
+ * with the status if there was a head, else 0.
+ *
+ * http_get and http_cancel may be called from any event, http_free from none. */
 #pragma once
 
 #include "base/bytes.h"
 #include "io/loop.h"
 
 struct http_request {
-    uint64_t op;           /* the caller's number */
-    const char *url;
+    uint64_t op;           /* the caller's number, of no request that runs */
+    const char *url;       /* sent as it is, "." and ".." too */
     bool has_range;
     uint64_t first, last;  /* inclusive, when has_range */
     uint64_t max;          /* more body bytes than this: ERR_TOO_LARGE */
@@ -34,7 +49,7 @@ struct http_events {
 };
 
 struct http;
-/* ca_file: PEM to trust instead of the system's, or NULL. */
+/* ca_file: PEM to trust instead of the system's, or NULL; ERR_NOT_FOUND when it is not readable. */
 enum err http_new(struct loop *loop, const char *ca_file, const struct http_events *events,
                   struct http **ret);
 void http_get(struct http *http, const struct http_request *request);
