@@ -9,8 +9,9 @@ const run = promisify(execFile);
 
 /** Makes a key pair in `folder` and returns the path of the secret key. */
 export async function keygen(folder) {
-  const key = join(folder, 'site.key');
-  if (!existsSync(key)) await run(FRINGE, ['keygen', '--key', key]);
+  const name = join(folder, 'site');
+  const key = `${name}.sec`;
+  if (!existsSync(key)) await run(FRINGE, ['keygen', '--out', name, '--no-password']);
   return key;
 }
 
