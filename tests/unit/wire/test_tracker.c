@@ -34,7 +34,7 @@ static void assert_url(const char *base, const struct tracker_announce *announce
 }
 
 #define QUERY                                                                                      \
-    "info_hash=%00%01%20aZ09-._~%25%26%3D%FF%80%2F%3F%23%00&peer_id=-FR0100-012345678901"             \
+    "info_hash=%00%01%20aZ09-._~%25%26%3D%FF%80%2F%3F%23%00&peer_id=-FR0100-012345678901"          \
     "&port=6881&uploaded=1&downloaded=2&left=18446744073709551615&compact=1&numwant=50"            \
     "&key=0000beef"
 
@@ -129,6 +129,10 @@ START_TEST(compact_replies)
     assert_peer(&reply, 0, "127.0.0.1:6881");
     assert_peer(&reply, 1, "1.2.3.4:80");
     assert_peer(&reply, 2, "[2001:db8::7]:258");
+    tracker_reply_done(&reply);
+    ck_assert_int_eq(PARSE("d5:peers12:\1\2\3\4\0\0\1\2\3\4\0\7e", &reply), ERR_OK);
+    ck_assert_uint_eq(reply.count, 1); /* nobody listens on port 0 */
+    assert_peer(&reply, 0, "1.2.3.4:7");
     tracker_reply_done(&reply);
     ck_assert_int_eq(PARSE("d8:intervali1800e5:peers0:e", &reply), ERR_OK);
     ck_assert_uint_eq(reply.count, 0);
