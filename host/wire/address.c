@@ -1,8 +1,11 @@
 #include "wire/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+static_assert(sizeof(struct address) == 20, "no padding: an address may be a key of a table");
 
 /* --- text */
 

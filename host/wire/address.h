@@ -10,6 +10,7 @@
 struct address {
     uint8_t family; /* 4 or 6 */
     uint8_t ip[16]; /* 4 or 16 bytes, network order; the rest zero */
+    uint8_t unused; /* zero; in place of padding, so that equal addresses are equal bytes */
     uint16_t port;
 };
 
