@@ -218,8 +218,10 @@ static void recorded(struct store *store)
 static enum err renew(struct store *store)
 {
     struct store_file *file, *next;
-    enum err err = store_db_renew(store);
+    enum err err;
 
+    store_sync_wait(store);
+    err = store_db_renew(store);
     if (err != ERR_OK)
         return err == ERR_MISMATCH ? ERR_IO : err;
     store->totals = (struct store_totals){0};

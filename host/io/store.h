@@ -9,7 +9,10 @@
  * recorded in batches, so a kill loses at most unrecorded pieces. Page cache can be lost with
  * power: a row remembers the boot it was written in and whether it was synced since; an unsynced
  * file of another boot, or one whose size or mtime is not what the row says, is verified again
- * before a byte of it is used. */
+ * before a byte of it is used.
+ *
+ * fsync: content is synced by a thread of the store's own, at most every 30 s, and the index's log
+ * moves into the index there too, so that no flush waits for the disk; the rest at store_close. */
 #pragma once
 
 #include "base/bitfield.h"
@@ -39,7 +42,9 @@ struct store_site {
 /* Calls each for every site, most recently used first; everything borrowed for the call. */
 enum err store_each_site(struct store *store,
                          void (*each)(void *user, const struct store_site *site), void *user);
-enum err store_save_site(struct store *store, const struct store_site *site); /* insert or replace */
+/* Inserts or replaces. Over LIMIT_SITES the least recently used go, those with a choice last.
+ * ERR_RANGE: longer than the caps. */
+enum err store_save_site(struct store *store, const struct store_site *site);
 enum err store_save_torrent(struct store *store, const uint8_t infohash[HASH_LENGTH],
                             struct span torrent);
 enum err store_load_torrent(struct store *store, const uint8_t infohash[HASH_LENGTH],
@@ -47,21 +52,28 @@ enum err store_load_torrent(struct store *store, const uint8_t infohash[HASH_LEN
 
 /* --- content */
 /* Sets in ret_have (piece_count bits, initialised here) every piece of the torrent that is in the
- * store. Files that must be verified again (see above) are verified here, piece by piece. */
+ * store. Files that must be verified again (see above) are verified here, piece by piece, which
+ * takes a second for 1.5 GB. A file that cannot be read is as one that is absent: ERR_OK. */
 enum err store_load_have(struct store *store, const struct metainfo *meta,
                          struct bitfield *ret_have);
 /* A descriptor for reading/writing the file's content; created with its full length reserved
- * when absent. Borrowed; kept open at least until the next loop turn, or while pinned. */
+ * when absent. Borrowed; kept open at least until the next loop turn, or while pinned. Only root
+ * and length of the file are used. ERR_NO_SPACE: it was not made. ERR_MISMATCH: the root belongs
+ * to a file of another length, or is in use with other pieces; or the content is no longer what
+ * was recorded: its pieces are forgotten, and it stays unusable until store_load_have has looked
+ * at it. */
 enum err store_fd(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
                   int *ret_fd);
 void store_pin(struct store *store, const uint8_t root[HASH_LENGTH]);   /* keep fd open: counts */
 void store_unpin(struct store *store, const uint8_t root[HASH_LENGTH]);
-/* The piece's bytes are in the file: remember it. Recorded with the next batch. */
+/* The piece's bytes are in the file: remember it. Recorded with the next batch (of 128 files, or
+ * at store_flush). The file is pinned from store_fd until here. */
 void store_mark_piece(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
                       uint32_t piece_in_file);
-/* Writes the batch. Call it every second or so and when idle. */
+/* Writes the batch. Call it every second or so and when idle. When it fails nothing is lost but
+ * time: the next one tries again. A broken index is begun anew here. */
 enum err store_flush(struct store *store);
 struct store_totals {
-    uint64_t files, bytes;
+    uint64_t files, bytes; /* complete files; verified bytes, those of parts too */
 };
 struct store_totals store_totals(const struct store *store);

@@ -165,6 +165,18 @@ static enum err check_schema(struct store *store)
     return ERR_OK;
 }
 
+/* SQLite's own checkpoints would sync the disk in the middle of a commit, on the loop's thread:
+ * store_sync makes them instead. */
+static int has_committed(void *user, sqlite3 *db, const char *name, int pages)
+{
+    struct store *store = user;
+
+    store->wal_pages = pages;
+    if (pages >= STORE_WAL_MAX)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK;
+}
+
 static enum err configure(struct store *store)
 {
     sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, LIMIT_TORRENT + MIB(1));
@@ -173,6 +185,7 @@ static enum err configure(struct store *store)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_busy_timeout(store->db, 200);
+    sqlite3_wal_hook(store->db, has_committed, store);
     return run_text(store, "PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; "
                            "PRAGMA synchronous = NORMAL");
 }

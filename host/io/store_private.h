@@ -7,7 +7,7 @@
  *   store_content.c  content files: names, space, verification
  *   store_have.c     which pieces of a torrent are here
  *   store_sites.c    sites and torrents
- *   store_sync.c     content to the disk, off the loop's thread */
+ *   store_sync.c     content and index to the disk, off the loop's thread */
 #pragma once
 
 #include "base/list.h"
@@ -17,13 +17,15 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#define STORE_FDS     256   /* open at rest (after a flush) */
-#define STORE_FDS_MAX 512   /* open at all, pinned ones not counted */
-#define STORE_BATCH   128   /* changed files that are recorded without waiting for a flush */
-#define STORE_TOUCH_S 3600  /* last_used is written when it is older */
-#define STORE_SYNC_MS 30000 /* between two syncs: the system has written most by then itself */
-#define STORE_NAME    68    /* "ab/abcd..." and its NUL */
-#define STORE_BOOT    16
+#define STORE_FDS       256   /* open at rest (after a flush) */
+#define STORE_FDS_MAX   512   /* open at all, pinned ones not counted */
+#define STORE_BATCH     128   /* changed files that are recorded without waiting for a flush */
+#define STORE_TOUCH_S   3600  /* last_used is written when it is older */
+#define STORE_SYNC_MS   30000 /* between two syncs: the system has written most by then itself */
+#define STORE_WAL_PAGES 1000  /* of 4 KiB, from which on the next sync takes the index along */
+#define STORE_WAL_MAX   16384 /* when that has not happened: at once */
+#define STORE_NAME      68    /* "ab/abcd..." and its NUL */
+#define STORE_BOOT      16
 
 enum store_statement {
     STATEMENT_BEGIN,
@@ -100,6 +102,7 @@ struct store {
     struct store_unsynced *unsynced;
     size_t unsynced_count, unsynced_capacity;
     struct store_sync *sync; /* NULL: none under way */
+    int wal_pages;           /* written since the last checkpoint, as SQLite tells */
     uint64_t synced_at_ms;   /* when the last sync began */
     uint32_t sync_ms;        /* STORE_SYNC_MS; tests shorten it */
 };
@@ -169,5 +172,7 @@ enum err store_content_verify(struct store *store, struct store_file *file,
 void store_sync_add(struct store *store, const uint8_t root[HASH_LENGTH], int64_t mtime_ns);
 /* Records what a finished sync has done, and begins the next when it is time. */
 void store_sync_step(struct store *store);
-/* Waits for a sync under way, syncs the rest and records it. */
+/* Waits for a sync under way and records what it has done. */
+void store_sync_wait(struct store *store);
+/* The same, then syncs the rest. */
 void store_sync_end(struct store *store);

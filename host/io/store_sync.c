@@ -1,6 +1,7 @@
 /* io/store: content to the disk. fsync may take seconds, so it runs in a thread of its own, one
  * at a time and not often: by then the system has written most of it anyway. Until it is done the
- * rows say "not synced", and only a power cut makes that cost anything: a verification. */
+ * rows say "not synced", and only a power cut makes that cost anything: a verification. The same
+ * thread moves what was committed from the index's log into the index, which syncs too. */
 #include "io/store_private.h"
 
 #include "base/log.h"
@@ -20,6 +21,7 @@
 struct store_sync {
     pthread_t thread;
     int content; /* borrowed */
+    char *index; /* its path, when it is to have a checkpoint */
     struct store_unsynced *which;
     size_t count;
     bool good;
@@ -68,10 +70,24 @@ static bool sync_content(const struct store_sync *sync)
     return good;
 }
 
+static void checkpoint(const char *path)
+{
+    sqlite3 *db = NULL;
+    int result = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (result == SQLITE_OK)
+        result = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (result != SQLITE_OK)
+        log_warning("the index's log stays long: %s", sqlite3_errstr(result));
+    sqlite3_close(db);
+}
+
 static void *run(void *user)
 {
     struct store_sync *sync = user;
 
+    if (sync->index != NULL)
+        checkpoint(sync->index);
     sync->good = sync_content(sync);
     atomic_store(&sync->finished, true);
     return NULL;
@@ -91,15 +107,23 @@ static void record(struct store *store, const struct store_sync *sync)
     store_db_run(store, STATEMENT_COMMIT);
 }
 
-static void end_thread(struct store *store)
+static void free_sync(struct store_sync *sync)
+{
+    mem_free(sync->index);
+    mem_free(sync->which);
+    mem_free(sync);
+}
+
+void store_sync_wait(struct store *store)
 {
     struct store_sync *sync = store->sync;
 
+    if (sync == NULL)
+        return;
     pthread_join(sync->thread, NULL);
     store->sync = NULL;
     record(store, sync);
-    mem_free(sync->which);
-    mem_free(sync);
+    free_sync(sync);
 }
 
 static void take_unsynced(struct store *store, struct store_sync *ret)
@@ -119,6 +143,12 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static bool is_time(const struct store *store)
+{
+    return (store->unsynced_count > 0 || store->wal_pages >= STORE_WAL_PAGES) &&
+           now_ms() - store->synced_at_ms >= store->sync_ms;
+}
+
 void store_sync_step(struct store *store)
 {
     struct store_sync *sync;
@@ -126,13 +156,15 @@ void store_sync_step(struct store *store)
     int result;
 
     if (store->sync != NULL && atomic_load(&store->sync->finished))
-        end_thread(store);
-    if (store->sync != NULL || store->unsynced_count == 0 ||
-        now_ms() - store->synced_at_ms < store->sync_ms)
+        store_sync_wait(store);
+    if (store->sync != NULL || !is_time(store))
         return;
     store->synced_at_ms = now_ms();
     sync = mem_zalloc(sizeof *sync);
     take_unsynced(store, sync);
+    if (store->wal_pages >= STORE_WAL_PAGES)
+        sync->index = mem_printf("%s/index.sqlite", store->path);
+    store->wal_pages = 0;
     sigfillset(&all); /* signals are the loop's */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     result = pthread_create(&sync->thread, NULL, run, sync);
@@ -142,16 +174,14 @@ void store_sync_step(struct store *store)
         return;
     }
     log_warning("cannot start a thread to sync: %s", strerror(result));
-    mem_free(sync->which);
-    mem_free(sync);
+    free_sync(sync);
 }
 
 void store_sync_end(struct store *store)
 {
     struct store_sync last = {0};
 
-    if (store->sync != NULL)
-        end_thread(store);
+    store_sync_wait(store);
     if (store->unsynced_count == 0)
         return;
     take_unsynced(store, &last);

@@ -28,10 +28,15 @@ struct tcp;
 enum err tcp_new(struct loop *loop, const struct address *listen, const struct tcp_events *events,
                  struct tcp **ret);
 uint16_t tcp_port(const struct tcp *tcp); /* 0: not listening */
-void tcp_dial(struct tcp *tcp, uint64_t conn, const struct address *to); /* opened or closed */
-void tcp_send(struct tcp *tcp, uint64_t conn, const void *data, size_t length); /* copies */
-/* head, then `length` bytes of fd from `offset` (pread at flush time or before; fd is borrowed
- * for the call only), then `pad` zero bytes (BEP 52's last block, see facts on libtorrent). A
+/* `opened` or `closed` follows (ERR_REFUSED, ERR_TIMEOUT, ERR_NETWORK; ERR_BUSY: LIMIT_PEERS are
+ * dialled). Accepted connections have LIMIT_PEERS places of their own, so strangers cannot take
+ * ours. */
+void tcp_dial(struct tcp *tcp, uint64_t conn, const struct address *to);
+/* Copies. More than LIMIT_PEER_SEND_QUEUE unsent: closed with ERR_TOO_LARGE. Before `opened` it
+ * waits for the connection. */
+void tcp_send(struct tcp *tcp, uint64_t conn, const void *data, size_t length);
+/* head, then `length` bytes of fd from `offset` (read at once: fd is borrowed for the call
+ * only), then `pad` zero bytes (BEP 52's last block, see facts on libtorrent). A
  * short read closes the connection with ERR_IO: a frame half sent cannot be taken back. */
 void tcp_send_file(struct tcp *tcp, uint64_t conn, const void *head, size_t head_length, int fd,
                    uint64_t offset, size_t length, size_t pad);

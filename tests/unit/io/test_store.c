@@ -561,6 +561,33 @@ START_TEST(content_is_synced_behind_the_loop)
 }
 END_TEST
 
+START_TEST(the_log_of_the_index_stays_short)
+{
+    struct store *store = store_at(folder_new());
+    uint8_t infohash[HASH_LENGTH] = {0};
+    uint8_t *data = mem_zalloc(MIB(1));
+    struct stat status = {0};
+
+    store->sync_ms = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        infohash[0] = (uint8_t)(i % 4);
+        data[i] = 1;
+        ck_assert_int_eq(store_save_torrent(store, infohash, span_of(data, MIB(1))), ERR_OK);
+        ck_assert_int_eq(store_flush(store), ERR_OK);
+        if (i % 10 == 9) /* the loop is elsewhere, the thread works */
+            store_sync_wait(store);
+    }
+    ck_assert_int_eq(stat(folder_path("index.sqlite-wal"), &status), 0);
+    ck_assert_int_le(status.st_size, MIB(64) + MIB(4)); /* and what one commit adds */
+    ck_assert_int_eq(stat(folder_path("index.sqlite"), &status), 0);
+    ck_assert_int_ge(status.st_size, MIB(4));
+    store_close(store);
+    store_close(store_at(folder));
+    mem_free(data);
+    folder_done();
+}
+END_TEST
+
 static double seconds(void)
 {
     struct timespec now;
@@ -826,6 +853,6 @@ TEST_MAIN("store",
                 a_broken_index_is_moved_aside, an_index_that_breaks_under_way_is_begun_anew,
                 one_daemon_at_a_time, folders_that_cannot_be_are_refused, no_room_is_known_before,
                 a_batch_that_fails_is_kept, content_is_synced_behind_the_loop,
-                thousands_of_small_files, sites_and_torrents_are_remembered,
-                sites_have_a_cap_and_choices_are_kept_longest,
+                the_log_of_the_index_stays_short, thousands_of_small_files,
+                sites_and_torrents_are_remembered, sites_have_a_cap_and_choices_are_kept_longest,
                 a_kill_at_any_moment_never_marks_a_wrong_piece))
