@@ -12,6 +12,8 @@ export class Exchange {
   #plan = null;
   #contentType = '';
   #source = null;
+  #filter = null;
+  #filterFailed = false;
   #entityTag = '';
   #position = 0;
   #tail = new Tail();
@@ -21,42 +23,70 @@ export class Exchange {
     this.#record = record;
     this.#sites = sites;
     this.#finished = finished;
+    /** The origin's answer has been dealt with. */
+    this.answered = false;
+    /** Its body is being replaced. */
     this.committed = false;
+    /** The request's own headers, when it has to be sent again as it was. */
+    this.again = null;
   }
 
   /**
    * Locates the file and waits for its bytes. Resolves to the answer to onBeforeSendHeaders; if anything is wrong that is
    * "as it was", and the origin answers as if nobody had asked.
    */
-  async hold(assets, path, { type, requestHeaders }) {
+  async hold(assets, path, details) {
     const located = await assets.locate(this.#record, path);
-    if (located.via !== 'gateway') return {};
-    const plan = planRequest(type, requestHeaders, located.length);
-    if (!plan) return {};
+    const plan = located.via === 'gateway' ? planRequest(details, located.length) : null;
+    if (!plan || this.#abort.signal.aborted) return {};
+    this.#attach(details);
     try {
       this.#source = await openSource(located, plan, this.#abort.signal);
     } catch {
       this.abort();
-      return {};
     }
-    // The page may have given up while it was held.
-    if (this.#abort.signal.aborted) this.abort();
+    // By now the browser has told if it refuses the filter, and the page may have given up.
+    if (this.#filterFailed || this.#abort.signal.aborted) this.abort();
+    if (!this.#source) return {};
     this.#plan = plan;
     this.#contentType = located.contentType;
-    return plan.tiny ? { requestHeaders: tinyRequestHeaders(requestHeaders, plan) } : {};
+    if (!plan.tiny) return {};
+    this.again = details.requestHeaders;
+    return { requestHeaders: tinyRequestHeaders(details.requestHeaders, plan) };
+  }
+
+  /** Nothing is touched before the answer is seen to be one whose body can be replaced. */
+  #attach({ requestId, url }) {
+    this.#filter = api.webRequest.filterResponseData(requestId);
+    this.#filter.onstart = () => (this.committed ? this.#pour(url) : this.#filter.disconnect());
+    this.#filter.onerror = () => {
+      this.#filterFailed = true;
+      if (this.committed) this.#finish();
+    };
   }
 
   /** The origin's answer is here: replaces its body or leaves it alone. Returns the answer to onHeadersReceived. */
   answer(details) {
     const decision = this.#source ? verdict(this.#plan, details.statusCode) : 'pass';
     if (decision === 'wait') return {};
-    if (decision === 'pass') {
-      this.abort();
-      if (!details.fromCache && details.statusCode < 300) this.#count(bodyLength(details.responseHeaders), 1);
-      return {};
-    }
-    this.#replaceBody(details);
-    return { responseHeaders: mendResponseHeaders(details.responseHeaders, this.#plan, this.#contentType) };
+    this.answered = true;
+    if (decision === 'replace' && !this.#filterFailed) return this.#replace(details);
+    this.abort();
+    // A few bytes of a file without a filter to complete them: once more from the start, and without us.
+    if (decision === 'replace' && this.#plan.tiny) return { redirectUrl: details.url };
+    this.again = null;
+    if (!details.fromCache && details.statusCode < 300) this.#count(bodyLength(details.responseHeaders), 1);
+    return {};
+  }
+
+  #replace({ responseHeaders, fromCache }) {
+    this.committed = true;
+    this.again = null;
+    this.#position = this.#plan.start;
+    this.#entityTag = headerValue(responseHeaders, 'etag');
+    const cost = bodyLength(responseHeaders);
+    this.#count(fromCache ? 0 : this.#plan.tiny ? cost : Math.min(cost, PLAIN_COST_BYTES), 0);
+    return { responseHeaders: mendResponseHeaders(responseHeaders, this.#plan, this.#contentType) };
   }
 
   /** The page gave the request up, or the answer is the origin's: nothing more is fetched. */
@@ -66,60 +96,50 @@ export class Exchange {
     this.#source = null;
   }
 
-  #replaceBody({ requestId, url, responseHeaders, fromCache }) {
-    this.committed = true;
-    this.#position = this.#plan.start;
-    this.#entityTag = headerValue(responseHeaders, 'etag');
-    const cost = bodyLength(responseHeaders);
-    this.#count(fromCache ? 0 : this.#plan.tiny ? cost : Math.min(cost, PLAIN_COST_BYTES), 0);
-
-    const filter = api.webRequest.filterResponseData(requestId);
-    filter.onstart = () => this.#pour(filter, url);
-    filter.onerror = () => {
-      this.abort();
-      this.#finished();
-    };
+  #finish() {
+    this.abort();
+    this.#finished();
   }
 
   /** Writes it all in this very turn when it is at hand: each moment the filter stays open the origin goes on sending. */
-  async #pour(filter, url) {
+  async #pour(url) {
+    const filter = this.#filter;
     const { held, rest, release } = this.#source;
     // What comes later is awaited with the origin's own answer stopped.
     if (rest) filter.suspend();
     try {
-      for (const chunk of held) this.#write(filter, chunk);
+      for (const chunk of held) this.#write(chunk);
       release();
-      if (rest) await this.#pourRest(filter, rest, url);
+      if (rest) await this.#pourRest(rest, url);
       filter.close();
     } catch {
       // The page went away, or no source was left: the response ends here, as it does when a connection breaks.
-      this.abort();
       close(filter);
     }
-    this.#finished();
+    this.#finish();
   }
 
-  async #pourRest(filter, rest, url) {
+  async #pourRest(rest, url) {
     try {
-      for await (const chunk of rest) this.#write(filter, chunk);
+      for await (const chunk of rest) this.#write(chunk);
     } catch (error) {
       if (this.#abort.signal.aborted) throw error;
-      await this.#continueAtOrigin(filter, url);
+      await this.#continueAtOrigin(url);
     }
   }
 
-  async #continueAtOrigin(filter, url) {
+  async #continueAtOrigin(url) {
     const from = this.#position;
     for await (const chunk of fromOrigin(url, this.#plan, from, this.#tail.bytes(), this.#entityTag, this.#abort.signal)) {
-      this.#write(filter, chunk);
+      this.#write(chunk);
     }
     this.#count(this.#position - from, 0);
   }
 
-  #write(filter, chunk) {
+  #write(chunk) {
     if (!this.#sites.isOpen(this.#record)) this.abort();
     this.#abort.signal.throwIfAborted();
-    filter.write(chunk);
+    this.#filter.write(chunk);
     this.#position += chunk.length;
     this.#tail.push(chunk);
   }

@@ -16,14 +16,17 @@ export class Interception {
 
   /** onBeforeSendHeaders, blocking. Undefined at once for whatever is none of ours, so that it loses no time. */
   beforeSend(details) {
-    // A site's listeners may overlap for a moment; the first one has the request.
-    if (this.#exchanges.has(details.requestId) || this.#exchanges.size >= MAX_EXCHANGES) return undefined;
+    // The same request again: listeners overlap for a moment, or the browser starts it anew, which changes nothing. After an
+    // answer it is a redirect, and another request in all but its number.
+    const before = this.#exchanges.get(details.requestId);
+    if (before && !before.answered) return undefined;
+    if (before?.again) return { requestHeaders: before.again };
+    if (this.#exchanges.size >= MAX_EXCHANGES) return undefined;
     const record = ownerOf(details, this.#sites);
     const path = record && assetPath(details.url, record.site);
     if (!path || (record.state === 'ready' && !isUnder(path, record.bases))) return undefined;
 
-    const finished = () => this.#exchanges.delete(details.requestId);
-    const exchange = new Exchange({ record, sites: this.#sites, finished });
+    const exchange = new Exchange({ record, sites: this.#sites, finished: () => this.#forget(details.requestId, exchange) });
     this.#exchanges.set(details.requestId, exchange);
     return exchange.hold(this.#assets, path, details);
   }
@@ -34,12 +37,12 @@ export class Interception {
     return exchange && !exchange.committed ? exchange.answer(details) : undefined;
   }
 
-  /** onBeforeRedirect, onCompleted: what has not begun by now never will. */
+  /** onCompleted: what has not begun by now never will. */
   ended({ requestId }) {
     const exchange = this.#exchanges.get(requestId);
     if (!exchange || exchange.committed) return;
     exchange.abort();
-    this.#exchanges.delete(requestId);
+    this.#forget(requestId, exchange);
   }
 
   /** onErrorOccurred: the page gave up, or the origin's own answer broke, which a replaced body does not mind. */
@@ -47,5 +50,9 @@ export class Interception {
     const exchange = this.#exchanges.get(details.requestId);
     if (exchange?.committed && details.error === 'NS_BINDING_ABORTED') exchange.abort();
     this.ended(details);
+  }
+
+  #forget(requestId, exchange) {
+    if (this.#exchanges.get(requestId) === exchange) this.#exchanges.delete(requestId);
   }
 }

@@ -1,9 +1,10 @@
 // Decides how one request is answered and how its headers must look: pure functions, no browser API.
 //
 // Two ways, because a filter can replace a response's body but neither its status nor its being sent:
-//   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and frames: they show their status.
-//   tiny   the request asks the origin for one byte, and the 206 gets the whole body. For all other kinds: they do not look at it.
-// A request that has a Range itself expects a 206, whatever its kind, so it is always tiny.
+//   tiny   the request asks the origin for one byte, and the 206 gets the whole body. For kinds that do not look at the status,
+//          for requests that have a Range and so expect a 206, and for those of the site's worker, which makes a 200 of it.
+//   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and frames that no worker of ours
+//          attends. The origin begins to send the file, so this costs it up to as much as without us.
 import { isRange } from '../common/gateway.js';
 import { MEDIA_PART_BYTES, TINY_BYTES, TINY_MEDIA_BYTES } from './limits.js';
 
@@ -15,19 +16,25 @@ const REPLACED_IN_RESPONSE = new Set(['content-length', 'content-range', 'conten
  * The part of a file of `length` bytes that answers the request: {tiny, ranged, media, start, last, length}, with both ends
  * included. Null when only the origin can answer: conditional requests, odd ranges, empty files.
  */
-export function planRequest(type, requestHeaders, length) {
+export function planRequest({ type, requestHeaders, documentUrl }, length) {
   if (requestHeaders.some(header => /^if-/i.test(header.name))) return null;
   const ranges = requestHeaders.filter(header => header.name.toLowerCase() === 'range');
   if (ranges.length > 1 || length < 1) return null;
 
   const media = type === 'media';
-  if (!ranges.length) return { tiny: !PLAIN_TYPES.has(type), ranged: false, media, start: 0, last: length - 1, length };
+  const tiny = !PLAIN_TYPES.has(type) || isWorker(documentUrl);
+  if (!ranges.length) return { tiny, ranged: false, media, start: 0, last: length - 1, length };
   if (!isRange(ranges[0].value)) return null;
   const [start, end] = ranges[0].value.slice('bytes='.length).split('-');
   const first = Number(start);
   if (first >= length) return null;
   const wanted = end === '' && media ? first + MEDIA_PART_BYTES - 1 : end === '' ? length - 1 : Number(end);
   return { tiny: true, ranged: true, media, start: first, last: Math.min(wanted, length - 1), length };
+}
+
+/** True for the site's worker as content.js registers it. Composed into a worker of the site's own it does not make 200s. */
+function isWorker(documentUrl) {
+  return URL.canParse(documentUrl) && new URL(documentUrl).href.slice(new URL(documentUrl).origin.length) === '/fringe-sw.js?via=filter';
 }
 
 /** The part as a Range header's value. */

@@ -4,7 +4,7 @@ import { api } from '../common/api.js';
 import { Interception } from './interception.js';
 import { Watch } from './watch.js';
 
-export function startFirefox({ sites, assets }) {
+export function startFirefox({ sites, assets, messages }) {
   const watch = new Watch({ interception: new Interception({ sites, assets }), sites });
 
   // Blocking, so that the page's own requests come only after their listeners. The shared labels.js was told of it before us.
@@ -14,4 +14,24 @@ export function startFirefox({ sites, assets }) {
     watch.updateAll();
   }, { urls: ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'], types: ['main_frame'] }, ['blocking']);
   api.tabs.onRemoved.addListener(() => watch.updateAll());
+
+  messages.on('page.worker', {
+    from: 'page',
+    handle: async (message, { tab }) => {
+      const record = sites.docOfTab(tab.id);
+      await record?.opened;
+      return { worker: workerFor(record) };
+    },
+  });
+  sites.onChange(site => {
+    for (const record of sites.docsOfSite(site)) {
+      api.tabs.sendMessage(record.tab, { type: 'worker', worker: workerFor(record) }, { frameId: 0 }).catch(() => {});
+    }
+  });
+}
+
+/** What is to become of the site's worker, which puts right what fetch and XHR would see (site/fringe-sw.js). */
+function workerFor(record) {
+  if (record?.state === 'ready') return 'register';
+  return record?.state === 'off' ? 'remove' : 'leave';
 }

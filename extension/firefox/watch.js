@@ -43,13 +43,12 @@ function urlsOf(site, records) {
 function listen(interception, urls) {
   const filter = { urls, types: TYPES };
   const listeners = [
-    [api.webRequest.onBeforeSendHeaders, details => interception.beforeSend(details), ['blocking', 'requestHeaders']],
-    [api.webRequest.onHeadersReceived, details => interception.headersReceived(details), ['blocking', 'responseHeaders']],
-    [api.webRequest.onBeforeRedirect, details => interception.ended(details), []],
+    [api.webRequest.onBeforeSendHeaders, details => interception.beforeSend(details), [['blocking', 'requestHeaders']]],
+    [api.webRequest.onHeadersReceived, details => interception.headersReceived(details), [['blocking', 'responseHeaders']]],
     [api.webRequest.onCompleted, details => interception.ended(details), []],
     [api.webRequest.onErrorOccurred, details => interception.failed(details), []],
   ];
-  for (const [event, listener, extra] of listeners) event.addListener(listener, filter, extra);
+  for (const [event, listener, extra] of listeners) event.addListener(listener, filter, ...extra);
   return () => {
     for (const [event, listener] of listeners) event.removeListener(listener);
   };

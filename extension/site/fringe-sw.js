@@ -12,6 +12,9 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
   const composed = Boolean(self.FRINGE?.composed);
 
+  // Firefox registers this worker so: there the extension answers requests itself, and needs little help (see `whole`).
+  const viaFilter = new URLSearchParams(self.location.search).get('via') === 'filter';
+
   // How long a page waits for: an extension to introduce itself; a page to say which one it is; the extension to take a
   // request; its first byte; each further byte. After each the origin answers instead.
   const INTRODUCTION_MS = 400;
@@ -38,6 +41,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     #nextId = 1;
     #channel = new BroadcastChannel('fringe');
     #greeted = false;
+    #leaving = null;
 
     /** False while the visitor has switched this site off, or its release is of no use. */
     on = true;
@@ -76,6 +80,13 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       this.#silentUntil = performance.now() + SILENCE_MS;
       // Not even a content script: the extension has been removed, and this worker only costs time.
       if (!this.#greeted && !composed) self.registration.unregister();
+    }
+
+    /** For a worker that needs no port: without an extension it only costs time. */
+    leaveUnlessGreeted() {
+      if (this.#greeted) return;
+      this.#leaving ??= sleep(SILENCE_MS).then(() => this.#greeted || self.registration.unregister());
+      this.askForHello();
     }
 
     askForHello() {
@@ -321,8 +332,23 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   // --- Requests.
 
   self.addEventListener('fetch', event => {
+    if (viaFilter) return passOn(event);
     if (transport.on && isShared(event.request)) event.respondWith(serve(event));
   });
+
+  /** Only fetch and XHR can see a status; they have no destination. */
+  function passOn(event) {
+    if (event.request.destination !== '' || !isShared(event.request)) return;
+    transport.leaveUnlessGreeted();
+    event.respondWith(whole(event.request));
+  }
+
+  /** The extension can fill in the body of a 206 only. A page that asked for no range has to see a 200. */
+  async function whole(request) {
+    const response = await fetch(request);
+    if (response.status !== 206 || request.headers.has('range')) return response;
+    return new Response(response.body, { headers: response.headers });
+  }
 
   function isShared(request) {
     const url = new URL(request.url);
