@@ -44,6 +44,9 @@
 /* --- the gateway (anything on this machine that can connect to loopback) */
 #define LIMIT_GATEWAY_CONNECTIONS 512
 #define LIMIT_GATEWAY_HEADERS     KIB(8)
+#define LIMIT_GATEWAY_HEAD_MS     10000   /* from the first byte of a request's head to its last */
+#define LIMIT_GATEWAY_IDLE_MS     60000   /* between requests */
+#define LIMIT_GATEWAY_STALL_MS    300000  /* a client that reads nothing: a paused video does */
 
 /* --- peers (anyone on the network) */
 #define LIMIT_PEER_MESSAGE        (KIB(16) * 16 + 64) /* hashes (8192 * 32) is the largest */

@@ -1,9 +1,18 @@
-/* The loopback HTTP server that hands verified bytes to the extension (host/PROTOCOL.md 3):
- * libwebsockets on the foreign uv loop. Layer: io.
+/* The loopback HTTP server that hands verified bytes to the extension (host/PROTOCOL.md 3).
+ * Layer: io.
  *
  * It checks method, Host and the URL's shape, tells the owner `open`, and waits: the owner
  * answers with gateway_head (or gateway_fail), then says with gateway_ready how far the file is
- * verified; the gateway sends with sendfile as far as that. */
+ * verified; the gateway sends with sendfile as far as that and never further. All calls may be
+ * made from inside `open` and `closed`, except gateway_free; a stream that is over does nothing.
+ *
+ * The path reaches the owner byte for byte as the client sent it, or the request is refused: so
+ * libwebsockets, which decodes percent signs, turns "+" into a blank and resolves ".." before
+ * anyone can look, cannot be the parser here. Ours is wire/request_head, the sockets are watched
+ * by the loop.
+ *
+ * Limits: LIMIT_GATEWAY_*. A connection over the count takes the place of an idle one. A client
+ * that closes its sending half counts as gone. Refusals are logged at info. */
 #pragma once
 
 #include "base/bytes.h"
@@ -14,7 +23,7 @@ struct gateway_open {
     const char *token; /* 32 lower-case hex digits */
     uint64_t seq;
     const char *path;  /* raw, begins with '/' */
-    const char *range; /* the Range header or NULL */
+    const char *range; /* the Range header or NULL; NULL with HEAD (RFC 9110 14.2) */
     bool head_only;    /* HEAD */
 };
 
@@ -29,8 +38,9 @@ struct gateway_head {
     int status;            /* 200, 206, 416 */
     uint64_t first, end;   /* the bytes [first, end) of the file are the body */
     uint64_t length;       /* of the whole file */
-    const char *content_type, *etag;
-    int fd;                /* of the content file; dup'ed by the gateway; -1 with 416 or length 0 */
+    const char *content_type;
+    const char *etag;      /* hex digits, quoted by the gateway, or NULL */
+    int fd;                /* of the content file; dup'ed by the gateway; unused without a body */
 };
 
 struct gateway;
@@ -39,6 +49,7 @@ uint16_t gateway_port(const struct gateway *gateway);
 void gateway_head(struct gateway *gateway, uint64_t stream, const struct gateway_head *head);
 /* All bytes of the body before file offset `upto` are verified and in the file. */
 void gateway_ready(struct gateway *gateway, uint64_t stream, uint64_t upto);
-/* Before the head: answers that status with no body. After it: closes short. */
+/* Before the head: answers that status with no body. After it: what is verified is still sent,
+ * then the connection is closed short of Content-Length. */
 void gateway_fail(struct gateway *gateway, uint64_t stream, int status);
 void gateway_free(struct gateway *gateway);
