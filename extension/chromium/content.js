@@ -102,18 +102,10 @@
     return await chrome.runtime.sendMessage({ type, page, ...fields }) ?? {};
   }
 
-  /** Introduces the page to worker and background; true when the background did not see the page's headers. */
+  /** Introduces the page to worker and background, and does what the background says about the worker. */
   async function begin() {
     greet();
-    const answer = await ask('page.hello', { controlled: isOurs(workers.controller) });
-    await apply(answer);
-    return answer.worker === 'unseen';
-  }
-
-  /** A browser that starts opens pages before its extensions. The cache still has the page's headers, at no request. */
-  async function showLabel() {
-    const { headers } = await fetch(location.href, { cache: 'only-if-cached', mode: 'same-origin' });
-    await ask('page.headers', { link: headers.get('link') ?? '' });
+    await apply(await ask('page.hello', { controlled: isOurs(workers.controller) }));
   }
 
   /** Without the site's worker a first visit would come from the site whole: register it, then go where the visitor wanted. */
@@ -161,7 +153,7 @@
     addEventListener('pageshow', event => {
       if (event.persisted) begin().catch(() => {});
     });
-    begin().then(unseen => unseen && showLabel().then(begin)).catch(() => {});
+    begin().catch(() => {});
   }
 
   const target = enterTarget();

@@ -1,7 +1,6 @@
 // The Chromium half. The browser lets no extension answer a page's request, so the site's own worker (site/fringe-sw.js) asks
 // for files over a message port; here are the other ends of those ports, and the decision where that worker belongs.
 import { api } from '../common/api.js';
-import { labelFromHeaders } from '../common/label.js';
 import { EnterRule } from './enter-rule.js';
 import { SitePorts } from './site-ports.js';
 
@@ -35,13 +34,6 @@ export function startChromium({ host, sites, assets, messages }) {
       return workerFor(record ?? sites.docOfTab(tab.id));
     },
   });
-  messages.on('page.headers', {
-    from: 'page',
-    check: ({ link }) => typeof link === 'string',
-    handle: ({ link }, { tab, url }) => {
-      if (!sites.docOfTab(tab.id)) sites.navigated(tab.id, labelFromHeaders([link], url));
-    },
-  });
   messages.on('page.registered', {
     from: 'page',
     handle: (message, { origin }) => enterRule.entered(origin),
@@ -57,9 +49,9 @@ export function startChromium({ host, sites, assets, messages }) {
   });
 }
 
-/** What is to become of the site's worker: "register", "remove", "leave"; "unseen" when nothing is known of the page. */
+/** What is to become of the site's worker: "register", "remove" or "leave". */
 function workerFor(record) {
-  if (!record) return { worker: 'unseen' };
+  if (!record) return { worker: 'leave' };
   if (record.state === 'ready') return { worker: 'register', seq: record.seq };
   const unwanted = record.state === 'off' || record.state === 'unlabelled';
   return { worker: unwanted ? 'remove' : 'leave' };

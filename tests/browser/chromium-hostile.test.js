@@ -10,7 +10,7 @@ import { startOrigin } from './lib/origin.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, waitForWorker, writeSmallSite } from './lib/small-site.js';
 
-const EXTENSION_MESSAGES = ['popup.state', 'popup.zone', 'popup.retry', 'page.hello', 'page.label', 'page.enter', 'page.headers'];
+const EXTENSION_MESSAGES = ['popup.state', 'popup.zone', 'popup.retry', 'page.hello', 'page.label', 'page.enter'];
 const CROSSING_PATHS = [
   '/../other/static/secret.txt', '/static/../../x', '/static/%2e%2e/%2e%2e/x', '/static/%2E%2E%2Fx', '/static/..%5cx', '/static\\..\\x',
   '//other.localhost/static/secret.txt', '/static//x', '/static/./small.txt', '/static/x?y', '/static/x#y', 'static/small.txt', '', '/',
@@ -230,7 +230,7 @@ test('the background takes each message only from whom it belongs to', async () 
   for (const type of EXTENSION_MESSAGES) {
     const answer = await bridge.evaluate(message => new Promise(resolve => {
       chrome.runtime.sendMessage(message, reply => resolve(chrome.runtime.lastError ? 'refused' : reply));
-    }), { type, tab: 1, site: good.url, zone: 'share', page: crypto.randomUUID(), controlled: true, href: `${good.url}/`, link: '' });
+    }), { type, tab: 1, site: good.url, zone: 'share', page: crypto.randomUUID(), controlled: true, href: `${good.url}/` });
     assert.equal(answer, 'refused', type);
   }
   const popup = await chromium.newPage();

@@ -197,18 +197,6 @@ async function stopWorker(page, script) {
   await session.detach();
 }
 
-test('a page that was open before the browser started the extension takes part', async () => {
-  const { origin, chromium } = await setUp();
-  await chromium.close();
-  const again = await openChromium(scope, chromium.visitor, { origins: [origin], args: [`${origin.url}/?restored`] });
-  const isRestored = page => page.url() === `${origin.url}/?restored`;
-  const restored = await waitFor('the page', async () => (await again.browser.pages()).find(isRestored));
-  await arrived(restored, `${origin.url}/?restored`);
-  await waitForWorker(restored);
-  await waitFor('the host to serve it', async () => await fromOrigin(origin, restored) === 0);
-  await again.close();
-});
-
 test('an extension worker that was restarted serves open pages again', async () => {
   const { origin, chromium, mock } = await setUp();
   const page = await open(chromium, `${origin.url}/`);
