@@ -55,13 +55,13 @@ static void has_incoming(uv_stream_t *listener, int status)
         log_warning("cannot accept a peer: %s", uv_strerror(status));
         return;
     }
-    conn = conn_new(tcp, TCP_ACCEPTED | ++tcp->last_accepted);
+    conn = tcp_conn_new(tcp, TCP_ACCEPTED | ++tcp->last_accepted);
     if (uv_accept(listener, (uv_stream_t *)&conn->uv) != 0 || !find_remote(conn) ||
         !admits(tcp, conn)) {
-        conn_end(conn);
+        tcp_conn_end(conn);
         return;
     }
-    conn_open(conn);
+    tcp_conn_open(conn);
 }
 
 static enum err listen_failed(const struct address *address, int result)
@@ -119,7 +119,7 @@ static void dial_timed_out(void *user)
 
         if (conn->deadline_ms > now)
             break;
-        conn_end_tell(conn, ERR_TIMEOUT);
+        tcp_conn_end_tell(conn, ERR_TIMEOUT);
     }
     if (!tcp->freed)
         next_deadline(tcp);
@@ -133,10 +133,10 @@ static void has_connected(uv_connect_t *connect, int status)
         return;
     list_remove(&conn->dialling);
     if (status < 0) {
-        conn_end_tell(conn, tcp_err(status));
+        tcp_conn_end_tell(conn, tcp_err(status));
         return;
     }
-    conn_open(conn);
+    tcp_conn_open(conn);
     tcp_flush(conn->tcp); /* what was sent before it was open */
 }
 
@@ -146,18 +146,18 @@ void tcp_dial(struct tcp *tcp, uint64_t number, const struct address *to)
     struct conn *conn;
     int result;
 
-    assert((number & TCP_ACCEPTED) == 0 && conn_find(tcp, number) == NULL);
-    conn = conn_new(tcp, number);
+    assert((number & TCP_ACCEPTED) == 0 && tcp_conn_find(tcp, number) == NULL);
+    conn = tcp_conn_new(tcp, number);
     conn->remote = *to;
     if (tcp->dialled > LIMIT_PEERS) {
-        conn_doom(conn, ERR_BUSY);
+        tcp_conn_doom(conn, ERR_BUSY);
         return;
     }
     sockaddr_from_address(to, &storage);
     conn->connect.data = conn;
     result = uv_tcp_connect(&conn->connect, &conn->uv, (struct sockaddr *)&storage, has_connected);
     if (result < 0) {
-        conn_doom(conn, tcp_err(result));
+        tcp_conn_doom(conn, tcp_err(result));
         return;
     }
     conn->deadline_ms = loop_now_ms(tcp->loop) + LIMIT_DIAL_MS;
@@ -170,12 +170,12 @@ void tcp_dial(struct tcp *tcp, uint64_t number, const struct address *to)
 
 static struct conn *find_with_room(struct tcp *tcp, uint64_t number, size_t length)
 {
-    struct conn *conn = conn_find(tcp, number);
+    struct conn *conn = tcp_conn_find(tcp, number);
 
     if (conn == NULL)
         return NULL;
     if (length > LIMIT_PEER_SEND_QUEUE || conn->queue.length > LIMIT_PEER_SEND_QUEUE - length) {
-        conn_doom(conn, ERR_TOO_LARGE);
+        tcp_conn_doom(conn, ERR_TOO_LARGE);
         return NULL;
     }
     if (conn->open && list_empty(&conn->dirty))
@@ -206,7 +206,7 @@ void tcp_send_file(struct tcp *tcp, uint64_t number, const void *head, size_t he
     tcp_queue_put(&conn->queue, head, head_length);
     err = tcp_queue_put_file(&conn->queue, fd, offset, length);
     if (err != ERR_OK) {
-        conn_doom(conn, err);
+        tcp_conn_doom(conn, err);
         return;
     }
     tcp_queue_put_zeros(&conn->queue, pad);
@@ -218,7 +218,7 @@ void tcp_flush(struct tcp *tcp)
         struct conn *conn = list_entry(tcp->dirty.next, struct conn, dirty);
 
         list_remove(&conn->dirty);
-        conn_pump(conn);
+        tcp_conn_pump(conn);
     }
 }
 
@@ -228,18 +228,18 @@ void tcp_close(struct tcp *tcp, uint64_t number)
 
     HASH_FIND(hh, tcp->conns, &number, sizeof number, conn); /* a doomed one too */
     if (conn != NULL)
-        conn_end(conn);
+        tcp_conn_end(conn);
 }
 
 void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
 {
-    struct conn *conn = conn_find(tcp, number);
+    struct conn *conn = tcp_conn_find(tcp, number);
 
     if (conn == NULL || conn->paused == paused)
         return;
     conn->paused = paused;
-    if (conn_read(conn, !paused) != ERR_OK)
-        conn_doom(conn, ERR_NETWORK);
+    if (tcp_conn_read(conn, !paused) != ERR_OK)
+        tcp_conn_doom(conn, ERR_NETWORK);
 }
 
 /* --- birth and end */
@@ -281,7 +281,7 @@ void tcp_free(struct tcp *tcp)
         return;
     tcp->freed = true;
     while (tcp->conns != NULL)
-        conn_end(tcp->conns);
+        tcp_conn_end(tcp->conns);
     loop_timer_free(tcp->dial_timer);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
     uv_close((uv_handle_t *)&tcp->listener, handle_closed);

@@ -19,7 +19,7 @@ enum err tcp_err(int uv_error)
     }
 }
 
-struct conn *conn_new(struct tcp *tcp, uint64_t number)
+struct conn *tcp_conn_new(struct tcp *tcp, uint64_t number)
 {
     struct conn *conn = mem_zalloc(sizeof *conn);
 
@@ -40,7 +40,7 @@ struct conn *conn_new(struct tcp *tcp, uint64_t number)
     return conn;
 }
 
-struct conn *conn_find(const struct tcp *tcp, uint64_t number)
+struct conn *tcp_conn_find(const struct tcp *tcp, uint64_t number)
 {
     struct conn *conn;
 
@@ -58,7 +58,7 @@ static void conn_closed(uv_handle_t *handle)
     tcp_handle_closed(tcp);
 }
 
-void conn_end(struct conn *conn)
+void tcp_conn_end(struct conn *conn)
 {
     struct tcp *tcp = conn->tcp;
 
@@ -76,12 +76,12 @@ void conn_end(struct conn *conn)
     uv_close((uv_handle_t *)&conn->uv, conn_closed);
 }
 
-void conn_end_tell(struct conn *conn, enum err why)
+void tcp_conn_end_tell(struct conn *conn, enum err why)
 {
     struct tcp *tcp = conn->tcp;
     uint64_t number = conn->number;
 
-    conn_end(conn);
+    tcp_conn_end(conn);
     tcp->events.closed(tcp->events.user, number, why);
 }
 
@@ -89,7 +89,7 @@ void conn_end_tell(struct conn *conn, enum err why)
 
 static void idle_fired(uv_idle_t *idle)
 {
-    conn_run_deferred(idle->data);
+    tcp_conn_run_deferred(idle->data);
 }
 
 static void defer(struct conn *conn)
@@ -102,14 +102,14 @@ static void defer(struct conn *conn)
     uv_idle_start(&tcp->idle, idle_fired);
 }
 
-void conn_doom(struct conn *conn, enum err why)
+void tcp_conn_doom(struct conn *conn, enum err why)
 {
     if (conn->doom != ERR_OK)
         return;
     conn->doom = why;
     list_remove(&conn->dirty);
     list_remove(&conn->dialling);
-    conn_read(conn, false);
+    tcp_conn_read(conn, false);
     defer(conn);
 }
 
@@ -122,7 +122,7 @@ static void tell_sent(struct conn *conn)
         tcp->events.sent(tcp->events.user, conn->number, conn->queue.length);
 }
 
-void conn_run_deferred(struct tcp *tcp)
+void tcp_conn_run_deferred(struct tcp *tcp)
 {
     struct list now;
 
@@ -140,7 +140,7 @@ void conn_run_deferred(struct tcp *tcp)
 
         list_remove(&conn->deferred);
         if (conn->doom != ERR_OK)
-            conn_end_tell(conn, conn->doom);
+            tcp_conn_end_tell(conn, conn->doom);
         else if (conn->tell_sent)
             tell_sent(conn);
     }
@@ -169,10 +169,10 @@ static void has_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buf)
         tcp->events.bytes(tcp->events.user, conn->number, (const uint8_t *)buf->base,
                           (size_t)length);
     else
-        conn_end_tell(conn, tcp_err((int)length));
+        tcp_conn_end_tell(conn, tcp_err((int)length));
 }
 
-enum err conn_read(struct conn *conn, bool on)
+enum err tcp_conn_read(struct conn *conn, bool on)
 {
     uv_stream_t *stream = (uv_stream_t *)&conn->uv;
     int result;
@@ -187,14 +187,14 @@ enum err conn_read(struct conn *conn, bool on)
     return result == 0 || result == UV_EALREADY ? ERR_OK : tcp_err(result);
 }
 
-void conn_open(struct conn *conn)
+void tcp_conn_open(struct conn *conn)
 {
     struct tcp *tcp = conn->tcp;
 
     uv_tcp_nodelay(&conn->uv, 1);
     conn->open = true;
-    if (!conn->paused && conn_read(conn, true) != ERR_OK) {
-        conn_end_tell(conn, ERR_NETWORK);
+    if (!conn->paused && tcp_conn_read(conn, true) != ERR_OK) {
+        tcp_conn_end_tell(conn, ERR_NETWORK);
         return;
     }
     if (conn->queue.length > 0 && list_empty(&conn->dirty))
@@ -213,11 +213,11 @@ static void has_written(uv_write_t *write, int status)
     if (conn->ended || conn->doom != ERR_OK)
         return;
     if (status < 0) {
-        conn_end_tell(conn, tcp_err(status));
+        tcp_conn_end_tell(conn, tcp_err(status));
         return;
     }
     tcp_queue_drop(&conn->queue, length);
-    conn_pump(conn);
+    tcp_conn_pump(conn);
     if (conn->doom == ERR_OK)
         tell_sent(conn);
 }
@@ -235,11 +235,11 @@ static void write_later(struct conn *conn)
     result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, bufs, count, has_written);
     if (result < 0) {
         conn->in_flight = 0;
-        conn_doom(conn, tcp_err(result));
+        tcp_conn_doom(conn, tcp_err(result));
     }
 }
 
-void conn_pump(struct conn *conn)
+void tcp_conn_pump(struct conn *conn)
 {
     uv_buf_t bufs[TCP_WRITE_BUFS];
     size_t before = conn->queue.length;
@@ -254,7 +254,7 @@ void conn_pump(struct conn *conn)
         for (unsigned i = 0; i < count; i++)
             asked += bufs[i].len;
         if (written < 0 && written != UV_EAGAIN) {
-            conn_doom(conn, tcp_err(written));
+            tcp_conn_doom(conn, tcp_err(written));
             return;
         }
         if (written > 0)

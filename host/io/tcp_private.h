@@ -51,19 +51,19 @@ struct conn {
 };
 
 /* --- tcp_conn.c */
-struct conn *conn_new(struct tcp *tcp, uint64_t number);
-struct conn *conn_find(const struct tcp *tcp, uint64_t number); /* NULL also when doomed */
+struct conn *tcp_conn_new(struct tcp *tcp, uint64_t number);
+struct conn *tcp_conn_find(const struct tcp *tcp, uint64_t number); /* NULL also when doomed */
 /* Reads from now on; tells `opened`. May end the connection. */
-void conn_open(struct conn *conn);
-enum err conn_read(struct conn *conn, bool on);
+void tcp_conn_open(struct conn *conn);
+enum err tcp_conn_read(struct conn *conn, bool on);
 /* Writes what the system takes now and leaves the rest to libuv. */
-void conn_pump(struct conn *conn);
+void tcp_conn_pump(struct conn *conn);
 /* Ends it now; the memory goes when libuv has let go. */
-void conn_end(struct conn *conn);
-void conn_end_tell(struct conn *conn, enum err why);
+void tcp_conn_end(struct conn *conn);
+void tcp_conn_end_tell(struct conn *conn, enum err why);
 /* Ends it on a later turn: for faults found inside a call of the owner. */
-void conn_doom(struct conn *conn, enum err why);
-void conn_run_deferred(struct tcp *tcp);
+void tcp_conn_doom(struct conn *conn, enum err why);
+void tcp_conn_run_deferred(struct tcp *tcp);
 enum err tcp_err(int uv_error);
 
 /* --- tcp.c */
