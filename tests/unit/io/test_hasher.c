@@ -215,16 +215,23 @@ END_TEST
 
 START_TEST(the_end_waits_for_workers_and_tells_nothing)
 {
+    enum { COUNT = 300 };
+    static struct hasher_job jobs[COUNT];
     int fd = empty_file();
+    off_t size;
 
     setup();
-    for (uint64_t i = 0; i < 300; i++) {
-        struct hasher_job job = job_of(i, fd);
-
-        submit(&job);
-    }
+    for (uint64_t i = 0; i < COUNT; i++)
+        jobs[i] = job_of(i, fd);
+    for (uint64_t i = 0; i < COUNT; i++)
+        submit(&jobs[i]);
+    while (size_of(fd) == 0) /* until the workers are in the middle of it */
+        usleep(100);
     hasher_free(hasher);
-    close(fd); /* nobody writes to it any more */
+    size = size_of(fd);
+    usleep(20000);
+    ck_assert_int_eq(size_of(fd), size); /* nobody writes to it any more */
+    close(fd);
     loop_done(&loop);
     ck_assert_uint_eq(done, 0);
 }
