@@ -1,8 +1,33 @@
 /* The commands of `fringe`: a command is a row in main.c and a file cmd_NAME.c. Layer: app. */
 #pragma once
 
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Exit statuses that scripts rely on. */
 enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
 
 /* argv[0] is the command's name; options follow. */
 int cmd_daemon(int argc, char **argv);
+int cmd_get(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_set(int argc, char **argv);
+int cmd_sites(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+
+/* "fringe: text" on stderr, with control characters replaced; answers CMD_FAILED. */
+int cmd_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "fringe: warning: text". */
+void cmd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The usage text on stderr; answers CMD_USAGE. */
+int cmd_usage(const char *usage);
+/* A line to stdout in which control characters are replaced: it may hold text from outside. */
+void cmd_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#define BYTES_TEXT 16
+/* "512 bytes", "1.5 MB": decimal units, as storage is sold. */
+const char *cmd_bytes(uint64_t bytes, char ret_text[BYTES_TEXT]);

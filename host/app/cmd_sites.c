@@ -1,0 +1,52 @@
+/* fringe sites: what the visitor chose, and what the sites have. */
+#include "app/client.h"
+#include "app/client_options.h"
+#include "app/cmd.h"
+
+#include <stdio.h>
+
+static const char usage[] = "usage: fringe sites [--json] [--socket PATH]\n";
+
+static void print_site(const json_t *site)
+{
+    uint64_t seq = client_number(site, "seq");
+    char release[64] = "-";
+    if (seq > 0)
+        snprintf(release, sizeof release, "%llu", (unsigned long long)seq);
+    cmd_print("%-40s %-6s %-8s %-8s %s %s", client_text(site, "site", "?"),
+              client_text(site, "zone", "?"),
+              json_is_true(json_object_get(site, "chosen")) ? "chosen" : "default",
+              client_text(site, "state", "-"), release, client_text(site, "version", ""));
+}
+
+static void print_table(const json_t *sites)
+{
+    if (json_array_size(sites) == 0) {
+        cmd_print("no sites yet");
+        return;
+    }
+    cmd_print("%-40s %-6s %-8s %-8s %s", "site", "zone", "by", "state", "release");
+    for (size_t i = 0; i < json_array_size(sites); i++)
+        print_site(json_array_get(sites, i));
+}
+
+int cmd_sites(int argc, char **argv)
+{
+    struct client_options options = {.usage = usage, .takes_json = true};
+    struct api_request request = {.type = API_SITES};
+    json_t *answer = NULL;
+    int status;
+    if (!client_options_read(&options, argc, argv, &status))
+        return status;
+    struct client *client = client_open(options.socket);
+    bool good = client != NULL && client_ask(client, &request, &answer);
+    if (good && options.json) {
+        struct span text = client_answer_text(client);
+        good = fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
+    } else if (good) {
+        print_table(json_object_get(answer, "sites"));
+    }
+    json_decref(answer);
+    client_free(client);
+    return good ? CMD_OK : CMD_FAILED;
+}

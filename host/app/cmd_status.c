@@ -1,0 +1,71 @@
+/* fringe status: what the daemon is doing. */
+#include "app/client.h"
+#include "app/client_options.h"
+#include "app/cmd.h"
+
+#include <stdio.h>
+
+static const char usage[] = "usage: fringe status [--json] [--socket PATH]\n";
+
+static void print_duration(uint64_t seconds)
+{
+    unsigned long long s = seconds;
+    if (s < 120)
+        cmd_print("running    %llu s", s);
+    else if (s < 7200)
+        cmd_print("running    %llu min", s / 60);
+    else
+        cmd_print("running    %llu h %llu min", s / 3600, s / 60 % 60);
+}
+
+static void print_total(const json_t *total)
+{
+    static const char *const rows[][2] = {{"cache", "from the cache"},
+                                          {"peers", "from peers"},
+                                          {"supernode", "from super-nodes"},
+                                          {"origin", "from the sites"},
+                                          {"uploaded", "given to peers"}};
+    char size[BYTES_TEXT];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        cmd_print("%-17s%12s", rows[i][1], cmd_bytes(client_number(total, rows[i][0]), size));
+}
+
+static void print_table(const json_t *answer)
+{
+    const json_t *cache = json_object_get(answer, "cache");
+    char size[BYTES_TEXT];
+    cmd_print("version    %s, process %llu", client_text(answer, "version", "?"),
+              (unsigned long long)client_number(answer, "pid"));
+    print_duration(client_number(answer, "uptime_s"));
+    cmd_print("data       %s", client_text(answer, "data", "?"));
+    cmd_print("listening  %s", client_text(answer, "listen", "no"));
+    cmd_print("gateway    %s", client_text(answer, "gateway", "no"));
+    cmd_print("sites      %llu, zone for new ones: %s",
+              (unsigned long long)client_number(answer, "sites"),
+              client_text(answer, "default_zone", "?"));
+    cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
+    cmd_print("cache      %llu files, %s", (unsigned long long)client_number(cache, "files"),
+              cmd_bytes(client_number(cache, "bytes"), size));
+    print_total(json_object_get(answer, "total"));
+}
+
+int cmd_status(int argc, char **argv)
+{
+    struct client_options options = {.usage = usage, .takes_json = true};
+    struct api_request request = {.type = API_STATUS};
+    json_t *answer = NULL;
+    int status;
+    if (!client_options_read(&options, argc, argv, &status))
+        return status;
+    struct client *client = client_open(options.socket);
+    bool good = client != NULL && client_ask(client, &request, &answer);
+    if (good && options.json) {
+        struct span text = client_answer_text(client);
+        good = fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
+    } else if (good) {
+        print_table(answer);
+    }
+    json_decref(answer);
+    client_free(client);
+    return good ? CMD_OK : CMD_FAILED;
+}

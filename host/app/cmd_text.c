@@ -1,0 +1,65 @@
+/* What every command says, said the same way. */
+#include "app/cmd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* File names and answers may hold anything; a terminal must not see it raw. */
+static void put_safe(FILE *stream, const char *prefix, const char *format, va_list args)
+{
+    char text[8192];
+    vsnprintf(text, sizeof text, format, args);
+    for (char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+    fprintf(stream, "%s%s\n", prefix, text);
+}
+
+int cmd_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_safe(stderr, "fringe: ", format, args);
+    va_end(args);
+    return CMD_FAILED;
+}
+
+void cmd_warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_safe(stderr, "fringe: warning: ", format, args);
+    va_end(args);
+}
+
+void cmd_print(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_safe(stdout, "", format, args);
+    va_end(args);
+}
+
+int cmd_usage(const char *usage)
+{
+    fputs(usage, stderr);
+    return CMD_USAGE;
+}
+
+const char *cmd_bytes(uint64_t bytes, char ret_text[BYTES_TEXT])
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB"};
+    double value = (double)bytes / 1000;
+    size_t unit = 0;
+    if (bytes < 1000) {
+        snprintf(ret_text, BYTES_TEXT, "%u bytes", (unsigned)bytes);
+        return ret_text;
+    }
+    while (value >= 999.5 && unit < sizeof units / sizeof units[0] - 1) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(ret_text, BYTES_TEXT, "%.*f %s", value < 9.95 ? 1 : 0, value, units[unit]);
+    return ret_text;
+}

@@ -1,0 +1,78 @@
+/* The parts of `fringe publish`. Layer: app.
+ *
+ *   publish_scan   DIR -> a list of files, refusing what could not be served or shared
+ *   publish_hash   the list -> pieces roots and layers, on all cores
+ *   publish_plan   the release before, the bundles that stay, the new release
+ *   publish_write  everything into WEBROOT, the signature last
+ *
+ * Every function that can fail says on stderr what to do, and answers false. */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "wire/metainfo.h"
+#include "wire/minisign.h"
+#include "wire/release.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct publish_file {
+    char *path;       /* relative to DIR, raw bytes */
+    struct stat info; /* as the scan saw it: hashing must see the same */
+    uint8_t root[HASH_LENGTH];
+    uint8_t *layer; /* NULL when it has at most one piece */
+};
+
+struct publish_files {
+    struct publish_file *items;
+    size_t count, capacity;
+    uint64_t bytes;
+    size_t hidden; /* names left out because they begin with a dot */
+    char hidden_example[256];
+};
+
+struct publish_options {
+    const char *dir, *site, *out, *key, *password_file, *version, *sharing, *next_key_file;
+    char *base; /* "/static/" */
+    const char *trackers[LIMIT_TRACKERS], *supernodes[LIMIT_SUPERNODES];
+    struct release_pair types[LIMIT_RELEASE_TYPES], headers[LIMIT_RELEASE_HEADERS];
+    size_t tracker_count, supernode_count, type_count, header_count;
+    uint64_t expires_days;
+    bool only;        /* forget the other bundles of the release before */
+    bool is_unsigned; /* for a key on another machine: `minisign -S` follows */
+    bool new_key;     /* sign with another key although hosts will object */
+};
+
+/* What is on its way to WEBROOT. */
+struct publish_plan {
+    struct release *before; /* NULL: the first release */
+    struct release release; /* borrows from options and before; bundles is its own */
+    size_t own;             /* which of the bundles is DIR */
+    struct buf torrent, json, signature;
+    struct minisign_key key;
+    char next_key[57];
+};
+
+bool publish_scan(const char *dir, const char *base, struct publish_files *ret);
+void publish_files_done(struct publish_files *files);
+/* 64 KiB, for quick first bytes; doubled, up to 16 MiB, while the bundle would have more than
+ * 2^17 pieces (from 8 GiB on): the piece layers, which every host loads, stay below 4 MiB. */
+uint32_t publish_piece_length(uint64_t bytes);
+bool publish_hash(const char *dir, struct publish_files *files, uint32_t piece_length);
+
+/* Everything that can be refused before the long work of hashing. */
+bool publish_plan_check(const struct publish_options *options, const struct publish_files *files,
+                        const struct minisign_secret *secret, struct publish_plan *plan);
+/* With the hashes: the torrent, release.json, its signature (not with is_unsigned). */
+bool publish_plan_build(const struct publish_options *options, const struct publish_files *files,
+                        uint32_t piece_length, const struct minisign_secret *secret,
+                        struct publish_plan *plan);
+void publish_plan_done(struct publish_plan *plan);
+
+/* The worker with its CONFIG line filled in; false when the template has none. */
+bool publish_worker(const struct release *release, struct buf *out);
+bool publish_write(const struct publish_options *options, const struct publish_plan *plan);
+/* Warns when the files are not where the site would serve them from. */
+void publish_check_served(const struct publish_options *options, const struct publish_files *files);

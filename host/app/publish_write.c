@@ -1,0 +1,150 @@
+/* Everything into WEBROOT. A visitor may come at any moment: each file appears whole, and the
+ * release that names the others comes last. */
+#include "app/cmd.h"
+#include "app/key_file.h"
+#include "app/publish.h"
+#include "app/site_files.h"
+#include "app/write_file.h"
+#include "base/mem.h"
+#include "wire/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define CONFIG_START "const CONFIG = "
+#define CONFIG_MARK  "written by fringe publish"
+
+/* --- the site worker */
+
+static void put_config(const struct release *release, struct buf *out)
+{
+    buf_printf(out, CONFIG_START "{\"seq\":%llu,\"bases\":[", (unsigned long long)release->seq);
+    for (size_t i = 0; i < release->bundle_count; i++) {
+        if (i > 0)
+            buf_put_u8(out, ',');
+        json_put_string(out, release->bundles[i].base);
+    }
+    buf_put_text(out, "]}; // " CONFIG_MARK);
+}
+
+bool publish_worker(const struct release *release, struct buf *out)
+{
+    const char *start = strstr(site_worker, "\n" CONFIG_START);
+    const char *end = start != NULL ? strchr(start + 1, '\n') : NULL;
+    if (end == NULL)
+        return false;
+    buf_put(out, site_worker, (size_t)(start + 1 - site_worker));
+    put_config(release, out);
+    buf_put(out, end, (size_t)(site_worker_end - end));
+    return !out->failed;
+}
+
+/* A worker of the site's own is not overwritten. */
+static bool worker_is_ours(const char *path)
+{
+    struct buf file;
+    if (access(path, F_OK) != 0)
+        return true;
+    bool good = file_read(path, MIB(1), &file);
+    if (good && memmem(file.data, file.length, CONFIG_MARK, strlen(CONFIG_MARK)) == NULL) {
+        cmd_fail("%s is there already and not from `fringe publish`: rename it", path);
+        good = false;
+    }
+    buf_done(&file);
+    return good;
+}
+
+static bool write_worker(const struct publish_options *options, const struct publish_plan *plan)
+{
+    struct buf worker;
+    char *path = mem_printf("%s/fringe-sw.js", options->out);
+    buf_init(&worker, MIB(1));
+    bool good = publish_worker(&plan->release, &worker);
+    if (!good)
+        cmd_fail("the site worker that this program was built with has no CONFIG line");
+    good = good && worker_is_ours(path) && write_file(path, worker.data, worker.length, 0644);
+    buf_done(&worker);
+    mem_free(path);
+    return good;
+}
+
+/* --- .well-known/fringe */
+
+static bool put(const struct publish_options *options, const char *name, const void *data,
+                size_t length)
+{
+    char *path = mem_printf("%s/.well-known/fringe/%s", options->out, name);
+    bool good = write_file(path, data, length, 0644);
+    mem_free(path);
+    return good;
+}
+
+static bool write_torrent(const struct publish_options *options, const struct publish_plan *plan)
+{
+    char hex[HEX_LENGTH(HASH_LENGTH)], name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"];
+    hex_encode(hex, plan->release.bundles[plan->own].infohash, HASH_LENGTH);
+    snprintf(name, sizeof name, "%s.torrent", hex);
+    return put(options, name, plan->torrent.data, plan->torrent.length);
+}
+
+static bool write_key(const struct publish_options *options, const struct publish_plan *plan)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_PUBLIC_KEY);
+    minisign_key_write(&plan->key, &text);
+    bool good = put(options, "key.pub", text.data, text.length);
+    buf_done(&text);
+    return good;
+}
+
+static bool write_all(const struct publish_options *options, const struct publish_plan *plan)
+{
+    bool has_key = plan->signature.length > 0;
+    return write_torrent(options, plan) &&
+           put(options, "enter.html", site_enter, site_enter_length()) &&
+           write_worker(options, plan) && (!has_key || write_key(options, plan)) &&
+           put(options, "release.json", plan->json.data, plan->json.length) &&
+           (!has_key ||
+            put(options, "release.json.minisig", plan->signature.data, plan->signature.length));
+}
+
+bool publish_write(const struct publish_options *options, const struct publish_plan *plan)
+{
+    char *folder = mem_printf("%s/.well-known/fringe", options->out);
+    bool good = write_folders(folder);
+    int lock = good ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        good = cmd_fail("another `fringe publish` is writing to %s: try again when it has ended",
+                        options->out) == CMD_OK;
+    good = good && write_all(options, plan);
+    if (lock >= 0)
+        close(lock);
+    mem_free(folder);
+    return good;
+}
+
+/* --- are the files where the site serves them from? */
+
+void publish_check_served(const struct publish_options *options, const struct publish_files *files)
+{
+    size_t missing = 0;
+    const char *example = NULL;
+    for (size_t i = 0; i < files->count; i++) {
+        struct stat info;
+        char *path = mem_printf("%s%s%s", options->out, options->base, files->items[i].path);
+        if (stat(path, &info) != 0 || info.st_size != files->items[i].info.st_size) {
+            missing++;
+            example = files->items[i].path;
+        }
+        mem_free(path);
+    }
+    if (missing > 0)
+        cmd_warn("%zu of %zu files are not at %s%s (for example %s): the site must serve them at "
+                 "%s%s, with exactly these bytes",
+                 missing, files->count, options->out, options->base, example, options->site,
+                 options->base);
+}
