@@ -33,6 +33,8 @@ struct asset asset_resolve(struct site *site, uint64_t seq, const char *path)
     uint32_t file = metainfo_find_path(swarm->meta, relative, strlen(relative));
     if (file == UINT32_MAX)
         return refuse("not-listed");
+    if (!swarm_has_file(swarm, file))
+        swarm_adopt_file(swarm, file);
     return (struct asset){.swarm = swarm, .release = release, .file = file};
 }
 

@@ -64,6 +64,12 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
         peer_close(peer, false);
 }
 
+static void consider_origin(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->wants)
+        origin_consider(list_entry(link, struct want, in_swarm));
+}
+
 /* It has said what it has, or it never will: nobody need wait for it any more. */
 static void settle(struct peer *peer)
 {
@@ -72,10 +78,8 @@ static void settle(struct peer *peer)
     if (peer->settled || swarm == NULL)
         return;
     peer->settled = true;
-    if (--swarm->settling > 0)
-        return;
-    list_for_each(link, next, &swarm->wants)
-        origin_consider(list_entry(link, struct want, in_swarm));
+    if (--swarm->settling == 0)
+        consider_origin(swarm);
 }
 
 static void forget_pieces(struct peer *peer)
@@ -106,8 +110,10 @@ static void peer_free(struct peer *peer, bool ban)
     request_queue_done(&peer->asked);
     request_queue_done(&peer->wanted);
     mem_free(peer);
-    if (swarm != NULL)
-        swarm_fill_peers(swarm);
+    if (swarm == NULL)
+        return;
+    swarm_fill_peers(swarm);
+    consider_origin(swarm); /* it may have been the last that had what is wanted */
 }
 
 void peer_close(struct peer *peer, bool ban)

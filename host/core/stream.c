@@ -30,11 +30,13 @@ void stream_closed(struct node *node, uint64_t number)
     HASH_FIND(hh, node->streams, &number, sizeof number, stream);
     if (stream == NULL)
         return;
-    if (stream->want != NULL)
-        stream->want->used_ms = node->now_ms;
-    if (stream->want != NULL)
-        node_wake(node, node->now_ms + 1);
+    struct want *want = stream->want;
     stream_free(stream);
+    if (want == NULL)
+        return;
+    want->used_ms = node->now_ms;
+    node_wake(node, node->now_ms + 1);
+    origin_follow(want);
 }
 
 static void send_head(struct stream *stream)
@@ -143,6 +145,7 @@ static void begin(struct stream *stream)
         return;
     stream->want = want_get(stream->swarm, stream->file);
     list_push_back(&stream->want->streams, &stream->in_want);
+    origin_follow(stream->want);
     origin_consider(stream->want);
     want_check_failed(stream->want);
 }

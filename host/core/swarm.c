@@ -380,6 +380,32 @@ static void arrive_in_twins(struct swarm *swarm, uint32_t number, uint32_t lengt
     } while (twin != file);
 }
 
+static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *other)
+{
+    const struct metainfo_file *mine = &swarm->meta->files[file];
+
+    if (other == swarm || other->state != SWARM_READY ||
+        other->meta->piece_length != swarm->meta->piece_length)
+        return;
+    uint32_t number = metainfo_find_path(other->meta, mine->path, strlen(mine->path));
+    if (number == UINT32_MAX)
+        return;
+    const struct metainfo_file *theirs = &other->meta->files[number];
+    if (theirs->length != mine->length || memcmp(theirs->root, mine->root, HASH_LENGTH) != 0)
+        return;
+    for (uint32_t i = 0; i < mine->pieces; i++)
+        if (bitfield_get(&other->have, theirs->first_piece + i))
+            piece_arrived(swarm, file, mine->first_piece + i,
+                          metainfo_piece_bytes(swarm->meta, mine->first_piece + i),
+                          SOURCE_CACHE);
+}
+
+void swarm_adopt_file(struct swarm *swarm, uint32_t file)
+{
+    list_for_each(link, next, &swarm->site->swarms)
+        adopt_from(swarm, file, list_entry(link, struct swarm, in_site));
+}
+
 /* The disk refuses: the page must not suffer, so its files go to the origin by themselves. */
 static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
 {

@@ -140,6 +140,8 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece);
 void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source);
 void swarm_piece_stored(struct piece *piece, enum err result);
 bool swarm_has_file(const struct swarm *swarm, uint32_t file);
+/* What other releases of the site have of the same file is here as well. */
+void swarm_adopt_file(struct swarm *swarm, uint32_t file);
 
 /* --- wants */
 struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
@@ -176,6 +178,8 @@ void origin_head(struct origin_fetch *fetch, const struct event *event);
 void origin_body(struct origin_fetch *fetch, const struct event *event);
 void origin_done(struct origin_fetch *fetch, const struct event *event);
 void origin_cancel(struct origin_fetch *fetch);
+/* A reader has come, jumped or gone: the fetch goes where somebody reads. */
+void origin_follow(struct want *want);
 void origin_bad_bytes(struct want *want);
 /* Will the origin bring this piece within its next few? Then peers need not. */
 bool origin_brings(const struct want *want, uint32_t piece);

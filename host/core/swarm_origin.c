@@ -189,6 +189,36 @@ void origin_cancel(struct origin_fetch *fetch)
     fetch_free(fetch);
 }
 
+static uint32_t stream_missing(const struct want *want, const struct stream *stream)
+{
+    const struct metainfo *meta = want->swarm->meta;
+    uint32_t first = meta->files[want->file].first_piece;
+
+    if (stream->ready >= stream->end)
+        return UINT32_MAX;
+    uint32_t missing =
+        want_next_missing(want, first + (uint32_t)(stream->ready / meta->piece_length));
+    uint32_t last = first + (uint32_t)((stream->end - 1) / meta->piece_length);
+    return missing <= last ? missing : UINT32_MAX;
+}
+
+void origin_follow(struct want *want)
+{
+    bool anybody = false;
+
+    list_for_each(link, next, &want->streams)
+    {
+        uint32_t missing = stream_missing(want, list_entry(link, struct stream, in_want));
+        if (want->fetch == NULL || origin_brings(want, missing))
+            return;
+        anybody = anybody || missing != UINT32_MAX;
+    }
+    if (!anybody)
+        return;
+    origin_cancel(want->fetch);
+    origin_consider(want);
+}
+
 static uint64_t backoff_ms(uint32_t failures)
 {
     uint32_t doublings = failures < 6 ? failures - 1 : 5;
