@@ -81,42 +81,61 @@ void disk_free(struct disk *disk)
 
 /* --- content */
 
-static struct disk_content *find_content(const struct disk *disk, const uint8_t *root)
+static struct disk_key make_key(const uint8_t *root, uint32_t piece_length)
+{
+    struct disk_key key;
+    memcpy(key.root, root, HASH_LENGTH);
+    key.piece_length = piece_length;
+    return key;
+}
+
+static struct disk_content *find_content(const struct disk *disk, const uint8_t *root,
+                                         uint32_t piece_length)
 {
     struct disk_content *content;
-    HASH_FIND(hh, disk->contents, root, HASH_LENGTH, content);
+    struct disk_key key = make_key(root, piece_length);
+    HASH_FIND(hh, disk->contents, &key, sizeof key, content);
     return content;
+}
+
+static bool is_complete(const struct disk *disk, const uint8_t *root)
+{
+    for (const struct disk_content *c = disk->contents; c != NULL; c = c->hh.next)
+        if (memcmp(c->key.root, root, HASH_LENGTH) == 0 && bitfield_full(&c->have))
+            return true;
+    return false;
 }
 
 static struct disk_content *make_content(struct disk *disk, const struct job *job)
 {
-    struct disk_content *content = find_content(disk, job->root);
+    struct disk_content *content = find_content(disk, job->root, job->piece_length);
 
     if (content != NULL)
         return content;
     content = mem_zalloc(sizeof *content);
-    memcpy(content->root, job->root, HASH_LENGTH);
+    content->key = make_key(job->root, job->piece_length);
     content->length = job->file_length;
-    content->piece_length = job->piece_length;
     uint64_t pieces = (job->file_length + job->piece_length - 1) / job->piece_length;
     bitfield_init(&content->have, (uint32_t)pieces);
     content->content = library_find(disk->visitor->world, job->root);
-    HASH_ADD(hh, disk->contents, root, HASH_LENGTH, content);
+    HASH_ADD(hh, disk->contents, key, sizeof content->key, content);
     return content;
 }
 
 bool disk_has(const struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece_length,
               uint64_t first, uint64_t end)
 {
-    const struct disk_content *content = find_content(disk, root);
+    const struct disk_content *content = find_content(disk, root, piece_length);
 
     if (first >= end)
         return true;
-    if (content == NULL || content->piece_length != piece_length || end > content->length)
+    if (content == NULL)
+        return is_complete(disk, root);
+    if (end > content->length)
         return false;
     for (uint64_t piece = first / piece_length; piece * piece_length < end; piece++)
         if (!bitfield_get(&content->have, (uint32_t)piece))
-            return false;
+            return is_complete(disk, root);
     return true;
 }
 
@@ -127,9 +146,10 @@ uint64_t disk_bytes(const struct disk *disk)
     for (const struct disk_content *c = disk->contents; c != NULL; c = c->hh.next) {
         if (c->have.count == 0)
             continue;
-        uint64_t whole = (uint64_t)c->have.count * c->piece_length;
+        uint64_t whole = (uint64_t)c->have.count * c->key.piece_length;
         bool has_last = bitfield_get(&c->have, c->have.bits - 1);
-        bytes += has_last ? whole - ((uint64_t)c->have.bits * c->piece_length - c->length) : whole;
+        bytes +=
+            has_last ? whole - ((uint64_t)c->have.bits * c->key.piece_length - c->length) : whole;
     }
     return bytes;
 }
@@ -174,9 +194,7 @@ static enum err write_piece(struct disk *disk, const struct job *job)
         disk->fail_times -= disk->fail_times != UINT32_MAX;
         return disk->fail_with;
     }
-    struct disk_content *content = make_content(disk, job);
-    if (content->piece_length == job->piece_length)
-        bitfield_set(&content->have, job->piece);
+    bitfield_set(&make_content(disk, job)->have, job->piece);
     disk->stored++;
     tell_totals(disk);
     return ERR_OK;
@@ -247,6 +265,14 @@ void disk_load_torrent(struct disk *disk, const struct effect *effect)
     job_start(disk, job, 0);
 }
 
+static bool has_piece(const struct disk *disk, const struct metainfo *meta,
+                      const struct metainfo_file *file, uint32_t piece)
+{
+    uint64_t first = (uint64_t)piece * meta->piece_length, end = first + meta->piece_length;
+    return disk_has(disk, file->root, meta->piece_length, first,
+                    end < file->length ? end : file->length);
+}
+
 void disk_load_content(struct disk *disk, const struct effect *effect)
 {
     const struct metainfo *meta = effect->store.meta;
@@ -255,10 +281,8 @@ void disk_load_content(struct disk *disk, const struct effect *effect)
     bitfield_init(&job->have, meta->piece_count);
     for (uint32_t i = 0; i < meta->file_count; i++) {
         const struct metainfo_file *file = &meta->files[i];
-        const struct disk_content *content =
-            file->pieces > 0 ? find_content(disk, file->root) : NULL;
-        for (uint32_t p = 0; content != NULL && p < file->pieces; p++)
-            if (content->piece_length == meta->piece_length && bitfield_get(&content->have, p))
+        for (uint32_t p = 0; p < file->pieces; p++)
+            if (has_piece(disk, meta, file, p))
                 bitfield_set(&job->have, file->first_piece + p);
     }
     job_start(disk, job, 0);

@@ -7,10 +7,14 @@
 #include "core/update.h"
 #include "world.h"
 
-struct disk_content {
+struct disk_key {
     uint8_t root[HASH_LENGTH];
+    uint32_t piece_length; /* of the bits; a complete file fits every torrent that has it */
+};
+
+struct disk_content {
+    struct disk_key key;
     uint64_t length;
-    uint32_t piece_length;
     struct bitfield have;
     const struct content *content;
     UT_hash_handle hh;

@@ -3,7 +3,7 @@
 static void fail_check(const char *text)
 {
     fputs(text, stderr);
-    ck_abort_msg("%.1500s", text);
+    ck_abort_msg("%.*s", (int)strcspn(text, "\n"), text); /* the trace is on stderr */
 }
 
 struct scene scene_new(uint64_t seed)

@@ -73,8 +73,8 @@ static void check_request(struct visitor *visitor, const struct sniff *sniff, st
     if (piece >= meta->piece_count || begin % BLOCK_LENGTH != 0 || length == 0 ||
         length > BLOCK_LENGTH || (uint64_t)begin + length > metainfo_piece_bytes(meta, piece))
         wrong(visitor, "a request outside its piece", piece);
-    if (has_piece(visitor, meta, piece))
-        wrong(visitor, "a request for a piece that it has", piece);
+    /* Of another torrent, with pieces of another length: allowed, but wasteful. */
+    visitor->counts.needless_requests += has_piece(visitor, meta, piece);
 }
 
 /* --- messages */

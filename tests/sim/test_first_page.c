@@ -102,6 +102,7 @@ START_TEST(test_the_second_visitor_is_fed_by_the_first)
     ck_assert_uint_eq(scene_count(first, "", "total.uploaded"), first->counts.block_bytes_sent);
     ck_assert_uint_ge(first->counts.block_bytes_sent, peers);
     ck_assert_uint_eq(scene_count(second, "", "total.peers"), peers);
+    ck_assert_uint_eq(second->counts.needless_requests, 0);
     scene_free(&scene);
 }
 END_TEST

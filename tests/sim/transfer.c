@@ -158,6 +158,11 @@ static const struct link_events server_events = {.sent = server_sent, .closed = 
 
 /* --- the visitor's side */
 
+static bool has_length(const struct transfer *transfer)
+{
+    return !transfer->fault.no_length && !transfer->fault.endless;
+}
+
 static void client_bytes(void *owner, struct conn *conn, int side, const uint8_t *data,
                          size_t length)
 {
@@ -176,9 +181,15 @@ static void client_bytes(void *owner, struct conn *conn, int side, const uint8_t
     }
     struct visitor *visitor = visitor_find(world, transfer->visitor);
     struct event event = {.kind = EVENT_HTTP_BODY};
+    uint64_t number = transfer->number;
     event.http.op = transfer->op;
     event.http.data = span_of(data, length);
     visitor_step(visitor, &event);
+    transfer = transfer_find(world, number);
+    /* Content-Length tells the end: nobody waits for the connection's. */
+    if (transfer != NULL && has_length(transfer) &&
+        transfer->got == transfer->body_end - transfer->body_first)
+        finish(transfer, ERR_OK);
 }
 
 static void client_closed(void *owner, struct conn *conn, int side, enum err why)
@@ -207,7 +218,7 @@ static void fire_head(struct world *world, uint64_t number, uint64_t b)
     transfer->moved_us = world->now_us;
     event.http.op = transfer->op;
     event.http.status = transfer->status;
-    event.http.has_length = !transfer->fault.no_length && !transfer->fault.endless;
+    event.http.has_length = has_length(transfer);
     event.http.length = transfer->body_end - transfer->body_first;
     event.http.has_range = transfer->partial;
     event.http.total = UINT64_MAX;

@@ -32,12 +32,15 @@ struct world *world_new(uint64_t seed)
     world->random = world->seed * 0x9e3779b97f4a7c15u + 1;
     world->start_us = world->now_us = 1000ull * 1000 * 1000;
     world->trace_hash = 14695981039346656037u;
+    world->keep_trace = getenv("SIM_TRACE") != NULL;
     buf_init(&world->trace, SIZE_MAX / 2);
     return world;
 }
 
 void world_free(struct world *world)
 {
+    if (getenv("SIM_TRACE") != NULL)
+        fwrite(world->trace.data, 1, world->trace.length, stderr);
     visitors_free(world);
     scripts_free(world);
     servers_free(world);

@@ -61,7 +61,8 @@ struct world {
     uint32_t last_host;
 };
 
-/* The seed is the environment's SIM_SEED when that is set. */
+/* The seed is the environment's SIM_SEED when that is set; with SIM_TRACE the whole trace goes to
+ * stderr at the end. */
 struct world *world_new(uint64_t seed);
 void world_free(struct world *world);
 

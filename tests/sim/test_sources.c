@@ -1,0 +1,413 @@
+/* Where bytes come from when something is slow, wrong or gone: trackers, bad peers, slow peers,
+ * origins that die. Whatever happens, the page gets the right bytes or is told soon that it must
+ * go to the origin itself. */
+#include "sim_test.h"
+
+/* --- trackers */
+
+static struct scene scene_with_tracker(uint64_t seed, struct sim_tracker **ret)
+{
+    struct scene scene = scene_new(seed);
+
+    *ret = sim_tracker_new(scene.world, "https://tracker.example");
+    scene.site->trackers[scene.site->tracker_count++] =
+        mem_strdup("https://tracker.example/announce");
+    publisher_add(scene.site, 0, "a.js", 20000, 1);
+    publisher_add(scene.site, 0, "c.bin", MIB(1), 3);
+    publisher_publish(scene.site);
+    return scene;
+}
+
+static void tracker_scene_free(struct scene *scene, struct sim_tracker *tracker)
+{
+    scene_free(scene);
+    sim_tracker_free(tracker);
+}
+
+START_TEST(test_peers_are_found_through_a_tracker)
+{
+    struct sim_tracker *tracker;
+    struct scene scene = scene_with_tracker(1, &tracker);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct visitor *second = scene_visitor(&scene, "v2", ZONE_SHARE, NULL);
+
+    scene_load_all(&scene, first);
+    ck_assert_uint_ge(tracker->count, 1);
+    /* The page opens, then asks. */
+    visitor_site_open(second, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    scene_load_all(&scene, second);
+    ck_assert_uint_ge(scene_count(second, "doc", "page.peers") * 100,
+                      scene_bundle_bytes(&scene, 0) * 95);
+    ck_assert_uint_eq(tracker->count, 2);
+    tracker_scene_free(&scene, tracker);
+}
+END_TEST
+
+START_TEST(test_a_tracker_that_talks_rubbish_does_no_harm)
+{
+    static const char *const rubbish[] = {"",
+                                          "<html>404</html>",
+                                          "d8:intervali99999999999999999999e5:peers6:abcdefe",
+                                          "d5:peers7:abcdefge",
+                                          "d14:failure reason6:go off e",
+                                          "d5:peersli1ei2ee",
+                                          "d8:intervali-5e5:peers0:e"};
+
+    for (size_t i = 0; i < sizeof rubbish / sizeof rubbish[0]; i++) {
+        struct sim_tracker *tracker;
+        struct scene scene = scene_with_tracker(10 + i, &tracker);
+        tracker->garbage = rubbish[i];
+        struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+        scene_load_all(&scene, visitor);
+        world_run(scene.world, 600000);
+        /* A tracker that fails is not asked again and again: ten minutes. */
+        ck_assert_uint_le(tracker->announces, 30);
+        tracker_scene_free(&scene, tracker);
+    }
+}
+END_TEST
+
+START_TEST(test_no_private_address_from_a_tracker_is_dialled)
+{
+    static const char *const bad[] = {"127.0.0.1:80",    "10.1.2.3:6881",   "192.168.1.1:80",
+                                      "172.16.0.1:6881", "169.254.1.1:80",  "224.0.0.1:6881",
+                                      "0.0.0.0:6881",    "100.64.0.1:6881", "255.255.255.255:1"};
+    struct sim_tracker *tracker;
+    struct scene scene = scene_with_tracker(20, &tracker);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct address address;
+        ck_assert_int_eq(address_parse(bad[i], &address), ERR_OK);
+        sim_tracker_add(tracker, scene.site->bundles[0].infohash, &address);
+    }
+    scene_load_all(&scene, visitor);
+    world_run(scene.world, 60000);
+    ck_assert_uint_ge(tracker->announces, 1);
+    ck_assert_uint_eq(visitor->counts.dials, 0);
+    tracker_scene_free(&scene, tracker);
+}
+END_TEST
+
+START_TEST(test_a_dead_tracker_does_not_hold_the_page_up)
+{
+    struct sim_tracker *tracker;
+    struct scene scene = scene_with_tracker(21, &tracker);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    tracker->server->host->island = 1; /* no answer at all */
+    struct fetch *fetch = scene_load(visitor, "/static/c.bin");
+    ck_assert_uint_le(scene_ms(fetch), 1500);
+    tracker_scene_free(&scene, tracker);
+}
+END_TEST
+
+/* --- peers that lie */
+
+static void check_liar(struct script_flags flags, uint64_t seed)
+{
+    struct scene scene = scene_with_files(seed);
+    struct script *liar = scene_script(&scene, &flags);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, liar->host);
+
+    scene_load_all(&scene, visitor);
+    ck_assert_uint_ge(liar->blocks_served, 1);
+    ck_assert_uint_ge(visitor->disk->refused, 1);
+    ck_assert_uint_eq(HASH_COUNT(visitor->sockets), 0);
+    ck_assert_uint_eq(liar->opened, 1);
+    /* What counts as from peers is what verified. */
+    ck_assert_uint_eq(scene_count(visitor, "doc", "page.peers") +
+                          scene_count(visitor, "doc", "page.origin"),
+                      scene_bundle_bytes(&scene, 0));
+    /* It is not asked again soon. */
+    world_run(scene.world, 120000);
+    ck_assert_uint_eq(liar->opened, 1);
+    /* Nor let in. */
+    script_dial(liar, visitor->host);
+    world_run(scene.world, 20000);
+    ck_assert_uint_eq(HASH_COUNT(visitor->sockets), 0);
+    ck_assert_uint_eq(disk_bytes(visitor->disk), scene_bundle_bytes(&scene, 0));
+    scene_free(&scene);
+}
+
+START_TEST(test_a_flipped_byte_is_caught)
+{
+    check_liar((struct script_flags){.flips = true}, 30);
+    check_liar((struct script_flags){.flips_one = true}, 31);
+}
+END_TEST
+
+START_TEST(test_an_honest_peer_is_not_blamed_for_a_liar)
+{
+    struct scene scene = scene_with_files(32);
+    struct visitor *honest = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct script *liar = scene_script(&scene, &(struct script_flags){.flips = true});
+
+    scene_load_all(&scene, honest);
+    struct visitor_config config = {
+        .name = "v2", .link = LINK_HOME, .zone = ZONE_SHARE, .peers = {liar->host, honest->host}};
+    struct visitor *visitor = visitor_new(scene.world, &config);
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 500);
+    scene_load_all(&scene, visitor);
+    world_run(scene.world, 1000);
+    ck_assert_uint_eq(HASH_COUNT(visitor->sockets), 1);
+    ck_assert_uint_ge(scene_count(visitor, "doc", "page.peers"), 1);
+    scene_free(&scene);
+}
+END_TEST
+
+/* --- peers that are slow: the page must hardly notice */
+
+static uint64_t lone_ms(uint64_t seed)
+{
+    struct scene scene = scene_with_files(seed);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 2000);
+    uint64_t ms = scene_ms(scene_load(visitor, "/static/c.bin"));
+    scene_free(&scene);
+    return ms;
+}
+
+#define SLOWER_MS 700 /* than with no peer at all: what a bad peer may cost the page */
+
+static void check_slow(const char *what, struct script_flags flags, struct link link)
+{
+    uint64_t lone = lone_ms(40);
+    struct scene scene = scene_with_files(40);
+    struct script *slow =
+        script_new(scene.world, "slow", &link, script_torrent(scene.site, 0), &flags);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, slow->host);
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 2000);
+    struct fetch *fetch = scene_load(visitor, "/static/c.bin");
+    if (getenv("SIM_TIMES") != NULL)
+        fprintf(stderr, "%-16s %llu ms, lone %llu ms\n", what, (unsigned long long)scene_ms(fetch),
+                (unsigned long long)lone);
+    ck_assert_msg(scene_ms(fetch) <= lone + SLOWER_MS, "%s: %llu ms, lone %llu ms", what,
+                  (unsigned long long)scene_ms(fetch), (unsigned long long)lone);
+    scene_free(&scene);
+}
+
+START_TEST(test_a_bad_peer_hardly_slows_the_page)
+{
+    struct link home = LINK_HOME, modem = {.up = 5000, .down = 5000, .latency_us = 100000},
+                weak = {.up = 60000, .down = 60000, .latency_us = 50000};
+
+    check_slow("silent", (struct script_flags){.silent = true}, home);
+    check_slow("choking", (struct script_flags){.chokes = true}, home);
+    check_slow("rejecting", (struct script_flags){.rejects = true}, home);
+    check_slow("empty", (struct script_flags){.has_nothing = true}, home);
+    check_slow("stalls at once", (struct script_flags){.stall_after = 1}, home);
+    check_slow("stalls later", (struct script_flags){.stall_after = 20}, home);
+    check_slow("closes", (struct script_flags){.close_after = 9}, home);
+    check_slow("flips", (struct script_flags){.flips = true}, home);
+    check_slow("late", (struct script_flags){.delay_us = 3000000}, home);
+    check_slow("modem", (struct script_flags){0}, modem);
+    check_slow("weak", (struct script_flags){0}, weak);
+}
+END_TEST
+
+/* --- origins that die */
+
+/* A visitor that knows the site and has its small file; the origin is all it needs no more. */
+static struct visitor *knowing_visitor(struct scene *scene, const struct host *peer)
+{
+    struct visitor *visitor = scene_visitor(scene, "v2", ZONE_SHARE, peer);
+    scene_load(visitor, "/static/a.js");
+    return visitor;
+}
+
+START_TEST(test_a_peer_is_enough_when_the_origin_is_down)
+{
+    struct scene scene = scene_with_files(50);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    scene_load_all(&scene, first);
+    struct visitor *second = knowing_visitor(&scene, first->host);
+    server_set_down(scene.site->server, true);
+    struct fetch *fetch = scene_load(second, "/static/c.bin");
+    ck_assert_uint_le(scene_ms(fetch), 2000);
+    fetch = scene_load(second, "/static/b.wasm");
+    ck_assert_uint_eq(disk_bytes(second->disk), scene_bundle_bytes(&scene, 0));
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_a_peer_takes_over_when_the_origin_dies)
+{
+    struct scene scene = scene_with_files(51);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    scene_load_all(&scene, first);
+    struct visitor *second = knowing_visitor(&scene, NULL);
+    struct fetch *fetch = fetch_begin(second, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 300);
+    ck_assert_int_eq(fetch->state, FETCH_STREAMING);
+    /* The origin dies in the middle; then somebody connects who has it all. */
+    struct visitor_config config = {
+        .name = "v3", .link = LINK_HOME, .zone = ZONE_SHARE, .peers = {second->host}};
+    server_set_down(scene.site->server, false);
+    struct visitor *third = visitor_new(scene.world, &config);
+    scene_load(third, "/static/c.bin");
+    server_set_down(scene.site->server, true);
+    fetch_wait(fetch, 10000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_the_origin_dies_mid_file_with_a_peer_there)
+{
+    struct scene scene = scene_with_files(52);
+    struct link weak = {.up = 200000, .down = 200000, .latency_us = 20000};
+    struct visitor_config config = {.name = "v1", .link = weak, .zone = ZONE_SHARE};
+    struct visitor *first = visitor_new(scene.world, &config);
+
+    scene_load_all(&scene, first);
+    struct visitor *second = knowing_visitor(&scene, first->host);
+    struct fetch *fetch = fetch_begin(second, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 400);
+    server_set_down(scene.site->server, true);
+    fetch_wait(fetch, 12000); /* 1 MiB at 200 kB/s are 5.3 s */
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_the_stream_fails_soon_when_everybody_dies)
+{
+    struct scene scene = scene_with_files(53);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    scene_load_all(&scene, first);
+    struct visitor *second = knowing_visitor(&scene, first->host);
+    struct fetch *fetch = fetch_begin(second, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 350);
+    ck_assert_int_eq(fetch->state, FETCH_STREAMING);
+    ck_assert_uint_gt(fetch->ready, 0);
+    server_set_down(scene.site->server, true);
+    visitor_kill(first);
+    fetch_wait(fetch, 10000);
+    ck_assert_int_eq(fetch->state, FETCH_FAILED);
+    /* What was sent stays right and is kept. */
+    ck_assert_uint_ge(disk_bytes(second->disk), fetch->ready);
+
+    /* Everything is back: so is the file. */
+    server_set_down(scene.site->server, false);
+    world_run(scene.world, 10000);
+    ck_assert_int_eq(scene_fetch(second, "/static/c.bin")->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_nobody_there_from_the_start)
+{
+    struct scene scene = scene_with_files(54);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+
+    server_set_down(scene.site->server, true);
+    struct fetch *fetch = scene_fetch(visitor, "/static/c.bin");
+    ck_assert_int_eq(fetch->state, FETCH_FAILED);
+    ck_assert_int_eq(fetch->status, 503);
+    ck_assert_uint_le(scene_ms(fetch), 3000);
+    /* What is in the store is served all the same. */
+    ck_assert_int_eq(scene_fetch(visitor, "/static/a.js")->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_an_origin_that_goes_wrong)
+{
+    struct fault faults[] = {
+        {.status = 404},
+        {.status = 503, .retry_after_s = 30},
+        {.status = 200, .delay_ms = 0},
+        FAULT_NONE,
+        FAULT_NONE,
+        FAULT_NONE,
+    };
+    faults[0].stall_at = faults[0].cut_at = faults[0].flip_at = SERVER_NEVER;
+    faults[1].stall_at = faults[1].cut_at = faults[1].flip_at = SERVER_NEVER;
+    faults[2] = FAULT_NONE;
+    faults[2].flip_at = 100000; /* the file changed under us */
+    faults[3].stall_at = 200000;
+    faults[4].cut_at = 200000;
+    faults[5].endless = true;
+
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct scene scene = scene_with_files(60 + i);
+        struct visitor *visitor = knowing_visitor(&scene, NULL);
+        server_get(scene.site->server, "/static/c.bin")->fault = faults[i];
+        struct fetch *fetch = scene_fetch(visitor, "/static/c.bin");
+        if (getenv("SIM_TIMES") != NULL)
+            fprintf(stderr, "origin fault %zu: %s %d after %llu ms\n", i,
+                    fetch_state_name(fetch->state), fetch->status,
+                    (unsigned long long)scene_ms(fetch));
+        ck_assert_uint_le(scene_ms(fetch), 40000);
+        if (i == 4) /* cut, and then right: the rest is asked for with a range */
+            ck_assert_int_ne(fetch->state, FETCH_ASKED);
+        else if (i < 4)
+            ck_assert_int_eq(fetch->state, FETCH_FAILED);
+        /* No storm of requests against a site that has trouble. */
+        ck_assert_uint_le(server_get(scene.site->server, "/static/c.bin")->requests, 12);
+        scene_free(&scene);
+    }
+}
+END_TEST
+
+START_TEST(test_a_server_without_ranges)
+{
+    struct scene scene = scene_with_files(70);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    server_get(scene.site->server, "/static/c.bin")->fault.ignore_range = true;
+    struct fetch *fetch =
+        fetch_begin_range(first, SITE, 1, "/static/c.bin", "doc", "bytes=700000-800000", false);
+    fetch_wait(fetch, 10000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_int_eq(fetch->status, 206);
+    scene_load(first, "/static/c.bin");
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_retry_after_is_obeyed)
+{
+    struct scene scene = scene_with_files(71);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+    struct resource *resource = server_get(scene.site->server, "/static/c.bin");
+
+    resource->fault.status = 503;
+    resource->fault.retry_after_s = 60;
+    scene_fetch(visitor, "/static/c.bin");
+    uint32_t requests = resource->requests;
+    ck_assert_uint_le(requests, 2);
+    for (int i = 0; i < 5; i++) {
+        world_run(scene.world, 5000);
+        ck_assert_int_ne(scene_fetch(visitor, "/static/c.bin")->state, FETCH_DONE);
+    }
+    ck_assert_uint_eq(resource->requests, requests);
+    resource->fault = FAULT_NONE;
+    world_run(scene.world, 60000);
+    ck_assert_int_eq(scene_fetch(visitor, "/static/c.bin")->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+TEST_MAIN("sim_sources",
+          TESTS(test_peers_are_found_through_a_tracker,
+                test_a_tracker_that_talks_rubbish_does_no_harm,
+                test_no_private_address_from_a_tracker_is_dialled,
+                test_a_dead_tracker_does_not_hold_the_page_up, test_a_flipped_byte_is_caught,
+                test_an_honest_peer_is_not_blamed_for_a_liar, test_a_bad_peer_hardly_slows_the_page,
+                test_a_peer_is_enough_when_the_origin_is_down,
+                test_a_peer_takes_over_when_the_origin_dies,
+                test_the_origin_dies_mid_file_with_a_peer_there,
+                test_the_stream_fails_soon_when_everybody_dies, test_nobody_there_from_the_start,
+                test_an_origin_that_goes_wrong, test_a_server_without_ranges,
+                test_retry_after_is_obeyed))
