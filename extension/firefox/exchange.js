@@ -61,7 +61,7 @@ export class Exchange {
     this.#filter.onstart = () => (this.committed ? this.#pour(url) : this.#filter.disconnect());
     this.#filter.onerror = () => {
       this.#filterFailed = true;
-      if (this.committed) this.#finish();
+      if (this.committed) this.end();
     };
   }
 
@@ -96,7 +96,8 @@ export class Exchange {
     this.#source = null;
   }
 
-  #finish() {
+  /** No event of the request matters any more. */
+  end() {
     this.abort();
     this.#finished();
   }
@@ -116,7 +117,7 @@ export class Exchange {
       // The page went away, or no source was left: the response ends here, as it does when a connection breaks.
       close(filter);
     }
-    this.#finish();
+    this.end();
   }
 
   async #pourRest(rest, url) {

@@ -1,58 +1,80 @@
 // The table of requests on their way, fed by the browser's events.
 import { assetPath, isUnder } from '../common/paths.js';
 import { Exchange } from './exchange.js';
-import { MAX_EXCHANGES } from './limits.js';
+import { Gate } from './gate.js';
+import { MAX_AT_ONCE, MAX_EXCHANGES, QUEUE_MS } from './limits.js';
 import { ownerOf } from './owner.js';
 
 export class Interception {
   #sites;
   #assets;
   #exchanges = new Map();
+  #gate = new Gate(MAX_AT_ONCE);
 
   constructor({ sites, assets }) {
     this.#sites = sites;
     this.#assets = assets;
   }
 
-  /** onBeforeSendHeaders, blocking. Undefined at once for whatever is none of ours, so that it loses no time. */
-  beforeSend(details) {
+  /**
+   * onBeforeSendHeaders, blocking. Undefined at once for whatever is none of ours, so that it loses no time. The listener wants to
+   * know (`begun`, `ended`) how long it is needed, and may not `accept` any more.
+   */
+  beforeSend(details, { accept, begun, ended }) {
     // The same request again: listeners overlap for a moment, or the browser starts it anew, which changes nothing. After an
     // answer it is a redirect, and another request in all but its number.
     const before = this.#exchanges.get(details.requestId);
     if (before && !before.answered) return undefined;
     if (before?.again) return { requestHeaders: before.again };
-    if (this.#exchanges.size >= MAX_EXCHANGES) return undefined;
+    if (!accept || this.#exchanges.size >= MAX_EXCHANGES) return undefined;
     const record = ownerOf(details, this.#sites);
     const path = record && assetPath(details.url, record.site);
     if (!path || (record.state === 'ready' && !isUnder(path, record.bases))) return undefined;
+    return this.#begin(record, path, details, begun, ended);
+  }
 
-    const exchange = new Exchange({ record, sites: this.#sites, finished: () => this.#forget(details.requestId, exchange) });
+  async #begin(record, path, details, begun, ended) {
+    const finished = once(() => {
+      if (this.#exchanges.get(details.requestId) === exchange) this.#exchanges.delete(details.requestId);
+      ended();
+    });
+    const exchange = new Exchange({ record, sites: this.#sites, finished });
+    this.#exchanges.get(details.requestId)?.end();
     this.#exchanges.set(details.requestId, exchange);
-    return exchange.hold(this.#assets, path, details);
+    begun();
+    const leave = await this.#gate.enter(QUEUE_MS);
+    try {
+      return leave ? await exchange.hold(this.#assets, path, details) : {};
+    } finally {
+      leave?.();
+    }
   }
 
   /** onHeadersReceived, blocking. */
   headersReceived(details) {
     const exchange = this.#exchanges.get(details.requestId);
-    return exchange && !exchange.committed ? exchange.answer(details) : undefined;
+    return exchange && !exchange.answered ? exchange.answer(details) : undefined;
   }
 
   /** onCompleted: what has not begun by now never will. */
   ended({ requestId }) {
     const exchange = this.#exchanges.get(requestId);
-    if (!exchange || exchange.committed) return;
-    exchange.abort();
-    this.#forget(requestId, exchange);
+    if (exchange && !exchange.committed) exchange.end();
   }
 
   /** onErrorOccurred: the page gave up, or the origin's own answer broke, which a replaced body does not mind. */
-  failed(details) {
-    const exchange = this.#exchanges.get(details.requestId);
-    if (exchange?.committed && details.error === 'NS_BINDING_ABORTED') exchange.abort();
-    this.ended(details);
+  failed({ requestId, error }) {
+    const exchange = this.#exchanges.get(requestId);
+    if (exchange?.committed && error === 'NS_BINDING_ABORTED') exchange.end();
+    this.ended({ requestId });
   }
+}
 
-  #forget(requestId, exchange) {
-    if (this.#exchanges.get(requestId) === exchange) this.#exchanges.delete(requestId);
-  }
+function once(fn) {
+  let ran = false;
+  return () => {
+    if (ran) return;
+    ran = true;
+    fn();
+  };
 }

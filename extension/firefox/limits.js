@@ -4,6 +4,10 @@
 export const FIRST_BYTE_MS = 1500;
 export const HOLD_MS = 4000;
 
+/** Requests that ask the host and its gateway at one time, and how long the others wait for their turn. */
+export const MAX_AT_ONCE = 8;
+export const QUEUE_MS = 4000;
+
 /** A gateway or origin that sends nothing for so long in the middle of a file is given up. */
 export const STALL_MS = 2500;
 

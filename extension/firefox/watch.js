@@ -21,9 +21,9 @@ export class Watch {
     const before = this.#watched.get(site);
     if (key === (before?.key ?? '')) return;
     // The new ones first: no request may slip through between them.
-    if (key) this.#watched.set(site, { key, remove: listen(this.#interception, urls) });
+    if (key) this.#watched.set(site, { key, listeners: new Listeners(this.#interception, urls) });
     else this.#watched.delete(site);
-    before?.remove();
+    before?.listeners.retire();
   }
 
   /** The same for all sites: a page has gone. */
@@ -40,16 +40,44 @@ function urlsOf(site, records) {
   return [...new Set(bases)].sort().map(base => `${protocol}//${hostname}${base}*`);
 }
 
-function listen(interception, urls) {
-  const filter = { urls, types: TYPES };
-  const listeners = [
-    [api.webRequest.onBeforeSendHeaders, details => interception.beforeSend(details), [['blocking', 'requestHeaders']]],
-    [api.webRequest.onHeadersReceived, details => interception.headersReceived(details), [['blocking', 'responseHeaders']]],
-    [api.webRequest.onCompleted, details => interception.ended(details), []],
-    [api.webRequest.onErrorOccurred, details => interception.failed(details), []],
-  ];
-  for (const [event, listener, extra] of listeners) event.addListener(listener, filter, ...extra);
-  return () => {
-    for (const [event, listener] of listeners) event.removeListener(listener);
-  };
+/** One set of listeners. Retired it takes no more requests, but those it has sent out asking for one byte it sees to their end. */
+class Listeners {
+  #interception;
+  #begin = details => this.#began(details);
+  #follow;
+  #live = 0;
+  #retired = false;
+
+  constructor(interception, urls) {
+    this.#interception = interception;
+    const filter = { urls, types: TYPES };
+    this.#follow = [
+      [api.webRequest.onHeadersReceived, details => interception.headersReceived(details), [['blocking', 'responseHeaders']]],
+      [api.webRequest.onCompleted, details => interception.ended(details), []],
+      [api.webRequest.onErrorOccurred, details => interception.failed(details), []],
+    ];
+    for (const [event, listener, extra] of this.#follow) event.addListener(listener, filter, ...extra);
+    api.webRequest.onBeforeSendHeaders.addListener(this.#begin, filter, ['blocking', 'requestHeaders']);
+  }
+
+  retire() {
+    this.#retired = true;
+    this.#removeIfIdle();
+  }
+
+  #began(details) {
+    // A redirect of a request that is ours may still come.
+    return this.#interception.beforeSend(details, { accept: !this.#retired, begun: () => this.#live++, ended: () => this.#ended() });
+  }
+
+  #ended() {
+    this.#live--;
+    if (this.#retired) this.#removeIfIdle();
+  }
+
+  #removeIfIdle() {
+    if (this.#live > 0) return;
+    api.webRequest.onBeforeSendHeaders.removeListener(this.#begin);
+    for (const [event, listener] of this.#follow) event.removeListener(listener);
+  }
 }
