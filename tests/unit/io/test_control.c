@@ -324,40 +324,48 @@ START_TEST(the_second_daemon_is_told)
 }
 END_TEST
 
-/* Of many that start at the same time exactly one wins. */
-START_TEST(two_daemons_at_once)
+/* One start of many at the same moment; returns how many of them won. */
+static int race(void)
 {
     enum { STARTERS = 8 };
-    int go[2], winners = 0;
+    int go[2], winners = 0, status;
+    char byte;
     pid_t children[STARTERS];
-    set_up();
-    control_free(control);
-    uv_run(&loop.uv, UV_RUN_DEFAULT);
+
     ck_assert_int_eq(pipe(go), 0);
     for (int i = 0; i < STARTERS; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            char byte;
             close(go[1]);
             if (read(go[0], &byte, 1) != 0)
                 _exit(2);
             enum err err = control_new(&loop, path, &events, &control);
-            usleep(300000);
+            usleep(200000);
             _exit(err == ERR_OK ? 0 : err == ERR_BUSY ? 1 : 2);
         }
     }
     close(go[0]);
-    close(go[1]);
+    close(go[1]); /* off they go */
     for (int i = 0; i < STARTERS; i++) {
-        int status;
         ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
         ck_assert(WIFEXITED(status));
         ck_assert_int_lt(WEXITSTATUS(status), 2);
         winners += WEXITSTATUS(status) == 0;
     }
-    ck_assert_int_eq(winners, 1);
-    /* They died without tidying: this is also the stale socket. */
-    ck_assert_int_eq(access(path, F_OK), 0);
+    return winners;
+}
+
+/* Exactly one wins, whether or not a dead socket lies there: all but the first round find the
+ * last winner's, which died without tidying. */
+START_TEST(two_daemons_at_once)
+{
+    set_up();
+    control_free(control);
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    for (int round = 0; round < 8; round++) {
+        ck_assert_int_eq(race(), 1);
+        ck_assert_int_eq(access(path, F_OK), 0);
+    }
     ck_assert_int_eq(control_new(&loop, path, &events, &control), ERR_OK);
     close(dial());
     tear_down();
