@@ -7,6 +7,7 @@
 #include "io_test.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -324,6 +325,22 @@ START_TEST(the_second_daemon_is_told)
 }
 END_TEST
 
+/* The lock alone decides, even when nobody has bound the socket yet. */
+START_TEST(the_lock_holds)
+{
+    int lock;
+    set_up();
+    control_free(control);
+    snprintf(last_message, sizeof last_message, "%s.lock", path);
+    lock = open(last_message, O_RDWR | O_CLOEXEC);
+    ck_assert_int_eq(flock(lock, LOCK_EX | LOCK_NB), 0);
+    ck_assert_int_eq(control_new(&loop, path, &events, &control), ERR_BUSY);
+    close(lock);
+    ck_assert_int_eq(control_new(&loop, path, &events, &control), ERR_OK);
+    tear_down();
+}
+END_TEST
+
 /* One start of many at the same moment; returns how many of them won. */
 static int race(void)
 {
@@ -416,5 +433,5 @@ TEST_MAIN("io/control", TESTS(frames_go_both_ways, a_frame_may_come_byte_by_byte
                               too_long_a_frame_out_is_not_sent, close_lets_the_queue_leave_first,
                               close_from_inside_a_message, too_many_clients_are_refused,
                               only_this_user_may_open_it, another_user_is_refused,
-                              the_second_daemon_is_told, two_daemons_at_once,
+                              the_second_daemon_is_told, the_lock_holds, two_daemons_at_once,
                               what_cannot_be_a_socket_is_refused, free_ends_clients_in_silence))
