@@ -10,7 +10,7 @@ const run = promisify(execFile);
 /** Makes a key pair in `folder` and returns the path of the secret key. */
 export async function keygen(folder) {
   const name = join(folder, 'site');
-  const key = `${name}.sec`;
+  const key = `${name}.key`;
   if (!existsSync(key)) await run(FRINGE, ['keygen', '--out', name, '--no-password']);
   return key;
 }
