@@ -2,8 +2,9 @@
  * rarest within a window first so that neighbours do not all hold the same. */
 #include "core/peer.h"
 
-#define WINDOW 26 /* pieces from the first gap on; facts: strict order costs copies, this is free  \
-                   */
+#define WINDOW                                                                                     \
+    26 /* pieces from the first gap on; facts: strict order costs copies, this is free             \
+        */
 
 /* Another file of the same content is already bringing it. */
 static bool twin_on_its_way(struct swarm *swarm, uint32_t file, uint32_t number)
@@ -12,15 +13,14 @@ static bool twin_on_its_way(struct swarm *swarm, uint32_t file, uint32_t number)
         return false;
     uint32_t offset = swarm_piece_offset(swarm, file, number);
     for (uint32_t twin = swarm->twins[file]; twin != file; twin = swarm->twins[twin])
-        if (swarm_find_piece(swarm, swarm->meta->files[twin].first_piece + offset) != NULL)
+        if (bitfield_get(&swarm->taken, swarm->meta->files[twin].first_piece + offset))
             return true;
     return false;
 }
 
 static bool is_free(const struct want *want, uint32_t number)
 {
-    return swarm_find_piece(want->swarm, number) == NULL && !origin_brings(want, number) &&
-           !twin_on_its_way(want->swarm, want->file, number);
+    return !origin_brings(want, number) && !twin_on_its_way(want->swarm, want->file, number);
 }
 
 static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from)
@@ -31,7 +31,7 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
     uint32_t best = UINT32_MAX, seen = 0;
 
     for (;; from++) {
-        from = bitfield_next_zero(&swarm->have, from, end);
+        from = bitfield_next_zero(&swarm->taken, from, end);
         if (from == BITFIELD_NONE || (best != UINT32_MAX && seen >= WINDOW))
             return best;
         if (!is_free(want, from))

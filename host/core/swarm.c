@@ -97,6 +97,7 @@ void swarm_free(struct swarm *swarm)
         mem_free(candidate);
     }
     bitfield_done(&swarm->have);
+    bitfield_done(&swarm->taken);
     metainfo_free(swarm->meta);
     mem_free(swarm->twins);
     mem_free(swarm->availability);
@@ -261,6 +262,8 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
     const struct bitfield *have = event->store.have;
     if (event->store.result == ERR_OK && have != NULL && have->bits == swarm->have.bits)
         bitfield_load(&swarm->have, have->bytes, bitfield_bytes(have->bits));
+    bitfield_init(&swarm->taken, swarm->meta->piece_count);
+    bitfield_load(&swarm->taken, swarm->have.bytes, bitfield_bytes(swarm->have.bits));
     swarm->state = SWARM_READY;
     swarm->ready_ms = swarm->used_ms = swarm->node->now_ms;
     swarm_find_peers(swarm);
@@ -302,6 +305,7 @@ struct piece *swarm_add_piece(struct swarm *swarm, uint32_t number)
     piece->blocks = mem_calloc(piece->block_count, sizeof *piece->blocks);
     piece->started_ms = piece->moved_ms = swarm->node->now_ms;
     HASH_ADD(hh, swarm->pieces, number, sizeof piece->number, piece);
+    bitfield_set(&swarm->taken, number);
     return piece;
 }
 
@@ -319,6 +323,8 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
         swarm->loose -= !piece->blocks[i].received && piece->blocks[i].requests == 0;
     node_op_end(swarm->node, piece->op);
     HASH_DEL(swarm->pieces, piece);
+    if (!bitfield_get(&swarm->have, piece->number))
+        bitfield_unset(&swarm->taken, piece->number);
     mem_free(piece->data);
     mem_free(piece->blocks);
     mem_free(piece);
@@ -358,6 +364,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, u
 {
     if (!bitfield_set(&swarm->have, number))
         return;
+    bitfield_set(&swarm->taken, number);
     list_for_each(link, next, &swarm->peers)
         peer_have(list_entry(link, struct peer, in_swarm), number);
     struct want *want = find_want(swarm, file);
@@ -396,8 +403,7 @@ static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *o
     for (uint32_t i = 0; i < mine->pieces; i++)
         if (bitfield_get(&other->have, theirs->first_piece + i))
             piece_arrived(swarm, file, mine->first_piece + i,
-                          metainfo_piece_bytes(swarm->meta, mine->first_piece + i),
-                          SOURCE_CACHE);
+                          metainfo_piece_bytes(swarm->meta, mine->first_piece + i), SOURCE_CACHE);
 }
 
 void swarm_adopt_file(struct swarm *swarm, uint32_t file)

@@ -96,6 +96,7 @@ struct swarm {
     struct metainfo *meta;
     struct bitfield have;
     uint32_t *twins;      /* file -> next file of the same content, a ring; NULL: none are equal */
+    struct bitfield taken; /* have, and on its way: what nobody need ask for */
     struct piece *pieces; /* on their way */
     uint32_t loose;       /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
