@@ -1,0 +1,196 @@
+// The connection to the host: hello first, one answer to each request, and what happens when the host is missing, of another
+// version, hangs or ends. A made-up runtime.Port stands for the browser's.
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { Host } from '../../extension/background/host.js';
+
+const HELLO = { ok: true, api: 1, version: '1.2', pid: 7, gateway: 'http://127.0.0.1:4567', default_zone: 'share' };
+
+class Port {
+  sent = [];
+  closed = false;
+  onMessage = new Listeners();
+  onDisconnect = new Listeners();
+
+  postMessage(frame) {
+    if (this.closed) throw new Error('disconnected port');
+    this.sent.push(frame);
+  }
+
+  disconnect() {
+    this.closed = true;
+  }
+
+  answer(fields, index = -1) {
+    this.onMessage.call({ id: this.sent.at(index).id, ...fields });
+  }
+
+  /** The host ends, or never was. */
+  end() {
+    this.closed = true;
+    this.onDisconnect.call(this);
+  }
+}
+
+class Listeners {
+  #all = [];
+  addListener = listener => this.#all.push(listener);
+  call = (...args) => this.#all.forEach(listener => listener(...args));
+}
+
+/** A Host on made-up ports and time, connected; `say` is called with each new state. */
+function makeHost(t, { lastError = '' } = {}) {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const ports = [];
+  const states = [];
+  const host = new Host({
+    connectNative: () => (ports.push(new Port()), ports.at(-1)), lastError: () => lastError, version: '0.1.0',
+  });
+  host.onState(state => states.push(state));
+  host.connect();
+  return { host, ports, states };
+}
+
+const settled = () => new Promise(resolve => setImmediate(resolve));
+
+async function makeReady(t) {
+  const made = makeHost(t);
+  made.ports[0].answer(HELLO);
+  await settled();
+  assert.equal(made.host.state, 'ready');
+  return { ...made, port: made.ports[0] };
+}
+
+test('hello comes first and makes the host ready', async t => {
+  const { host, ports, states } = makeHost(t);
+  assert.equal(host.state, 'connecting');
+  assert.deepEqual(ports[0].sent, [{ id: 1, type: 'hello', api: 1, client: 'extension', version: '0.1.0' }]);
+  await assert.rejects(host.request('status'), { code: 'not-ready' });
+  ports[0].answer(HELLO);
+  await settled();
+  assert.deepEqual(states, ['ready']);
+  assert.deepEqual(host.info, { version: '1.2', pid: 7, gateway: 'http://127.0.0.1:4567', defaultZone: 'share' });
+});
+
+test('answers find their requests in any order; errors carry their code', async t => {
+  const { host, port } = await makeReady(t);
+  const [first, second, third] = [host.request('a', { x: 1 }), host.request('b'), host.request('c')];
+  assert.deepEqual(port.sent.at(-3), { id: 2, type: 'a', x: 1 });
+  port.answer({ ok: true, n: 2 }, -2);
+  port.answer({ ok: false, error: 'bad-site', text: 'no such site' });
+  port.answer({ ok: true, n: 1 }, -3);
+  assert.equal((await first).n, 1);
+  assert.equal((await second).n, 2);
+  await assert.rejects(third, { code: 'bad-site', message: 'no such site' });
+});
+
+test('nonsense from the host is ignored', async t => {
+  const { host, port } = await makeReady(t);
+  for (const message of [null, 7, 'x', {}, { id: 99, ok: true }, { id: '2', ok: true }, []]) port.onMessage.call(message);
+  assert.equal(host.state, 'ready');
+});
+
+test('events reach their listeners', async t => {
+  const { host, port } = await makeReady(t);
+  const events = [];
+  host.onEvent(event => events.push(event));
+  port.onMessage.call({ event: 'site.changed', site: 'https://game.example', zone: 'off' });
+  assert.deepEqual(events, [{ event: 'site.changed', site: 'https://game.example', zone: 'off' }]);
+});
+
+test('a request too big, or one too many, fails by itself', async t => {
+  const { host, port } = await makeReady(t);
+  await assert.rejects(host.request('a', { text: 'x'.repeat(70_000) }), { code: 'too-big' });
+  const all = Array.from({ length: 4096 }, () => host.request('a').catch(error => error.code));
+  await assert.rejects(host.request('a'), { code: 'too-many' });
+  port.end();
+  assert.deepEqual(new Set(await Promise.all(all)), new Set(['disconnected']));
+});
+
+test('a request that times out asks whether the host lives; an answer keeps it', async t => {
+  const { host, port } = await makeReady(t);
+  const slow = assert.rejects(host.request('asset.want', {}, { timeoutMs: 1000 }), { code: 'timeout' });
+  mock.timers.tick(1000);
+  await slow;
+  await settled();
+  assert.equal(port.sent.at(-1).type, 'hello');
+  port.answer(HELLO);
+  mock.timers.tick(2000);
+  await settled();
+  assert.equal(host.state, 'ready');
+});
+
+test('a host that hangs is given up and tried again', async t => {
+  const { host, port, ports, states } = await makeReady(t);
+  const slow = assert.rejects(host.request('asset.want', {}, { timeoutMs: 1000 }), { code: 'timeout' });
+  mock.timers.tick(1000);
+  await slow;
+  await settled();
+  mock.timers.tick(1000);
+  await settled();
+  assert.equal(host.state, 'crashed');
+  assert.equal(port.closed, true);
+  mock.timers.tick(250);
+  assert.equal(ports.length, 2);
+  ports[1].answer(HELLO);
+  await settled();
+  assert.deepEqual(states, ['ready', 'crashed', 'ready']);
+});
+
+test('a host that ends fails what was asked, and is tried again with growing pauses', async t => {
+  const { host, port, ports } = await makeReady(t);
+  const request = assert.rejects(host.request('a'), { code: 'disconnected' });
+  port.end();
+  await request;
+  assert.equal(host.state, 'crashed');
+  for (const pause of [250, 500, 1000]) {
+    const before = ports.length;
+    mock.timers.tick(pause - 1);
+    assert.equal(ports.length, before);
+    mock.timers.tick(1);
+    assert.equal(ports.length, before + 1);
+    ports.at(-1).end();
+  }
+});
+
+for (const words of ['Specified native messaging host not found.', 'No such native application org.fringe.host', 'Access to the specified native messaging host is forbidden.']) {
+  test(`missing: ${words}`, async t => {
+    const { host, ports } = makeHost(t, { lastError: words });
+    ports[0].end();
+    await settled();
+    assert.equal(host.state, 'missing');
+    assert.equal(host.detail, words);
+    mock.timers.tick(4999);
+    assert.equal(ports.length, 1);
+    host.connect();
+    assert.equal(ports.length, 2, 'the visitor does not wait');
+  });
+}
+
+const WRONG_HELLOS = { 'another api': { api: 2 }, 'no gateway': { gateway: 'http://evil.example' }, 'no zone': { default_zone: 'all' } };
+for (const [name, fields] of Object.entries(WRONG_HELLOS)) {
+  test(`wrong version: ${name}`, async t => {
+    const { host, ports } = makeHost(t);
+    ports[0].answer({ ...HELLO, ...fields });
+    await settled();
+    assert.equal(host.state, 'wrong-version');
+    assert.equal(ports[0].closed, true);
+    await assert.rejects(host.request('a'), { code: 'not-ready' });
+  });
+}
+
+test('a hello that is refused or never answered', async t => {
+  const refused = makeHost(t);
+  refused.ports[0].answer({ ok: false, error: 'bad-request', text: 'api 9 wanted' });
+  await settled();
+  assert.equal(refused.host.state, 'wrong-version');
+  assert.equal(refused.host.detail, 'api 9 wanted');
+});
+
+test('a silent host', async t => {
+  const { host } = makeHost(t);
+  mock.timers.tick(5000);
+  await settled();
+  assert.equal(host.state, 'crashed');
+});
