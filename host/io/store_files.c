@@ -51,19 +51,18 @@ struct store_file *store_file_find(struct store *store, const uint8_t root[HASH_
     return file;
 }
 
-static uint64_t verified_bytes(const struct store_file *file)
+uint64_t store_verified_bytes(const struct bitfield *have, uint64_t length, uint32_t piece_length)
 {
-    uint64_t bytes = (uint64_t)file->have.count * file->piece_length;
-    uint32_t last = file->have.bits - 1;
+    uint64_t bytes = (uint64_t)have->count * piece_length;
 
-    if (bitfield_get(&file->have, last)) /* it may be short */
-        bytes -= (uint64_t)file->have.bits * file->piece_length - file->length;
+    if (bitfield_get(have, have->bits - 1))
+        bytes -= (uint64_t)have->bits * piece_length - length;
     return bytes;
 }
 
 void store_file_recount(struct store *store, struct store_file *file)
 {
-    uint64_t bytes = verified_bytes(file);
+    uint64_t bytes = store_verified_bytes(&file->have, file->length, file->piece_length);
     bool complete = store_file_complete(file);
 
     store->totals.bytes += bytes - file->counted_bytes;
@@ -86,9 +85,8 @@ static void load_bits(struct store *store, struct store_file *file, const struct
         return;
     if (row->complete)
         bitfield_set_all(&file->have);
-    else if (row->piece_length == file->piece_length &&
-             !bitfield_load(&file->have, row->have.data, row->have.length))
-        log_warning("a row of the index has impossible pieces: they are forgotten");
+    else if (row->piece_length == file->piece_length)
+        store_row_bits(row, &file->have);
     store_file_recount(store, file);
 }
 

@@ -40,7 +40,7 @@ static bool set_from_row(struct bitfield *have, const struct metainfo_file *file
         return true;
     }
     bitfield_init(&bits, file->pieces);
-    right = bitfield_load(&bits, row->have.data, row->have.length);
+    right = store_row_bits(row, &bits);
     if (right)
         set_from(have, file, &bits);
     bitfield_done(&bits);

@@ -90,6 +90,7 @@ struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT_];
     bool db_broken; /* found corrupt while running: begun anew at the next flush */
+    bool odd_row;   /* one was found, and said so */
     uint8_t boot[STORE_BOOT];
     struct store_file *files; /* uthash by root */
     struct list idle;         /* least recently used first */
@@ -127,12 +128,17 @@ enum err store_row_delete(struct store *store, const uint8_t root[HASH_LENGTH]);
 enum err store_row_touch(struct store *store, const struct store_file *file);
 enum err store_row_set_synced(struct store *store, const struct store_unsynced *which);
 enum err store_row_totals(struct store *store, struct store_totals *ret);
+/* Reads the row's bits into `have`, which has as many. False when they cannot be right: they must
+ * add up to the row's bytes, so that a flipped bit does not stand for a piece. */
+bool store_row_bits(const struct store_row *row, struct bitfield *have);
 /* Nothing has happened to the content since the row was written. */
 bool store_row_holds(const struct store_row *row, const struct stat *status);
 int64_t store_mtime_ns(const struct stat *status);
 
 /* --- store_files.c */
 uint32_t store_piece_count(uint64_t length, uint32_t piece_length);
+/* Of the pieces in `have`; the last one may be short. */
+uint64_t store_verified_bytes(const struct bitfield *have, uint64_t length, uint32_t piece_length);
 struct store_file *store_file_find(struct store *store, const uint8_t root[HASH_LENGTH]);
 /* row may be NULL: nothing is known of it. */
 struct store_file *store_file_new(struct store *store, const struct metainfo_file *file,

@@ -43,7 +43,7 @@ static bool read_row(const struct store *store, sqlite3_stmt *statement, struct 
     if (!ret->complete && ret->have.length != bitfield_bytes(ret->pieces))
         return false;
     ret->bytes = (uint64_t)sqlite3_column_int64(statement, 3);
-    if (ret->bytes > ret->length)
+    if (ret->bytes > ret->length || (ret->complete && ret->bytes != ret->length))
         return false;
     ret->this_boot = boot.length == STORE_BOOT && memcmp(boot.data, store->boot, STORE_BOOT) == 0;
     ret->synced = sqlite3_column_int64(statement, 5) == 1;
@@ -52,6 +52,16 @@ static bool read_row(const struct store *store, sqlite3_stmt *statement, struct 
     ret->created = sqlite3_column_int64(statement, 8);
     ret->last_used = sqlite3_column_int64(statement, 9);
     return true;
+}
+
+bool store_row_bits(const struct store_row *row, struct bitfield *have)
+{
+    if (bitfield_load(have, row->have.data, row->have.length) &&
+        store_verified_bytes(have, row->length, row->piece_length) == row->bytes)
+        return true;
+    log_warning("a row of the index has impossible pieces: they are verified again");
+    bitfield_clear(have);
+    return false;
 }
 
 enum err store_row_get(struct store *store, const uint8_t root[HASH_LENGTH], struct store_row *ret)
@@ -65,7 +75,9 @@ enum err store_row_get(struct store *store, const uint8_t root[HASH_LENGTH], str
     if (result == SQLITE_ROW) {
         if (read_row(store, statement, ret))
             return ERR_OK;
-        log_warning("a row of the index cannot be right: its file will be verified again");
+        if (!store->odd_row) /* once: there may be a million */
+            log_warning("a row of the index cannot be right: its file is verified again");
+        store->odd_row = true;
     } else if (result != SQLITE_DONE) {
         err = store_db_err(store, result, "be read");
     }

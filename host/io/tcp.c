@@ -52,9 +52,12 @@ static void has_incoming(uv_stream_t *listener, int status)
     struct conn *conn;
 
     if (status < 0) {
-        log_warning("cannot accept a peer: %s", uv_strerror(status));
+        if (!tcp->accept_failed) /* once: strangers can make it happen as often as they like */
+            log_warning("cannot accept a peer: %s", uv_strerror(status));
+        tcp->accept_failed = true;
         return;
     }
+    tcp->accept_failed = false;
     conn = tcp_conn_new(tcp, TCP_ACCEPTED | ++tcp->last_accepted);
     if (uv_accept(listener, (uv_stream_t *)&conn->uv) != 0 || !find_remote(conn) ||
         !admits(tcp, conn)) {

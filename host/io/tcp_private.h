@@ -26,7 +26,8 @@ struct tcp {
     struct list dialling; /* in order of their deadlines */
     struct loop_timer *dial_timer;
     struct tcp_pool pool;
-    unsigned handles; /* not yet closed: the last one frees the struct */
+    unsigned handles;   /* not yet closed: the last one frees the struct */
+    bool accept_failed; /* the last time */
     bool freed;
     uint8_t read_buffer[TCP_READ_LENGTH];
 };

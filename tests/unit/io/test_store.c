@@ -335,6 +335,8 @@ START_TEST(impossible_rows_are_not_believed)
         "UPDATE file SET have = x'ffff' WHERE length > 500000", /* spare bits set */
         "UPDATE file SET boot = x'', synced = 7",
         "UPDATE file SET bytes = -5",
+        "UPDATE file SET bytes = bytes - 1",
+        "UPDATE file SET have = x'ff00'  WHERE length > 500000",
         "UPDATE file SET size = 0",
         "DELETE FROM file",
         "UPDATE site SET zone = 9",
@@ -362,6 +364,24 @@ START_TEST(impossible_rows_are_not_believed)
     folder_done();
 }
 END_TEST
+
+struct seen {
+    unsigned count;
+    char order[64];
+    struct store_site last;
+    uint8_t release[8];
+};
+
+static void on_site(void *user, const struct store_site *site)
+{
+    struct seen *seen = user;
+
+    seen->count++;
+    strncat(seen->order, site->site + 8, 1);
+    seen->last = *site;
+    if (site->release.length == 8)
+        memcpy(seen->release, site->release.data, 8);
+}
 
 static void never_called(void *user, const struct store_site *site)
 {
@@ -441,6 +461,73 @@ START_TEST(a_broken_index_is_moved_aside)
     ck_assert_int_eq(store_open(folder, &store), ERR_UNSUPPORTED);
     fixture_free(fixture);
     folder_done();
+}
+END_TEST
+
+static uint64_t state;
+
+static uint32_t draw(uint32_t below)
+{
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 33) % below;
+}
+
+static uint64_t seed_of_test(void)
+{
+    const char *text = getenv("TEST_SEED");
+    uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) ^ getpid();
+
+    fprintf(stderr, "# TEST_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void flip_bytes(const char *path, unsigned count)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(path, &status), 0);
+    for (unsigned i = 0; i < count; i++)
+        change_file(path, draw((uint32_t)status.st_size));
+}
+
+/* Whatever is in the index, the store opens or says why not, and what it then says of a file
+ * whose content is there can be used. */
+START_TEST(flipped_bytes_in_the_index_do_no_harm)
+{
+    struct fixture *fixture = some_files();
+    uint64_t seed = seed_of_test();
+
+    for (uint32_t i = 0; i < 200; i++)
+        fixture_file(fixture, 1000 + i, 100 + i);
+    for (unsigned round = 0; round < 40; round++) {
+        struct store_site site = {.site = "https://a.example", .zone = ZONE_SHARE};
+        struct store *store = store_at(folder_new());
+        struct buf buf;
+
+        state = seed + round;
+        fixture_write_all(fixture, store);
+        store_save_site(store, &site);
+        store_save_torrent(store, fixture->files[0].root, span_of(fixture->content[0], 5000));
+        store_close(store);
+        flip_bytes(folder_path("index.sqlite"), 1 + draw(20));
+        if (store_open(folder, &store) == ERR_OK) {
+            struct seen seen = {0};
+
+            have_count(fixture, store);
+            buf_init(&buf, MIB(1));
+            store_load_torrent(store, fixture->files[0].root, &buf);
+            buf_done(&buf);
+            store_each_site(store, on_site, &seen);
+            fixture_write(fixture, store, 0, draw(9));
+            store_save_site(store, &site);
+            store_flush(store);
+            store_flush(store); /* begun anew, if it was found broken */
+            ck_assert_uint_gt(have_count(fixture, store), 0);
+            store_close(store);
+        }
+        folder_done();
+    }
+    fixture_free(fixture);
 }
 END_TEST
 
@@ -649,24 +736,6 @@ END_TEST
 
 /* --- sites and torrents */
 
-struct seen {
-    unsigned count;
-    char order[64];
-    struct store_site last;
-    uint8_t release[8];
-};
-
-static void on_site(void *user, const struct store_site *site)
-{
-    struct seen *seen = user;
-
-    seen->count++;
-    strncat(seen->order, site->site + 8, 1);
-    seen->last = *site;
-    if (site->release.length == 8)
-        memcpy(seen->release, site->release.data, 8);
-}
-
 START_TEST(sites_and_torrents_are_remembered)
 {
     struct store *store = store_at(folder_new());
@@ -750,14 +819,6 @@ END_TEST
 
 /* --- kill -9 */
 
-static uint64_t state;
-
-static uint32_t draw(uint32_t below)
-{
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 33) % below;
-}
-
 _Noreturn static void work_until_killed(struct fixture *fixture)
 {
     struct store *store = NULL;
@@ -806,12 +867,10 @@ static void check_content(struct fixture *fixture, const struct bitfield *have)
 
 START_TEST(a_kill_at_any_moment_never_marks_a_wrong_piece)
 {
-    const char *text = getenv("TEST_SEED");
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) ^ getpid();
+    uint64_t seed = seed_of_test();
     struct fixture *fixture = some_files();
     uint32_t most = 0;
 
-    fprintf(stderr, "# TEST_SEED=%llu\n", (unsigned long long)seed);
     for (uint32_t i = 0; i < 40; i++)
         fixture_file(fixture, 1 + i * 6000, 100 + i);
     folder_new();
@@ -850,8 +909,9 @@ TEST_MAIN("store",
                 a_changed_byte_is_found_before_use, a_truncated_or_missing_file_is_found,
                 something_else_in_a_files_place, another_boot_makes_unsynced_files_be_verified,
                 impossible_rows_are_not_believed, impossible_sites_are_not_told,
-                a_broken_index_is_moved_aside, an_index_that_breaks_under_way_is_begun_anew,
-                one_daemon_at_a_time, folders_that_cannot_be_are_refused, no_room_is_known_before,
+                a_broken_index_is_moved_aside, flipped_bytes_in_the_index_do_no_harm,
+                an_index_that_breaks_under_way_is_begun_anew, one_daemon_at_a_time,
+                folders_that_cannot_be_are_refused, no_room_is_known_before,
                 a_batch_that_fails_is_kept, content_is_synced_behind_the_loop,
                 the_log_of_the_index_stays_short, thousands_of_small_files,
                 sites_and_torrents_are_remembered, sites_have_a_cap_and_choices_are_kept_longest,
