@@ -55,12 +55,24 @@ struct peer *peer_dial(struct swarm *swarm, const struct address *to)
     return peer;
 }
 
+/* One machine must not take all places; on loopback it may be many. */
+static bool is_crowded(struct node *node, const struct address *remote)
+{
+    uint32_t count = 0;
+
+    if (address_is_loopback(remote))
+        return false;
+    for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
+        count += address_same_ip(&peer->remote, remote);
+    return count > LIMIT_PEERS_PER_ADDRESS;
+}
+
 void peer_accepted(struct node *node, uint64_t conn, const struct address *remote)
 {
     struct peer *peer = peer_new(node, conn, remote);
 
     peer->incoming = peer->opened = true;
-    if (HASH_COUNT(node->peers) > LIMIT_PEERS)
+    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote))
         peer_close(peer, false);
 }
 
