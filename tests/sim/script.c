@@ -228,19 +228,21 @@ static void fire_unasked(struct world *world, uint64_t number, uint64_t conn_num
 
 /* --- hearing */
 
+static uint32_t first_block(const struct script *script, uint32_t piece)
+{
+    uint32_t length = metainfo_piece_bytes(script->torrent->meta, piece);
+    return length < BLOCK_LENGTH && !script->flags.asks_whole ? length : BLOCK_LENGTH;
+}
+
 static void hear_unchoke(struct script *script, struct script_conn *sc)
 {
-    const struct metainfo *meta = script->torrent->meta;
+    uint32_t pieces = script->torrent->meta->piece_count;
 
     script->unchokes++;
     for (uint32_t i = 0; i < script->flags.flood; i++)
-        say_numbers(script, sc, REQUEST, i % meta->piece_count, 0,
-                    metainfo_piece_bytes(meta, i % meta->piece_count) < BLOCK_LENGTH
-                        ? metainfo_piece_bytes(meta, i % meta->piece_count)
-                        : BLOCK_LENGTH,
-                    3);
+        say_numbers(script, sc, REQUEST, i % pieces, 0, first_block(script, i % pieces), 3);
     if (script->flags.odd_request) {
-        say_numbers(script, sc, REQUEST, meta->piece_count, 0, BLOCK_LENGTH, 3);
+        say_numbers(script, sc, REQUEST, pieces, 0, BLOCK_LENGTH, 3);
         say_numbers(script, sc, REQUEST, 0, 0, 100000, 3);
         say_numbers(script, sc, REQUEST, 0, 0xffffffff, BLOCK_LENGTH, 3);
         say_numbers(script, sc, REQUEST, 0, 0, 0, 3);
