@@ -23,7 +23,10 @@ const VENDOR = [
   ['sql.js/dist/sql-wasm.js', 'sql.js/sql-wasm.js'],
   ['sql.js/dist/sql-wasm.wasm', 'sql.js/sql-wasm.wasm'],
   ['@fontsource-variable/inter/index.css', 'inter/index.css'],
-  ['@fontsource-variable/inter/files', 'inter/files'],
+  ...['cyrillic-ext', 'cyrillic', 'greek-ext', 'greek', 'vietnamese', 'latin-ext', 'latin'].map(subset => {
+    const file = `files/inter-${subset}-wght-normal.woff2`;
+    return [`@fontsource-variable/inter/${file}`, `inter/${file}`];
+  }),
   ['@fontsource-variable/inter/LICENSE', 'inter/LICENSE'],
   [`${EMOJI}/sheets-256/32.png`, 'emoji/sheet-32.png'],
 ];
