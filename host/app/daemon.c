@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -378,10 +379,20 @@ static void close_loop(struct daemon *daemon)
     loop_done(&daemon->loop);
 }
 
+/* Pieces are allocated here and freed by workers, megabytes at a time: without this the heap's top
+ * goes back to the system and comes again, page fault by page fault. */
+static void keep_heap(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MIB(1));
+    mallopt(M_TRIM_THRESHOLD, MIB(8));
+    mallopt(M_TOP_PAD, MIB(1));
+}
+
 enum err daemon_run(const struct daemon_options *options)
 {
     struct daemon daemon = {.options = options};
 
+    keep_heap();
     enum err err = loop_init(&daemon.loop);
     if (err != ERR_OK)
         return err;

@@ -43,7 +43,7 @@ struct node {
     struct client *clients; /* those that said hello as an extension */
     struct log_key *logged;
     uint64_t cache_files, cache_bytes;
-    uint64_t uploaded; /* this run */
+    uint64_t storing_bytes;  /* handed to the store, not yet written */
 };
 
 uint64_t node_number(struct node *node);

@@ -322,6 +322,8 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
     for (uint32_t i = 0; i < piece->block_count && !piece->storing; i++)
         swarm->loose -= !piece->blocks[i].received && piece->blocks[i].requests == 0;
     node_op_end(swarm->node, piece->op);
+    if (piece->storing)
+        swarm->node->storing_bytes -= piece->length;
     HASH_DEL(swarm->pieces, piece);
     if (!bitfield_get(&swarm->have, piece->number))
         bitfield_unset(&swarm->taken, piece->number);
@@ -335,6 +337,7 @@ void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, 
     uint32_t file = metainfo_file_of_piece(swarm->meta, piece->number);
 
     piece->storing = true;
+    swarm->node->storing_bytes += piece->length;
     piece->source = source;
     piece->op = node_op_begin(swarm->node, OP_PIECE, piece);
     struct effect *effect = update_add(swarm->node->update, EFFECT_STORE_PIECE, 0);

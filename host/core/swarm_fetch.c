@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-#define STUCK_MS    1000 /* no block of a piece for so long: an idle peer may help */
-#define STRIKES_MAX 2    /* shares in bad pieces, before a peer is banned */
+#define STUCK_MS    1000    /* no block of a piece for so long: an idle peer may help */
+#define STORING_MAX MIB(16) /* bytes that the disk has not taken yet: no more are asked for */
+#define STRIKES_MAX 2       /* shares in bad pieces, before a peer is banned */
 
 /* --- which block next */
 
@@ -97,7 +98,7 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
 
     peer_update_interest(peer);
     if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
-        swarm->node->now_ms < peer->quiet_until_ms)
+        swarm->node->now_ms < peer->quiet_until_ms || swarm->node->storing_bytes >= STORING_MAX)
         return;
     while (peer->asked.count < target)
         if (!request_next(swarm, peer))
