@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import sys
 import time
 
 try:
@@ -21,6 +22,7 @@ except ImportError as error:
     raise SystemExit("libtorrent for Python is missing: install the package python3-libtorrent") from error
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(REPO / "tests" / "lib"))
 BUILD = pathlib.Path(os.environ.get("FRINGE_BUILD", REPO / "build"))
 FRINGE = BUILD / "bin" / "fringe"
 
