@@ -12,5 +12,6 @@ export function formatBytes(bytes, language = api.i18n.getUILanguage()) {
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
   const value = bytes / 1000 ** power;
   const maximumFractionDigits = power && value < 100 ? 1 : 0;
-  return new Intl.NumberFormat(language, { style: 'unit', unit: UNITS[power], maximumFractionDigits }).format(value);
+  const unitDisplay = power ? 'short' : 'long';
+  return new Intl.NumberFormat(language, { style: 'unit', unit: UNITS[power], unitDisplay, maximumFractionDigits }).format(value);
 }

@@ -15,8 +15,10 @@ export function translate() {
 export function draw({ host, site, page }, siteName) {
   drawHost(host);
   drawSite(host, site, siteName);
-  at('page').hidden = !page;
-  if (page) drawPage(page);
+  // Without the host nobody counted, and noughts would mislead.
+  const counted = Boolean(page) && host.state === 'ready' && (site.state === 'ready' || page.files > 0);
+  at('page').hidden = !counted;
+  if (counted) drawPage(page);
 }
 
 function drawHost({ state, detail, version }) {

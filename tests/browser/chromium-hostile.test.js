@@ -142,9 +142,7 @@ test('a flood of wants over one port is refused beyond a bound', async () => {
 });
 
 test('a page cannot use the name of a page of another site', async () => {
-  const victim = await chromium.newPage();
-  await victim.goto(`${good.url}/`);
-  await waitForWorker(victim);
+  const victim = await open(good);
   const name = await waitFor('the name', () => victim.evaluate(async () => (await (await fetch('/static/names')).json()).at(-1)));
   assert.match(name, /^[0-9a-f-]{36}$/);
   const page = await open(evil);
