@@ -15,6 +15,7 @@
  *                    LIMIT_HTTP_STALL_MS
  *   ERR_TOO_LARGE    the body is, or was announced as, over `max`; the heads over LIMIT_HTTP_HEADERS
  *   ERR_UNSUPPORTED  a 2xx body in a Content-Encoding: its bytes are not the file's
+ *   ERR_REFUSED      public_only, and the name led to this machine or a private network
  *   ERR_BAD_URL      not an http or https URL, or one with a user name
  * with the status if there was a head, else 0.
  *
@@ -30,6 +31,7 @@ struct http_request {
     bool has_range;
     uint64_t first, last;  /* inclusive, when has_range */
     uint64_t max;          /* more body bytes than this: ERR_TOO_LARGE */
+    bool public_only;      /* a stranger named the host: only a public address will do */
     uint32_t timeout_ms;   /* of the whole transfer; 0: only the stall limit */
 };
 

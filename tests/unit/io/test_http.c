@@ -370,6 +370,10 @@ START_TEST(odd_answers)
     outcome =
         ask("HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\nok", "/");
     ck_assert_int_eq(outcome->result, ERR_OK);
+    outcome = ask("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: identity\r\n"
+                  "Content-Length: 2\r\n\r\nok",
+                  "/");
+    ck_assert_int_eq(outcome->result, ERR_UNSUPPORTED);
     outcome = ask("HTTP/1.1 206 Partial\r\nContent-Range: bytes 5-1/2\r\n\r\nok", "/");
     ck_assert_int_eq(outcome->result, ERR_OK);
     ck_assert(!outcome->head.has_range);
@@ -416,6 +420,28 @@ START_TEST(nobody_listens)
         ck_assert_int_eq(outcomes[op].status, 0);
         ck_assert_int_eq(outcomes[op].result, op <= 2 ? ERR_NETWORK : ERR_BAD_URL);
     }
+    tear_down();
+}
+END_TEST
+
+/* A tracker that a site names may not be the visitor's router. */
+START_TEST(a_private_address_when_only_public_ones_will_do)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"};
+    char url[64];
+    set_up(NULL);
+    server_start("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    for (uint64_t op = 0; op < sizeof hosts / sizeof hosts[0]; op++) {
+        snprintf(url, sizeof url, "http://%s:%u/", hosts[op], server.port);
+        http_get(http, &(struct http_request){.op = op, .url = url, .public_only = true});
+        SERVE_UNTIL(outcomes[op].dones == 1);
+        ck_assert_int_eq(outcomes[op].result, ERR_REFUSED);
+    }
+    ck_assert_int_eq(server.accepted, 0);
+    get(10, url_of("http", server.port, "/"));
+    SERVE_UNTIL(outcomes[10].dones == 1);
+    ck_assert_int_eq(outcomes[10].result, ERR_OK);
+    server_stop();
     tear_down();
 }
 END_TEST
@@ -647,7 +673,8 @@ END_TEST
 
 TEST_MAIN("io/http", TESTS(nginx_over_tls, one_connection_and_no_traces, certificates_are_verified,
                            a_missing_ca_file_is_said_at_once, body_over_max, odd_answers,
-                           the_server_breaks_off, nobody_listens, endless_heads, retry_after,
-                           long_refusals, time_limits, connecting_takes_too_long,
+                           the_server_breaks_off, nobody_listens,
+                           a_private_address_when_only_public_ones_will_do, endless_heads,
+                           retry_after, long_refusals, time_limits, connecting_takes_too_long,
                            two_connections_and_a_queue, cancel_from_outside_at_each_stage,
                            cancel_from_inside_at_each_stage, free_with_requests_under_way))
