@@ -121,8 +121,7 @@ static void trace_message(struct visitor *visitor, const struct socket *socket, 
     const char *to = conn->ends[1 - socket->side].host->name;
 
     if (id == BITFIELD || id >= 20)
-        world_trace(visitor->world, "%s > %s to %s, %zu bytes", visitor->host->name, name, to,
-                    payload.length);
+        world_trace(visitor->world, "%s > %s to %s", visitor->host->name, name, to);
     else if (payload.length >= 8)
         world_trace(visitor->world, "%s > %s %u %u to %s", visitor->host->name, name, a, b, to);
     else

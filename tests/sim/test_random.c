@@ -103,20 +103,48 @@ static struct script_flags random_flags(struct chaos *chaos)
     struct script_flags flags = {0};
 
     switch (pick(chaos, 14)) {
-    case 0: flags.silent = true; break;
-    case 1: flags.garbage = true; break;
-    case 2: flags.wrong_infohash = true; break;
-    case 3: flags.flips = true; break;
-    case 4: flags.flips_one = true; break;
-    case 5: flags.chokes = true; break;
-    case 6: flags.rejects = true; break;
-    case 7: flags.stall_after = 1 + (uint32_t)pick(chaos, 20); break;
-    case 8: flags.close_after = 1 + (uint32_t)pick(chaos, 20); break;
-    case 9: flags.has_nothing = true, flags.flood = 1 + (uint32_t)pick(chaos, 3000); break;
-    case 10: flags.serves_unasked = true; break;
-    case 11: flags.delay_us = (uint32_t)pick(chaos, 5000000); break;
-    case 12: flags.lazy_bitfield = true; break;
-    case 13: flags.no_fast = true; break;
+    case 0:
+        flags.silent = true;
+        break;
+    case 1:
+        flags.garbage = true;
+        break;
+    case 2:
+        flags.wrong_infohash = true;
+        break;
+    case 3:
+        flags.flips = true;
+        break;
+    case 4:
+        flags.flips_one = true;
+        break;
+    case 5:
+        flags.chokes = true;
+        break;
+    case 6:
+        flags.rejects = true;
+        break;
+    case 7:
+        flags.stall_after = 1 + (uint32_t)pick(chaos, 20);
+        break;
+    case 8:
+        flags.close_after = 1 + (uint32_t)pick(chaos, 20);
+        break;
+    case 9:
+        flags.has_nothing = true, flags.flood = 1 + (uint32_t)pick(chaos, 3000);
+        break;
+    case 10:
+        flags.serves_unasked = true;
+        break;
+    case 11:
+        flags.delay_us = (uint32_t)pick(chaos, 5000000);
+        break;
+    case 12:
+        flags.lazy_bitfield = true;
+        break;
+    case 13:
+        flags.no_fast = true;
+        break;
     }
     return flags;
 }
@@ -141,9 +169,8 @@ static void want_something(struct chaos *chaos, struct visitor *visitor)
 
 static void leave_something(struct chaos *chaos, struct visitor *visitor)
 {
-    list_for_each(link, next, &visitor->all_fetches)
-        if (chance(chaos, 30))
-            fetch_leave(list_entry(link, struct fetch, in_visitor));
+    list_for_each(link, next, &visitor->all_fetches) if (chance(chaos, 30))
+        fetch_leave(list_entry(link, struct fetch, in_visitor));
 }
 
 static void kill_or_start(struct chaos *chaos, struct visitor *visitor)
@@ -162,14 +189,30 @@ static void random_fault(struct chaos *chaos)
     char path[40];
 
     switch (pick(chaos, 8)) {
-    case 0: fault.status = 404; break;
-    case 1: fault.status = 503, fault.retry_after_s = (uint32_t)pick(chaos, 5); break;
-    case 2: fault.stall_at = pick(chaos, 100000); break;
-    case 3: fault.cut_at = pick(chaos, 100000); break;
-    case 4: fault.flip_at = pick(chaos, 100000); break;
-    case 5: fault.ignore_range = true; break;
-    case 6: fault.no_length = true; break;
-    case 7: fault.delay_ms = (uint32_t)pick(chaos, 3000); break;
+    case 0:
+        fault.status = 404;
+        break;
+    case 1:
+        fault.status = 503, fault.retry_after_s = (uint32_t)pick(chaos, 5);
+        break;
+    case 2:
+        fault.stall_at = pick(chaos, 100000);
+        break;
+    case 3:
+        fault.cut_at = pick(chaos, 100000);
+        break;
+    case 4:
+        fault.flip_at = pick(chaos, 100000);
+        break;
+    case 5:
+        fault.ignore_range = true;
+        break;
+    case 6:
+        fault.no_length = true;
+        break;
+    case 7:
+        fault.delay_ms = (uint32_t)pick(chaos, 3000);
+        break;
     }
     fault.times = 1 + (uint32_t)pick(chaos, 3);
     snprintf(path, sizeof path, "/static/f%llu.bin",
@@ -179,9 +222,8 @@ static void random_fault(struct chaos *chaos)
 
 static void break_a_connection(struct chaos *chaos, const struct visitor *visitor)
 {
-    struct conn *conn = visitor->sockets != NULL
-                            ? link_find(chaos->scene.world, visitor->sockets->conn)
-                            : NULL;
+    struct conn *conn =
+        visitor->sockets != NULL ? link_find(chaos->scene.world, visitor->sockets->conn) : NULL;
     if (conn != NULL && conn->established)
         link_break(conn);
 }
