@@ -31,7 +31,7 @@ struct client {
     uint64_t number;
     uv_pipe_t pipe;
     bool draining; /* control_close: nothing more in, what is queued out */
-    bool silent;   /* no `closed` */
+    bool refused;  /* never `opened`, so never `closed` */
     size_t queued;
     size_t in_length;
     uint8_t in[NATIVE_FRAME_HEADER + LIMIT_FRAME_IN];
@@ -63,7 +63,7 @@ static void client_closed(uv_handle_t *handle)
     if (control != NULL) {
         list_remove(&client->link);
         control->count--;
-        if (!client->silent)
+        if (!client->refused)
             control->events.closed(control->events.user, client->number);
     }
     mem_free(client);
@@ -234,7 +234,7 @@ static void client_came(uv_stream_t *listener, int status)
     list_push_back(&control->clients, &client->link);
     control->count++;
     if (uv_accept(listener, (uv_stream_t *)&client->pipe) != 0 || !may_stay(control, client)) {
-        client->silent = true;
+        client->refused = true;
         client_end(client);
         return;
     }
@@ -289,7 +289,7 @@ void control_close(struct control *control, uint64_t number)
 
     if (client == NULL || !client_alive(client))
         return;
-    client->draining = client->silent = true;
+    client->draining = true;
     uv_read_stop((uv_stream_t *)&client->pipe);
     if (client->queued == 0)
         client_end(client);

@@ -3,8 +3,8 @@
  *
  * Clients are numbered from 1 up. A frame over LIMIT_FRAME_IN, or one that does not begin like a
  * JSON object, is logged and ends its client; so does not reading (LIMIT_CONTROL_QUEUE). `closed`
- * follows `opened` once, in a later turn of the loop, except after control_close and control_free.
- * control_send and control_close may be called from any event, control_free from none; a dead or
+ * follows `opened` once, in a later turn of the loop, after control_close too, except that
+ * control_free is silent. control_send and control_close may be called from any event, control_free from none; a dead or
  * unknown number does nothing. */
 #pragma once
 
@@ -26,7 +26,6 @@ enum err control_new(struct loop *loop, const char *path, const struct control_e
                      struct control **ret);
 /* Frames and queues; a client that does not read (LIMIT_CONTROL_QUEUE) is dropped. */
 void control_send(struct control *control, uint64_t client, struct span json);
-void control_close(struct control *control, uint64_t client); /* after what is queued has left; no
-                                                               * `closed` call follows */
+void control_close(struct control *control, uint64_t client); /* after what is queued has left */
 size_t control_clients(const struct control *control);
 void control_free(struct control *control); /* removes the socket file */

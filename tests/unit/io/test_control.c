@@ -219,8 +219,8 @@ START_TEST(close_lets_the_queue_leave_first)
     send_frame(inbox.fd, "{}");
     PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.ended));
     ck_assert_uint_eq(inbox.length, LIMIT_FRAME_OUT + 4);
-    PUMP_UNTIL(&loop, control_clients(control) == 0);
-    ck_assert_int_eq(closed, 0);
+    PUMP_UNTIL(&loop, closed == 1);
+    ck_assert_uint_eq(control_clients(control), 0);
     ck_assert_int_eq(messages, 0);
     inbox_done(&inbox);
     mem_free(json);
@@ -236,6 +236,7 @@ START_TEST(close_from_inside_a_message)
     inbox_init(&inbox, dial());
     send(inbox.fd, "\x02\0\0\0{}\x02\0\0\0{}", 12, 0);
     PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.ended));
+    PUMP_UNTIL(&loop, closed == 1);
     ck_assert_int_eq(messages, 1);
     ck_assert_uint_eq(inbox.length, 6);
     inbox_done(&inbox);
