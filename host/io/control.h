@@ -3,9 +3,9 @@
  *
  * Clients are numbered from 1 up. A frame over LIMIT_FRAME_IN, or one that does not begin like a
  * JSON object, is logged and ends its client; so does not reading (LIMIT_CONTROL_QUEUE). `closed`
- * follows `opened` once, in a later turn of the loop, after control_close too, except that
- * control_free is silent. control_send and control_close may be called from any event, control_free from none; a dead or
- * unknown number does nothing. */
+ * follows `opened` once, in a later turn of the loop, after control_close too; only control_free
+ * is silent. control_send and control_close may be called from any event, control_free from none;
+ * a dead or unknown number does nothing. */
 #pragma once
 
 #include "base/bytes.h"
