@@ -1,7 +1,7 @@
 // The table of requests on their way, fed by the browser's events.
 import { assetPath, isUnder } from '../common/paths.js';
 import { Exchange } from './exchange.js';
-import { Gate } from './gate.js';
+import { Gate } from '../common/gate.js';
 import { MAX_AT_ONCE, MAX_EXCHANGES, QUEUE_MS } from './limits.js';
 import { ownerOf } from './owner.js';
 
