@@ -1,17 +1,22 @@
 /* What every command says, said the same way. */
 #include "app/cmd.h"
 
+#include "wire/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* File names and answers may hold anything; a terminal must not see it raw. */
 static void put_safe(FILE *stream, const char *prefix, const char *format, va_list args)
 {
     char text[8192];
     vsnprintf(text, sizeof text, format, args);
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    for (size_t length = strlen(text), at = 0; at < length;) {
+        size_t step = utf8_sequence(text + at, length - at);
+        if (!utf8_printable(text + at, step > 0 ? step : 1))
+            memset(text + at, '?', step > 0 ? step : 1);
+        at += step > 0 ? step : 1;
     }
     fprintf(stream, "%s%s\n", prefix, text);
 }
