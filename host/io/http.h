@@ -13,7 +13,7 @@
  *   ERR_TLS          the certificate or the handshake
  *   ERR_TIMEOUT      LIMIT_HTTP_CONNECT_MS to connect, timeout_ms over all, or not a byte for
  *                    LIMIT_HTTP_STALL_MS
- *   ERR_TOO_LARGE    the body is, or was announced as, over `max`; the heads over LIMIT_HTTP_HEADERS
+ *   ERR_TOO_LARGE    the body is, or was announced as, over `max`; or heads over LIMIT_HTTP_HEADERS
  *   ERR_UNSUPPORTED  a 2xx body in a Content-Encoding: its bytes are not the file's
  *   ERR_REFUSED      public_only, and the name led to this machine or a private network
  *   ERR_BAD_URL      not an http or https URL, or one with a user name
