@@ -298,7 +298,7 @@ void peer_drop_requests(struct peer *peer, bool cancel)
 static void measure(struct peer *peer, size_t length)
 {
     uint64_t now = peer->node->now_ms, elapsed = now - peer->rate_since_ms;
-    uint32_t most = peer->their_extended.reqq > 0 ? peer->their_extended.reqq : TARGET_MAX;
+    uint32_t most = peer->reqq > 0 ? peer->reqq : TARGET_MAX;
 
     most = most < TARGET_MAX ? most : TARGET_MAX;
     peer->rate_bytes += length;
@@ -425,8 +425,11 @@ static bool handle_extended(struct peer *peer, const struct peer_msg *msg)
 {
     if (msg->extended_id != 0)
         return true; /* we have offered none */
-    if (peer_extended_decode(msg->payload, &peer->their_extended) != ERR_OK)
+    struct peer_extended said;
+    if (peer_extended_decode(msg->payload, &said) != ERR_OK)
         return refuse(peer, "sent a malformed extended handshake");
+    if (said.reqq > 0) /* it may be sent again, and then adds to what was said (BEP 10) */
+        peer->reqq = said.reqq;
     return true;
 }
 

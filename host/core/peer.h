@@ -31,7 +31,7 @@ struct peer {
     bool snubbed;   /* answered nothing for long: asked for one block at a time */
     bool told_have; /* knows what we have: not in zone fetch */
     uint8_t id[PEER_ID_LENGTH];
-    struct peer_extended their_extended;
+    uint32_t reqq; /* requests that it queues; 0: not said */
     struct buf in; /* an incomplete message */
     struct bitfield have;
     uint64_t opened_ms, in_ms, out_ms, block_ms;

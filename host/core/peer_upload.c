@@ -7,13 +7,14 @@ static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
 {
     const struct metainfo *meta = peer->swarm->meta;
 
-    if (msg->index >= meta->piece_count || msg->length == 0 || msg->length > LIMIT_PEER_REQUEST)
+    if (msg->index >= meta->piece_count || msg->length == 0)
         return false;
     /* libtorrent up to 2.0.12 asks for whole blocks even where the file ends earlier, and takes a
      * shorter answer for an error: such a request is right up to the end of the last block. */
     uint32_t bytes = metainfo_piece_bytes(meta, msg->index);
     uint64_t padded = (uint64_t)merkle_blocks(bytes) * BLOCK_LENGTH;
-    return msg->begin < bytes && (uint64_t)msg->begin + msg->length <= padded;
+    return msg->begin < bytes &&
+           (msg->length > LIMIT_PEER_REQUEST || (uint64_t)msg->begin + msg->length <= padded);
 }
 
 static void reject(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
@@ -28,8 +29,9 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
 {
     if (!may_ask(peer, msg))
         return false;
-    if (peer->am_choking || !bitfield_get(&peer->swarm->have, msg->index) ||
-        peer->wanted.count >= PEER_UPLOAD_QUEUE) {
+    /* Longer than a block: refused and not punished, as libtorrent does. */
+    if (msg->length > LIMIT_PEER_REQUEST || peer->am_choking ||
+        !bitfield_get(&peer->swarm->have, msg->index) || peer->wanted.count >= PEER_UPLOAD_QUEUE) {
         reject(peer, msg->index, msg->begin, msg->length);
         return true;
     }

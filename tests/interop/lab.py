@@ -75,9 +75,13 @@ class Daemon:
         self.process = subprocess.Popen(
             [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", f"127.0.0.1:{self.port}",
              "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
-        wait_for("the daemon's socket", lambda: self.socket.exists() or self.process.poll() is not None)
+        wait_for("the daemon", lambda: self.process.poll() is not None or self.answers())
         if self.process.poll() is not None:
             raise AssertionError("the daemon ended at once:\n" + self.text())
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(str(self.socket)) == 0
 
     def text(self):
         return (self.dir / "log").read_text(errors="replace")
@@ -136,9 +140,9 @@ class Lab(contextlib.ExitStack):
         return done
 
     def publish(self, *options):
-        if not (self.dir / "key.sec").exists() and not (self.dir / "key").exists():
+        secret = self.dir / "key.key"
+        if not secret.exists():
             self.fringe("keygen", "--out", str(self.dir / "key"), "--no-password")
-        secret = next(p for p in (self.dir / "key.sec", self.dir / "key.key", self.dir / "key") if p.exists())
         self.fringe("publish", str(self.static), "--site", self.site, "--base", "/static/", "--key", str(secret), "--out",
                     str(self.web), *options)
         release = json.loads((self.web / ".well-known/fringe/release.json").read_text())

@@ -7,9 +7,10 @@ import struct
 import unittest
 import urllib.parse
 
-from lab import Lab, lt, wait_for
+from lab import Lab
 
 from control import Control  # lab has made tests/lib known
+from raw_peer import RawSeed
 
 HANDSHAKE = b"\x13BitTorrent protocol"
 
@@ -91,7 +92,8 @@ class Peers(WithDaemon):
         bad = {
             "a frame of 2 GiB": struct.pack(">IB", 0x7FFFFFFF, 7),
             "a request for a piece that does not exist": struct.pack(">IBIII", 13, 6, 9999, 0, 16384),
-            "a request over a block": struct.pack(">IBIII", 13, 6, 0, 0, 65536),
+            "a request for nothing": struct.pack(">IBIII", 13, 6, 0, 0, 0),
+            "a request past the end": struct.pack(">IBIII", 13, 6, 0, 65536, 16384),
             "a have beyond the end": struct.pack(">IBI", 5, 4, 1 << 30),
             "a bitfield of the wrong length": struct.pack(">IB", 100, 5) + bytes(99),
             "a have of the wrong length": struct.pack(">IB", 3, 4) + bytes(2),
@@ -103,6 +105,16 @@ class Peers(WithDaemon):
                 self.assertTrue(self.ended(peer))
         self.assert_alive()
 
+    def test_a_request_over_a_block_is_rejected(self):
+        peer = self.shake()
+        wanted = struct.pack(">III", 0, 0, 32768)
+        peer.sendall(struct.pack(">IB", 1, 2) + struct.pack(">IB", 13, 6) + wanted)
+        seen = b""
+        while struct.pack(">IB", 13, 16) + wanted not in seen:
+            part = peer.recv(65536)
+            self.assertTrue(part, "the peer was dropped")
+            seen += part
+
     def test_a_flood_of_blocks_that_nobody_asked_for(self):
         peer = self.shake()
         block = struct.pack(">IBII", 9 + 16384, 7, 0, 0) + bytes(16384)
@@ -111,28 +123,31 @@ class Peers(WithDaemon):
                 peer.sendall(block)
         self.assertEqual(self.daemon.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
 
-    def test_a_seed_with_a_flipped_byte_is_dropped_and_the_file_is_right(self):
-        folder = self.lab.dir / "bad"
-        shutil.copytree(self.lab.static, folder / "static")
-        data = bytearray(self.files["a.bin"])
-        data[200_000] ^= 1
-        (folder / "static" / "a.bin").write_bytes(data)
-        session = self.seed_unchecked(folder)
-        daemon = self.lab.daemon("victim", peers=[f"127.0.0.1:{session.listen_port()}"])
+    def pieces(self, flip=None):
+        """The torrent's pieces: files in the order of their names, a new piece for each."""
+        found = [self.files[name][at:at + 65536] for name in sorted(self.files) for at in range(0, len(self.files[name]), 65536)]
+        if flip is not None:
+            found[flip] = bytes([found[flip][0] ^ 1]) + found[flip][1:]
+        return found
+
+    def seed(self, flip=None):
+        seed = RawSeed(self.lab.infohash, self.pieces(flip))
+        self.addCleanup(seed.close)
+        return seed
+
+    def test_a_flipped_byte_is_caught_and_its_sender_dropped(self):
+        liar, honest = self.seed(flip=3), self.seed()
+        daemon = self.lab.daemon("victim", peers=[liar.address])
         self.assertEqual(daemon.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
         self.assertEqual(daemon.text().count("do not have their hash"), 1, daemon.text())
         self.assertEqual(daemon.status()["peers"], 0)
-
-    def seed_unchecked(self, folder):
-        session = lt.session({"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False})
-        params = lt.add_torrent_params()
-        params.ti = lt.torrent_info(str(self.lab.torrent))
-        params.save_path = str(folder)
-        params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.override_web_seeds
-        session.add_torrent(params)
-        self.addCleanup(session.pause)
-        wait_for("libtorrent to listen", session.listen_port)
-        return session
+        total = daemon.status()["total"]
+        self.assertGreater(total["peers"], 0, "the liar was never asked: the test shows nothing")
+        self.assertEqual(total["peers"] + total["origin"], len(self.files["a.bin"]))
+        self.assertEqual(liar.connections, 1, "the liar was dialled again")
+        second = self.lab.daemon("second", peers=[honest.address])
+        self.assertEqual(second.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
+        self.assertEqual(second.status()["total"]["origin"], 0, "the same seed without a lie must do")
 
 
 class Gateway(WithDaemon):
