@@ -4,6 +4,7 @@ import { MAX_LIVE_PER_PORT, MAX_PORTS_PER_SITE } from '../common/limits.js';
 import { api } from '../common/api.js';
 import { isRange } from '../common/gateway.js';
 import { isSite } from '../common/paths.js';
+import { GatewaySlots } from './gateway-slots.js';
 import { Transfer } from './transfer.js';
 
 export class SitePorts {
@@ -12,7 +13,7 @@ export class SitePorts {
 
   /** `isOn(site)` says whether that site's files are carried at this moment. */
   constructor(parts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, slots: new GatewaySlots() };
     self.addEventListener('message', event => this.#introduced(event));
   }
 
@@ -44,13 +45,15 @@ class SitePort {
   #site;
   #sites;
   #assets;
+  #slots;
   #live = new Map();
 
-  constructor(port, site, { sites, assets }) {
+  constructor(port, site, { sites, assets, slots }) {
     this.#port = port;
     this.#site = site;
     this.#sites = sites;
     this.#assets = assets;
+    this.#slots = slots;
     port.onmessage = event => this.#received(event.data);
   }
 
@@ -67,7 +70,7 @@ class SitePort {
     if (!message || typeof message !== 'object') return;
     if (message.type === 'want') this.#want(message);
     if (message.type === 'credit' && message.count > 0) this.#live.get(message.id)?.credit(message.count);
-    if (message.type === 'cancel') this.#live.get(message.id)?.cancel();
+    if (message.type === 'cancel') this.#live.get(message.id)?.cancel(message.late === true);
     if (message.type === 'took') this.#took(message);
   }
 
@@ -76,7 +79,7 @@ class SitePort {
     const send = (message, transfer = []) => this.#port.postMessage({ ...message, id }, transfer);
     if (this.#live.size >= MAX_LIVE_PER_PORT) return send({ type: 'origin', reason: 'too-many' });
     if (range !== '' && !isRange(range)) return send({ type: 'origin', reason: 'range' });
-    const transfer = new Transfer(send, range);
+    const transfer = new Transfer(send, range, this.#slots);
     this.#live.set(id, transfer);
     send({ type: 'ack' });
     await transfer.run(() => this.#locate(path, page));

@@ -11,14 +11,17 @@ const IDLE_MS = 1000;
 export class Transfer {
   #send;
   #range;
+  #slots;
+  #waiting = false;
   #credits = FIRST_CREDITS;
   #wake = null;
   #abort = new AbortController();
 
-  /** `send(message, transferList)` reaches the worker; `range` is a checked Range header or ''. */
-  constructor(send, range) {
+  /** `send(message, transferList)` reaches the worker; `range` is a checked Range header or ''; `slots` are GatewaySlots. */
+  constructor(send, range, slots) {
     this.#send = send;
     this.#range = range;
+    this.#slots = slots;
   }
 
   credit(count) {
@@ -26,7 +29,9 @@ export class Transfer {
     this.#wake?.();
   }
 
-  cancel() {
+  /** `late`: the worker has waited long enough for the first byte. */
+  cancel(late = false) {
+    if (late && this.#waiting) this.#slots.silent();
     this.#abort.abort();
     this.#wake?.();
   }
@@ -44,26 +49,55 @@ export class Transfer {
   }
 
   async #carry(asset) {
-    let part = await this.#open(asset.url, this.#range);
-    if (part.total !== asset.length) throw new Error('length differs');
-    const { start, length, total } = part;
-    const head = { type: 'head', partial: part.response.status === 206, start, length, total,
-      contentType: asset.contentType, headers: asset.headers, etag: asset.etag };
-    if (length <= SMALL_BYTES) return this.#sendWhole(head, part.response);
-    this.#send(head);
+    const head = await this.#inSlot(async () => {
+      this.#send({ type: 'begin' });
+      const part = await this.#open(asset.url, this.#range);
+      if (part.total !== asset.length) throw new Error('length differs');
+      return this.#sendHead(asset, part);
+    });
+    if (!head) throw new Error('busy');
     // A connection given up while the page did not read goes on where it stopped.
-    for (let sent = 0; ;) {
-      sent += await this.#pump(part.response.body.getReader(), length - sent);
-      if (sent === length) return;
-      await this.#creditsPaid();
-      if (this.#abort.signal.aborted) return;
-      part = await this.#open(asset.url, `bytes=${start + sent}-${start + length - 1}`);
-      if (part.length !== length - sent) throw new Error('length differs');
+    for (let { sent } = head; sent < head.length && await this.#creditsPaid();) {
+      const more = await this.#inSlot(() => this.#continue(asset.url, head.start + sent, head.start + head.length - 1));
+      if (!more) throw new Error('busy');
+      sent += more;
     }
   }
 
-  #open(url, range) {
-    return fetchGateway(url, { range, signal: this.#abort.signal });
+  /** What `work` returns; null when there was no connection to be had. */
+  async #inSlot(work) {
+    const leave = await this.#slots.enter();
+    if (!leave) return null;
+    try {
+      return this.#abort.signal.aborted ? null : await work();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Sends the head and as much of the body as the worker takes at once. */
+  async #sendHead({ contentType, headers, etag }, { response, start, length, total }) {
+    const head = { type: 'head', partial: response.status === 206, start, length, total, contentType, headers, etag };
+    if (length <= SMALL_BYTES) {
+      await this.#sendWhole(head, response);
+      return { start, length, sent: length };
+    }
+    this.#send(head);
+    return { start, length, sent: await this.#pump(response.body.getReader(), length) };
+  }
+
+  async #continue(url, first, last) {
+    const { response, length } = await this.#open(url, `bytes=${first}-${last}`);
+    if (length !== last - first + 1) throw new Error('length differs');
+    return this.#pump(response.body.getReader(), length);
+  }
+
+  async #open(url, range) {
+    this.#waiting = true;
+    const part = await fetchGateway(url, { range, signal: this.#abort.signal });
+    this.#waiting = false;
+    this.#slots.answered();
+    return part;
   }
 
   async #sendWhole(head, response) {

@@ -23,7 +23,7 @@ export const MAX_PENDING_REQUESTS = 4096;
 
 /** A site worker's port: ports per site, requests at one time per port. */
 export const MAX_PORTS_PER_SITE = 8;
-export const MAX_LIVE_PER_PORT = 512;
+export const MAX_LIVE_PER_PORT = 2048;
 
 export const HELLO_TIMEOUT_MS = 5000;
 export const PING_TIMEOUT_MS = 1000;

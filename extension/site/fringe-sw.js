@@ -16,15 +16,18 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   const viaFilter = new URLSearchParams(self.location.search).get('via') === 'filter';
 
   // How long a page waits for: an extension to introduce itself; a page to say which one it is; the extension to take a
-  // request; its first byte; each further byte. After each the origin answers instead.
+  // request; its turn, when the page asks for hundreds at once; its first byte; each further byte. After each the origin
+  // answers instead.
   const INTRODUCTION_MS = 400;
   const PAGE_MS = 400;
   const ACK_MS = 400;
+  const TURN_MS = 6000;
   const FIRST_BYTE_MS = 1500;
   const STALL_MS = 2500;
   // After a failed introduction nobody waits again for so long, unless a page says hello.
   const SILENCE_MS = 10000;
 
+  const VALIDATORS = ['etag', 'last-modified'];
   const MAX_PAGES = 256;
   const BUFFERED_CHUNKS = 8;
 
@@ -101,8 +104,8 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       port.postMessage({ ...want, type: 'want', id });
       return {
         credit: count => port.postMessage({ type: 'credit', id, count }),
-        cancel: () => {
-          if (this.#exchanges.delete(id)) port.postMessage({ type: 'cancel', id });
+        cancel: late => {
+          if (this.#exchanges.delete(id)) port.postMessage({ type: 'cancel', id, late });
         },
         done: () => this.#exchanges.delete(id),
         // A port does not say when its other end is gone; an unanswered request does.
@@ -204,7 +207,8 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
     received(message) {
       if (this.#over) return;
-      if (message.type === 'ack') this.#arm(FIRST_BYTE_MS, 'slow');
+      if (message.type === 'ack') this.#arm(TURN_MS, 'slow');
+      else if (message.type === 'begin') this.#arm(FIRST_BYTE_MS, 'slow');
       else if (message.type === 'head') this.#begin(message);
       else if (message.type === 'data') this.#data(message);
       else this.#broken(message.reason);
@@ -265,8 +269,9 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     }
 
     #stop() {
-      this.#finish();
-      this.#link.cancel();
+      this.#over = true;
+      clearTimeout(this.#timer);
+      this.#link.cancel(false);
     }
 
     #broken(reason) {
@@ -274,7 +279,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       this.#over = true;
       clearTimeout(this.#timer);
       if (reason === 'no-ack') this.#link.dead();
-      else this.#link.cancel();
+      else this.#link.cancel(reason === 'slow');
       if (!this.#head) return this.#settle.reject(reason);
       this.#continueFromOrigin().catch(error => this.#stream.error(error));
     }
@@ -316,7 +321,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     all.set('content-type', contentType);
     all.set('content-length', length);
     all.set('accept-ranges', 'bytes');
-    if (etag) all.set('etag', etag);
+    if (etag && !partial) all.set('etag', etag);
     if (partial) all.set('content-range', `bytes ${start}-${start + length - 1}/${total}`);
     return all;
   }
@@ -343,11 +348,19 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     event.respondWith(whole(event.request));
   }
 
-  /** The extension can fill in the body of a 206 only. A page that asked for no range has to see a 200. */
+  /**
+   * The extension can fill in the body of a 206 only, and change its Content-Range but not its Content-Length. A page that asked
+   * for no range has to see a 200.
+   */
   async function whole(request) {
     const response = await fetch(request);
-    if (response.status !== 206 || request.headers.has('range')) return response;
-    return new Response(response.body, { headers: response.headers });
+    const range = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range'));
+    if (response.status !== 206 || !range) return response;
+    const headers = new Headers(response.headers);
+    headers.set('content-length', range[2] - range[1] + 1);
+    if (request.headers.has('range')) return new Response(response.body, { status: 206, headers });
+    headers.delete('content-range');
+    return new Response(response.body, { headers });
   }
 
   function isShared(request) {
@@ -381,7 +394,14 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     const response = await fetch(request);
     const length = Number(response.headers.get('content-length'));
     if (Number.isSafeInteger(length)) transport.took(page ?? '', length);
-    return response;
+    return response.status === 206 ? asPart(response) : response;
+  }
+
+  /** A media element refuses parts of a file that look as if they came from two places: this one looks like the extension's. */
+  function asPart(response) {
+    const headers = new Headers(response.headers);
+    for (const name of VALIDATORS) headers.delete(name);
+    return new Response(response.body, { status: 206, headers });
   }
 
   // --- Life of the worker.

@@ -1,12 +1,15 @@
 // Chromium, when things break: whatever the host does, the page gets every file whole, and as soon as may be.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { makeTune } from '../site/tune.mjs';
 import { openChromium } from './lib/chromium.js';
 import { deployMock, newMockVisitor } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-site.js';
 import { newVisitor } from './lib/visitor.js';
+
+const ICONS = 400;
 
 const scope = new Scope();
 let origin;
@@ -15,8 +18,10 @@ let bigHash;
 
 before(async () => {
   origin = await startOrigin(scope, { conf: 'location = /static/norange.bin { max_ranges 0; }' });
-  writeSmallSite(origin.root);
-  writeSmallSite(origin.root, { files: { 'static/norange.bin': Buffer.alloc(3_000_000, 'fringe ') } });
+  const icons = Array.from({ length: ICONS }, (_, i) => [`static/icon${i}.txt`, `icon ${i}`]);
+  writeSmallSite(origin.root, {
+    files: { 'static/norange.bin': Buffer.alloc(3_000_000, 'fringe '), 'static/tune.wav': makeTune(), ...Object.fromEntries(icons) },
+  });
   site = await deployMock(origin, { seq: 3 });
   bigHash = hashOf(origin.root, 'static/big.bin');
 });
@@ -129,6 +134,64 @@ test('answers out of form send the page to the site', async () => {
     assert.equal(originBytes('/static/big.bin'), 4_000_000, JSON.stringify(want));
     assert.ok(result.ms < 2000, `${JSON.stringify(want)}: ${result.ms} ms`);
   }
+  await chromium.close();
+});
+
+test('hundreds of files at once wait for their turn instead of going to the site', async () => {
+  const { chromium, page } = await visit({ faults: { gatewayDelayMs: 40 } });
+  const texts = await page.evaluate(count => Promise.all(Array.from({ length: count }, async (_, i) => (await fetch(`/static/icon${i}.txt`)).text())), ICONS);
+  assert.deepEqual(texts, Array.from({ length: ICONS }, (_, i) => `icon ${i}`));
+  assert.equal(origin.requests('/static/').length, 0);
+  await chromium.close();
+});
+
+test('hundreds of files at a silent gateway come from the site before long', async () => {
+  const { chromium, page } = await visit({ faults: { gatewaySilent: true } });
+  const begin = Date.now();
+  await page.evaluate(count => Promise.all(Array.from({ length: count }, async (_, i) => (await fetch(`/static/icon${i}.txt`)).text())), ICONS);
+  assert.ok(Date.now() - begin < 4000, `${Date.now() - begin} ms`);
+  assert.equal(origin.requests('/static/').length, ICONS);
+  await chromium.close();
+});
+
+test('what the page gives up costs nobody anything', async () => {
+  const { chromium, page } = await visit({ faults: { stallAt: 500_000 } });
+  await page.evaluate(async () => {
+    for (let i = 0; i < 12; i++) {
+      const stop = new AbortController();
+      const response = await fetch('/static/big.bin', { signal: stop.signal, cache: 'no-store' });
+      await response.body.getReader().read();
+      stop.abort();
+      const unread = await fetch('/static/big.bin', { cache: 'no-store' });
+      await unread.body.cancel();
+    }
+  });
+  const { ms } = await fetchInPage(page, '/static/small.txt');
+  assert.ok(ms < 1000, `all connections are free again: ${ms} ms`);
+  assert.deepEqual(origin.requests('/static/'), []);
+  await chromium.close();
+});
+
+test('a sound plays on when its parts come from host and site by turns', async () => {
+  const { chromium, page, mock } = await visit();
+  await page.evaluate(async () => {
+    window.audio = new Audio('/static/tune.wav');
+    audio.preload = 'metadata';
+    await new Promise(resolve => {
+      audio.onloadedmetadata = resolve;
+    });
+    window.seek = second => new Promise((resolve, reject) => {
+      audio.onseeked = () => resolve(audio.currentTime);
+      audio.onerror = () => reject(new Error(audio.error.message));
+      audio.currentTime = second;
+    });
+  });
+  const seek = second => page.evaluate(to => window.seek(to), second);
+  mock.set({ faults: { want: { via: 'origin', reason: 'failed' } } });
+  assert.equal(await seek(25), 25);
+  mock.set({ faults: {} });
+  assert.equal(await seek(12), 12);
+  assert.ok(origin.requests('/static/tune.wav').length > 0, 'some came from the site');
   await chromium.close();
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
+import { GatewaySlots } from '../../extension/chromium/gateway-slots.js';
 import { Transfer } from '../../extension/chromium/transfer.js';
 
 const BIG = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => i % 251));
@@ -26,7 +27,7 @@ before(async () => {
 after(() => server.close());
 
 /** Runs a transfer; `onMessage(message, transfer)` plays the worker. Resolves to all messages, in order. */
-async function run(name, { range = '', onMessage = () => {}, asset = {}, behaviour = () => {} } = {}) {
+async function run(name, { range = '', slots = new GatewaySlots(), onMessage = () => {}, asset = {}, behaviour = () => {} } = {}) {
   requests = [];
   behave = behaviour;
   const messages = [];
@@ -34,7 +35,7 @@ async function run(name, { range = '', onMessage = () => {}, asset = {}, behavio
     if (message.bytes) assert.deepEqual(given, [message.bytes]);
     messages.push(message);
     onMessage(message, transfer, messages);
-  }, range);
+  }, range, slots);
   const length = name.includes('big') ? BIG.length : SMALL.length;
   await transfer.run(async () => ({
     via: 'gateway', url: `http://127.0.0.1:${server.address().port}/${name}`, length, contentType: 'text/plain', headers: {}, etag: '', ...asset,
@@ -47,15 +48,15 @@ const paying = (message, transfer) => message.type === 'data' && transfer.credit
 
 test('a small file is one message', async () => {
   const messages = await run('small');
-  assert.equal(messages.length, 1);
-  const [{ type, partial, start, length, total, contentType }] = messages;
+  assert.deepEqual(messages.map(({ type }) => type), ['begin', 'head']);
+  const [, { type, partial, start, length, total, contentType }] = messages;
   assert.deepEqual({ type, partial, start, length, total, contentType }, { type: 'head', partial: false, start: 0, length: 12, total: 12, contentType: 'text/plain' });
   assert.deepEqual(bytesOf(messages), SMALL);
 });
 
 test('a big file comes in chunks, the last one marked', async () => {
   const messages = await run('big', { onMessage: paying });
-  assert.equal(messages[0].type, 'head');
+  assert.equal(messages[1].type, 'head');
   assert.deepEqual(bytesOf(messages), BIG);
   assert.deepEqual(messages.filter(message => message.last), [messages.at(-1)]);
 });
@@ -63,7 +64,7 @@ test('a big file comes in chunks, the last one marked', async () => {
 test('a range', async () => {
   const messages = await run('big', { range: 'bytes=1000-999999', onMessage: paying });
   assert.deepEqual(requests, ['bytes=1000-999999']);
-  const { partial, start, length, total } = messages[0];
+  const { partial, start, length, total } = messages[1];
   assert.deepEqual({ partial, start, length, total }, { partial: true, start: 1000, length: 999_000, total: BIG.length });
   assert.deepEqual(bytesOf(messages), BIG.subarray(1000, 1_000_000));
 });
@@ -92,8 +93,8 @@ test('without credits the connection is given up after a moment, and continued l
 test('a cancelled transfer says nothing more', async () => {
   let after = 0;
   await run('big', { onMessage: (message, transfer, all) => {
-    if (all.length === 3) transfer.cancel();
-    if (all.length > 3) after++;
+    if (all.length === 4) transfer.cancel();
+    if (all.length > 4) after++;
   } });
   assert.equal(after, 0);
 });
@@ -113,7 +114,7 @@ test('a body that ends short is a failure', async () => {
 
 test('a file of another length than the host said is not begun', async () => {
   const messages = await run('small', { asset: { length: 13 } });
-  assert.deepEqual(messages.map(({ type }) => type), ['fail']);
+  assert.deepEqual(messages.map(({ type }) => type), ['begin', 'fail']);
 });
 
 test('the origin, when the host says so', async () => {
@@ -125,4 +126,31 @@ test('the origin, when the host says so', async () => {
 test('credits are bounded whatever a worker claims', async () => {
   const messages = await run('big', { onMessage: (message, transfer) => message.type === 'data' && transfer.credit(1e300) });
   assert.deepEqual(bytesOf(messages), BIG);
+});
+
+test('transfers beyond the connections wait for their turn', async () => {
+  const slots = new GatewaySlots();
+  let open = 0;
+  let most = 0;
+  const behaviour = (response, body) => {
+    most = Math.max(most, ++open);
+    setTimeout(() => {
+      open--;
+      response.end(body);
+    }, 20);
+    return 'done';
+  };
+  const all = await Promise.all(Array.from({ length: 30 }, () => run('small', { slots, behaviour })));
+  assert.ok(all.every(messages => messages.at(-1).type === 'head'));
+  assert.equal(most, 6);
+});
+
+test('a gateway that stays silent is left alone for a while', async () => {
+  const slots = new GatewaySlots();
+  const silent = { slots, behaviour: () => 'done', onMessage: (message, transfer) => message.type === 'begin' && setTimeout(() => transfer.cancel(true), 50) };
+  for (let i = 0; i < 3; i++) await run('small', silent);
+  const begin = performance.now();
+  const messages = await run('small', { slots });
+  assert.deepEqual(messages, [{ type: 'fail', reason: 'busy' }]);
+  assert.ok(performance.now() - begin < 40);
 });

@@ -164,7 +164,7 @@ const server = createServer((request, response) => {
   if (!site) return end(response, 403);
   const file = findFile(rootOf(config.sites[site], Number(match[2])), match[3], config.sites[site].bases ?? ['/static/']);
   if (!file) return end(response, 404);
-  serve(request, response, file);
+  setTimeout(serve, fault('gatewayDelayMs') ?? 0, request, response, file);
 });
 server.listen(0, '127.0.0.1');
 

@@ -14,7 +14,7 @@ const PROGRAM = fileURLToPath(new URL('mock-host.js', import.meta.url));
  *   source       which counter a page's bytes go to ("peers")
  *   api          version of the API it says to speak (1)
  *   faults       silent: [types it never answers, or "*"], delayMs: {TYPE: ms}, want: {fields that replace an answer's},
- *                gatewaySilent: true, cutAt | stallAt | dieAt: offset in a file where the connection closes, stalls, the host dies
+ *                gatewaySilent: true, gatewayDelayMs: ms before each answer, cutAt | stallAt | dieAt: offset in a file where the connection closes, stalls, the host dies
  * `visitor.mock` has set(changes), asked(type), gateway(): all that it was asked so far.
  */
 export function newMockVisitor(scope, name, config = {}) {
