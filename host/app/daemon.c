@@ -9,9 +9,11 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define FLUSH_MS 500 /* stored pieces are recorded in batches */
+#define FILES_WANTED 4096
+#define FLUSH_MS     500 /* stored pieces are recorded in batches */
 
 /* --- events */
 
@@ -388,11 +390,24 @@ static void keep_heap(void)
     mallopt(M_TOP_PAD, MIB(1));
 }
 
+/* Cached content, peers and gateway together may need more files than the usual soft limit. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_warning("only few files can be open at once");
+}
+
 enum err daemon_run(const struct daemon_options *options)
 {
     struct daemon daemon = {.options = options};
 
     keep_heap();
+    raise_file_limit();
     enum err err = loop_init(&daemon.loop);
     if (err != ERR_OK)
         return err;
