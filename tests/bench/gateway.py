@@ -72,7 +72,10 @@ class Server:
 
 
 def start_ours(folder):
-    process = subprocess.Popen([BUILD / "tests" / "bench" / "gateway_serve", folder / "www"], stdout=subprocess.PIPE, text=True)
+    program = BUILD / "tests" / "bench" / "gateway_serve"
+    if not program.exists():
+        raise SystemExit(f"{program} is not there: build with -DFRINGE_TESTS=ON")
+    process = subprocess.Popen([program, folder / "www"], stdout=subprocess.PIPE, text=True)
     return Server(process, f"http://127.0.0.1:{int(process.stdout.readline())}/{TOKEN}/1/")
 
 
