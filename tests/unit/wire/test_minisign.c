@@ -194,7 +194,7 @@ static void sealed_key(const struct minisign_secret *secret, const char *passwor
     struct buf plain;
     buf_init(&plain, 4096);
     ck_assert_int_eq(minisign_secret_write(secret, NULL, raw + 6, &plain), ERR_OK);
-    const char *line = strchr((char *)plain.data, '\n') + 1;
+    const char *line = (char *)memchr(plain.data, '\n', plain.length) + 1;
     size_t decoded;
     ck_assert_int_eq(sodium_base642bin(raw, 158, line, 212, NULL, &decoded, NULL,
                                        sodium_base64_VARIANT_ORIGINAL),
