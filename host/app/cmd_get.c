@@ -51,7 +51,8 @@ static const char *explain(const char *reason)
 
 static bool refused(const char *url, const json_t *answer)
 {
-    const char *reason = client_text(answer, "reason", "failed");
+    bool off = strcmp(client_text(answer, "state", ""), "off") == 0;
+    const char *reason = client_text(answer, "reason", off ? "zone-off" : "failed");
     cmd_fail("%s does not come through the host: %s (%s)", url, explain(reason), reason);
     return false;
 }

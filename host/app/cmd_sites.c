@@ -4,6 +4,7 @@
 #include "app/cmd.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] = "usage: fringe sites [--json] [--socket PATH]\n";
 
@@ -15,7 +16,7 @@ static void print_site(const json_t *site)
         snprintf(release, sizeof release, "%llu", (unsigned long long)seq);
     cmd_print("%-40s %-6s %-8s %-8s %s %s", client_text(site, "site", "?"),
               client_text(site, "zone", "?"),
-              json_is_true(json_object_get(site, "chosen")) ? "chosen" : "default",
+              strcmp(client_text(site, "chosen", "default"), "default") != 0 ? "chosen" : "default",
               client_text(site, "state", "-"), release, client_text(site, "version", ""));
 }
 
