@@ -10,7 +10,7 @@ export class Exchange {
   #finished;
   #abort = new AbortController();
   #plan = null;
-  #contentType = '';
+  #located = null;
   #source = null;
   #filter = null;
   #filterFailed = false;
@@ -49,7 +49,7 @@ export class Exchange {
     if (this.#filterFailed || this.#abort.signal.aborted) this.abort();
     if (!this.#source) return {};
     this.#plan = plan;
-    this.#contentType = located.contentType;
+    this.#located = located;
     if (!plan.tiny) return {};
     this.again = details.requestHeaders;
     return { requestHeaders: tinyRequestHeaders(details.requestHeaders, plan) };
@@ -67,13 +67,13 @@ export class Exchange {
 
   /** The origin's answer is here: replaces its body or leaves it alone. Returns the answer to onHeadersReceived. */
   answer(details) {
-    const decision = this.#source ? verdict(this.#plan, details.statusCode) : 'pass';
+    const decision = this.#source ? verdict(this.#plan, details.statusCode, details.responseHeaders) : 'pass';
     if (decision === 'wait') return {};
     this.answered = true;
     if (decision === 'replace' && !this.#filterFailed) return this.#replace(details);
     this.abort();
-    // A few bytes of a file without a filter to complete them: once more from the start, and without us.
-    if (decision === 'replace' && this.#plan.tiny) return { redirectUrl: details.url };
+    // A few bytes of a file that nothing completes: once more from the start, and without us.
+    if (decision === 'again' || (decision === 'replace' && this.#plan.tiny)) return { redirectUrl: details.url };
     this.again = null;
     if (!details.fromCache && details.statusCode < 300) this.#count(bodyLength(details.responseHeaders), 1);
     return {};
@@ -86,7 +86,7 @@ export class Exchange {
     this.#entityTag = headerValue(responseHeaders, 'etag');
     const cost = bodyLength(responseHeaders);
     this.#count(fromCache ? 0 : this.#plan.tiny ? cost : Math.min(cost, PLAIN_COST_BYTES), 0);
-    return { responseHeaders: mendResponseHeaders(responseHeaders, this.#plan, this.#contentType) };
+    return { responseHeaders: mendResponseHeaders(responseHeaders, this.#plan, this.#located) };
   }
 
   /** The page gave the request up, or the answer is the origin's: nothing more is fetched. */
@@ -102,16 +102,23 @@ export class Exchange {
     this.#finished();
   }
 
-  /** Writes it all in this very turn when it is at hand: each moment the filter stays open the origin goes on sending. */
+  /**
+   * Writes what is at hand in this very turn. A plain answer is cut short then and there, or the origin would go on sending; the
+   * end of a tiny one is awaited, because a filter closed before it takes the request down with it.
+   */
   async #pour(url) {
     const filter = this.#filter;
     const { held, rest, release } = this.#source;
-    // What comes later is awaited with the origin's own answer stopped.
-    if (rest) filter.suspend();
+    const { tiny } = this.#plan;
+    const stopped = tiny && new Promise(resolve => {
+      filter.onstop = resolve;
+    });
+    if (rest && !tiny) filter.suspend();
     try {
       for (const chunk of held) this.#write(chunk);
       release();
       if (rest) await this.#pourRest(rest, url);
+      if (tiny) await stopped;
       filter.close();
     } catch {
       // The page went away, or no source was left: the response ends here, as it does when a connection breaks.

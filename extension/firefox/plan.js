@@ -2,7 +2,7 @@
 //
 // Two ways, because a filter can replace a response's body but neither its status nor its being sent:
 //   tiny   the request asks the origin for one byte, and the 206 gets the whole body. For kinds that do not look at the status,
-//          for requests that have a Range and so expect a 206, and for those of the site's worker, which makes a 200 of it.
+//          and for the requests of the site's worker, which makes a 200 of it.
 //   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and frames that no worker of ours
 //          attends. The origin begins to send the file, so this costs it up to as much as without us.
 import { isRange } from '../common/gateway.js';
@@ -10,7 +10,6 @@ import { MEDIA_PART_BYTES, TINY_BYTES, TINY_MEDIA_BYTES } from './limits.js';
 
 const PLAIN_TYPES = new Set(['xmlhttprequest', 'sub_frame', 'json']);
 const REPLACED_IN_REQUEST = new Set(['range', 'accept-encoding']);
-const REPLACED_IN_RESPONSE = new Set(['content-length', 'content-range', 'content-encoding']);
 
 /**
  * The part of a file of `length` bytes that answers the request: {tiny, ranged, media, start, last, length}, with both ends
@@ -24,7 +23,8 @@ export function planRequest({ type, requestHeaders, documentUrl }, length) {
   const media = type === 'media';
   const tiny = !PLAIN_TYPES.has(type) || isWorker(documentUrl);
   if (!ranges.length) return { tiny, ranged: false, media, start: 0, last: length - 1, length };
-  if (!isRange(ranges[0].value)) return null;
+  // A page sees the tiny answer's Content-Length, which only the worker can put right; media elements do not look at it.
+  if (!tiny || !isRange(ranges[0].value)) return null;
   const [start, end] = ranges[0].value.slice('bytes='.length).split('-');
   const first = Number(start);
   if (first >= length) return null;
@@ -52,27 +52,30 @@ export function tinyRequestHeaders(requestHeaders, plan) {
   ];
 }
 
-/** What the origin's answer allows: "replace" its body, "wait" for the answer that follows this one, or "pass" it untouched. */
-export function verdict(plan, statusCode) {
-  if (plan.tiny) return statusCode === 206 ? 'replace' : 'pass';
+/**
+ * What the origin's answer allows: "replace" its body, "wait" for the answer that follows this one, "pass" it untouched, or, when
+ * a few bytes can be neither, ask "again" for the whole.
+ */
+export function verdict(plan, statusCode, responseHeaders) {
+  if (plan.tiny) {
+    if (statusCode !== 206) return 'pass';
+    return (headerValue(responseHeaders, 'content-encoding') ?? 'identity') === 'identity' ? 'replace' : 'again';
+  }
   // A 304 is the browser asking about its own cached copy; that copy's 200 follows.
   if (statusCode === 304) return 'wait';
   return statusCode === 200 ? 'replace' : 'pass';
 }
 
-/** The answer's headers as they would stand had the origin sent the whole of what was asked. */
-export function mendResponseHeaders(responseHeaders, plan, contentType) {
-  const mended = plan.tiny ? responseHeaders.filter(header => !REPLACED_IN_RESPONSE.has(header.name.toLowerCase())) : [...responseHeaders];
-  if (!plan.tiny) return mendLength(mended, plan);
-  mended.push({ name: 'Content-Length', value: String(plan.last - plan.start + 1) });
-  if (plan.ranged) mended.push({ name: 'Content-Range', value: `bytes ${plan.start}-${plan.last}/${plan.length}` });
-  return needsType(mended, plan) ? setHeader(mended, 'Content-Type', contentType) : mended;
-}
-
-/** An origin that has moved on to another release names its own length; a compressed answer's length is left as it is. */
-function mendLength(headers, plan) {
-  if (headerValue(headers, 'content-encoding') || !headerValue(headers, 'content-length')) return headers;
-  return setHeader(headers, 'Content-Length', String(plan.length));
+/**
+ * The answer's headers, as far as the browser lets them be changed, as they would stand had the origin sent what was asked, and
+ * with what the release says that its files need (`located` is the host's answer).
+ */
+export function mendResponseHeaders(responseHeaders, plan, located) {
+  const needed = Object.entries(located.headers).filter(([name]) => headerValue(responseHeaders, name.toLowerCase()) === undefined);
+  const mended = [...responseHeaders, ...needed.map(([name, value]) => ({ name, value }))];
+  if (!plan.tiny) return mended;
+  const whole = setHeader(mended, 'Content-Range', `bytes ${plan.start}-${plan.last}/${plan.length}`);
+  return needsType(whole, plan) ? setHeader(whole, 'Content-Type', located.contentType) : whole;
 }
 
 /** The browser finds a missing type out from the first bytes, of which the tiny answer has too few. */

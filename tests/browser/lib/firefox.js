@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { LEAVE_SIGNALS, killAtExit, once } from './scope.js';
+import { LEAVE_SIGNALS, killAtExit, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
@@ -25,6 +25,8 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     headless: true,
     ...LEAVE_SIGNALS,
     userDataDir: profile,
+    // Without it no extension page may be opened.
+    args: ['--remote-allow-system-access'],
     env: { ...process.env, ...visitor.env, MOZ_CRASHREPORTER_DISABLE: '1' },
     extraPrefsFirefox: {
       'network.dns.disableIPv6': true,
@@ -40,9 +42,18 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
   const close = once(() => browser.close());
   scope.defer(close);
   if (extension) await browser.installExtension(extension);
+  const extensionUrl = path => `moz-extension://${FIREFOX_UUID}/${path}`;
   return {
-    kind: 'firefox', browser, visitor, close,
+    kind: 'firefox', browser, visitor, close, extensionUrl,
     newPage: () => browser.newPage(),
-    extensionUrl: path => `moz-extension://${FIREFOX_UUID}/${path}`,
+    openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
   };
+}
+
+/** Firefox tells nobody when an extension page has loaded, so `goto` would wait in vain. */
+async function openExtensionPage(browser, url) {
+  const page = await browser.newPage();
+  page.goto(url).catch(() => {});
+  await waitFor(url, () => page.evaluate(address => location.href === address && document.readyState === 'complete', url).catch(() => false));
+  return page;
 }
