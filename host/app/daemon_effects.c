@@ -28,6 +28,11 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
         store_fd(daemon->store, &effect->stream.file, effect->stream.piece_length, &head.fd) !=
             ERR_OK) {
         gateway_fail(daemon->gateway, effect->stream.stream, 503);
+        /* The gateway says nothing after a failure: the node must hear of it all the same. */
+        struct answer *answer = mem_zalloc(sizeof *answer);
+        answer->event.kind = EVENT_STREAM_CLOSED;
+        answer->event.stream.stream = effect->stream.stream;
+        list_push_back(&daemon->answers, &answer->link);
         return;
     }
     gateway_head(daemon->gateway, effect->stream.stream, &head);
@@ -173,6 +178,7 @@ static void get_http(struct daemon *daemon, struct effect *effect)
                                    .first = effect->http.first,
                                    .last = effect->http.last,
                                    .max = effect->http.max,
+                                   .public_only = effect->http.public_only,
                                    .timeout_ms = effect->http.timeout_ms};
     http_get(daemon->http, &request);
 }

@@ -13,6 +13,7 @@ void download_start(struct node *node, struct download *download, const char *ur
     effect->http.op = download->op;
     effect->http.max = max;
     effect->http.timeout_ms = timeout_ms;
+    effect->http.public_only = download->public_only;
     buf_put(&effect->text, url, strlen(url) + 1);
 }
 

@@ -63,6 +63,7 @@ void node_handle_request(struct node *node, uint64_t client, const struct api_re
 struct download {
     uint64_t op; /* 0: not under way */
     struct buf body;
+    bool public_only; /* the URL is a stranger's: not to this machine or a private network */
     void (*done)(void *owner, struct download *download, enum err result, int status,
                  uint32_t retry_after_s);
     void *owner;

@@ -198,6 +198,18 @@ static uint64_t bytes_left(const struct swarm *swarm)
     return left;
 }
 
+/* A release must not make the host knock at doors in the visitor's own network. Who listens on a
+ * private address, or visits a site on this machine, is on such a network on purpose. */
+static bool tracker_must_be_public(const struct swarm *swarm)
+{
+    const struct address *listen = &swarm->node->config.listen;
+    static const uint8_t any[16];
+    bool everywhere = memcmp(listen->ip, any, sizeof any) == 0;
+
+    return strncmp(swarm->site->name, "http://", 7) != 0 &&
+           (everywhere || address_is_public(listen));
+}
+
 static bool put_announce(struct swarm *swarm, const char *tracker, enum tracker_event event,
                          struct buf *out)
 {
@@ -261,6 +273,7 @@ static void announce(struct swarm *swarm)
             swarm->settle_ms = swarm->node->now_ms;
         swarm->announce.owner = swarm;
         swarm->announce.done = announce_done;
+        swarm->announce.public_only = tracker_must_be_public(swarm);
         download_start(swarm->node, &swarm->announce, (const char *)url.data, LIMIT_TRACKER_REPLY,
                        ANNOUNCE_TIME_MS);
     }
@@ -280,6 +293,7 @@ void swarm_announce_stopped(struct swarm *swarm)
     effect->http.op = node_number(swarm->node);
     effect->http.max = LIMIT_TRACKER_REPLY;
     effect->http.timeout_ms = ANNOUNCE_TIME_MS;
+    effect->http.public_only = tracker_must_be_public(swarm);
     put_announce(swarm, tracker, TRACKER_STOPPED, &effect->text);
     buf_put_u8(&effect->text, 0);
 }

@@ -57,6 +57,7 @@ struct effect {
             bool has_range;
             uint64_t first, last, max;
             uint32_t timeout_ms; /* 0: none but the stall limit */
+            bool public_only;    /* never to this machine or a private network */
         } http;                  /* get: `text` is the URL, NUL-terminated */
         struct {
             uint64_t op;
