@@ -52,13 +52,20 @@
 #define LIMIT_PEER_MESSAGE        (KIB(16) * 16 + 64) /* hashes (8192 * 32) is the largest */
 #define LIMIT_PEER_REQUEST        BLOCK_LENGTH        /* as libtorrent: longer is refused */
 #define LIMIT_PEER_REQUESTS_IN    512     /* queued from one peer; more are refused */
-#define LIMIT_PEER_EXTENDED       KIB(64) /* a BEP 10 payload */
+#define LIMIT_PEER_EXTENDED       (LIMIT_RELEASE + LIMIT_SIGNATURE + KIB(1)) /* BEP 10 payload:
+                                           * fringe_release with a whole release is the largest */
 #define LIMIT_PEERS               200     /* all swarms */
 #define LIMIT_PEERS_PER_SWARM     50
 #define LIMIT_PEERS_PER_ADDRESS   8
 #define LIMIT_PEER_CANDIDATES     512     /* addresses known but not connected, a swarm */
 #define LIMIT_PEER_SEND_QUEUE     MIB(4)
 #define LIMIT_HASHES_COUNT        8192
+#define LIMIT_METADATA            LIMIT_TORRENT /* BEP 9: an info dictionary from a peer */
+#define LIMIT_PEX_PEERS           50      /* added, and as many dropped, in one message */
+#define LIMIT_CLAIM_EXTENTS       32      /* in one fringe_claim */
+#define LIMIT_CLAIM_PIECES        64      /* of one extent */
+#define LIMIT_CLAIM_MS            60000   /* how long a claim may want to live */
+#define LIMIT_CLAIM_HOPS          4       /* how often a claim is passed on */
 #define LIMIT_HANDSHAKE_MS        10000
 #define LIMIT_PEER_IDLE_MS        240000  /* no byte at all: keep-alives come every 120 s */
 #define LIMIT_DIAL_MS             5000
@@ -67,6 +74,10 @@
 #define LIMIT_HTTP_HEADERS        KIB(64)
 #define LIMIT_TRACKER_REPLY       KIB(256)
 #define LIMIT_TRACKER_PEERS       200
+#define LIMIT_UDP_TRACKER_REPLY   KIB(4)  /* a datagram: 200 IPv6 peers and the head */
+#define LIMIT_LSD_MESSAGE         1400    /* BEP 14: a multicast datagram on the LAN */
+#define LIMIT_LSD_HASHES          24      /* Infohash lines in one: more do not fit */
+#define LIMIT_LSD_COOKIE          32
 #define LIMIT_ORIGIN_CONNECTIONS  2       /* at once to one origin */
 #define LIMIT_HTTP_CONNECT_MS     10000
 #define LIMIT_HTTP_STALL_MS       15000   /* no byte of a body for so long */
