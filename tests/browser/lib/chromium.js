@@ -42,12 +42,20 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
   const close = once(() => browser.close());
   scope.defer(close);
   if (extension) await extensionWorker(browser);
+  const extensionUrl = path => `chrome-extension://${CHROMIUM_ID}/${path}`;
   return {
     kind: 'chromium', browser, visitor, close,
     newPage: () => browser.newPage(),
-    extensionUrl: path => `chrome-extension://${CHROMIUM_ID}/${path}`,
+    extensionUrl,
+    openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
     extensionWorker: () => extensionWorker(browser),
   };
+}
+
+async function openExtensionPage(browser, url) {
+  const page = await browser.newPage();
+  await page.goto(url);
+  return page;
 }
 
 /** The extension's service worker, for `evaluate`; waking one that went to sleep is up to the caller. */

@@ -4,6 +4,7 @@ import { buildSite } from '../../site/build.mjs';
 import { startHost } from './host.js';
 import { startOrigin } from './origin.js';
 import { deploy } from './publish.js';
+import { waitFor } from './scope.js';
 import { newVisitor } from './visitor.js';
 
 export const SHARED = '/static/';
@@ -30,6 +31,7 @@ export async function newSharer(scope, site, name, { peers = [], zone = 'share' 
 export async function visitDemo(scope, site, who, open) {
   site.origin.mark();
   const browser = await open(scope, who.visitor, { origins: [site.origin] });
+  await warmUp(browser);
   const page = await browser.newPage();
   await page.goto(`${site.origin.url}/`);
   const results = await demoResults(page);
@@ -37,6 +39,19 @@ export async function visitDemo(scope, site, who, open) {
   const failures = Object.entries(results).filter(([, result]) => result !== 'ok');
   const { total } = await who.host.status();
   return { results, failures, total, sent: site.origin.bytes(SHARED) };
+}
+
+/**
+ * Waits until the extension has met the host, as in a browser that has been open for a moment. A page opened before that comes
+ * from the site.
+ */
+export async function warmUp(browser) {
+  const page = await browser.openExtensionPage('popup/popup.html');
+  await waitFor(`the host of ${browser.kind}`, () => page.evaluate(async () => {
+    const { host } = await chrome.runtime.sendMessage({ type: 'popup.state', tab: 1 });
+    return host.state === 'ready' && (navigator.userAgent.includes('Firefox') || (await chrome.declarativeNetRequest.getDynamicRules()).length > 0);
+  }));
+  await page.close();
 }
 
 /** Waits until the page has checked itself; answers {kind: 'ok' or what went wrong}. */
