@@ -96,6 +96,8 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
 {
     uint32_t target = peer->snubbed ? 1 : peer->target;
 
+    if (!site_may_use_peers(swarm->site))
+        return; /* switched off: not even a last word */
     peer_update_interest(peer);
     if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
         swarm->node->now_ms < peer->quiet_until_ms || swarm->node->storing_bytes >= STORING_MAX)
