@@ -4,16 +4,23 @@ import { Exchange } from './exchange.js';
 import { Gate } from '../common/gate.js';
 import { MAX_AT_ONCE, MAX_EXCHANGES, QUEUE_MS } from './limits.js';
 import { ownerOf } from './owner.js';
+import { headerValue } from './plan.js';
 
 export class Interception {
   #sites;
   #assets;
   #exchanges = new Map();
   #gate = new Gate(MAX_AT_ONCE);
+  #isolated = new WeakSet();
 
   constructor({ sites, assets }) {
     this.#sites = sites;
     this.#assets = assets;
+  }
+
+  /** A labelled document's headers arrived, before any request of its own. */
+  documentBegins(record, responseHeaders) {
+    if (headerValue(responseHeaders, 'cross-origin-embedder-policy')) this.#isolated.add(record);
   }
 
   /**
@@ -30,6 +37,8 @@ export class Interception {
     const record = ownerOf(details, this.#sites);
     const path = record && assetPath(details.url, record.site);
     if (!path || (record.state === 'ready' && !isUnder(path, record.bases))) return undefined;
+    // Firefox 153 crashes the page's process when a worker's script is replaced on a page with an embedder policy.
+    if (this.#isolated.has(record) && isWorkerScript(details)) return undefined;
     return this.#begin(record, path, details, begun, ended);
   }
 
@@ -68,6 +77,10 @@ export class Interception {
     if (exchange?.committed && error === 'NS_BINDING_ABORTED') exchange.end();
     this.ended({ requestId });
   }
+}
+
+function isWorkerScript({ requestHeaders }) {
+  return /worker$/.test(headerValue(requestHeaders, 'sec-fetch-dest') ?? '');
 }
 
 function once(fn) {

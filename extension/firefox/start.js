@@ -5,14 +5,18 @@ import { Interception } from './interception.js';
 import { Watch } from './watch.js';
 
 export function startFirefox({ sites, assets, messages }) {
-  const watch = new Watch({ interception: new Interception({ sites, assets }), sites });
+  const interception = new Interception({ sites, assets });
+  const watch = new Watch({ interception, sites });
 
   // Blocking, so that the page's own requests come only after their listeners. The shared labels.js was told of it before us.
-  api.webRequest.onHeadersReceived.addListener(({ tabId }) => {
-    const site = sites.docOfTab(tabId)?.site;
-    if (site) watch.update(site);
+  api.webRequest.onHeadersReceived.addListener(({ tabId, responseHeaders }) => {
+    const record = sites.docOfTab(tabId);
+    if (record?.site) {
+      interception.documentBegins(record, responseHeaders);
+      watch.update(record.site);
+    }
     watch.updateAll();
-  }, { urls: ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'], types: ['main_frame'] }, ['blocking']);
+  }, { urls: ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'], types: ['main_frame'] }, ['blocking', 'responseHeaders']);
   api.tabs.onRemoved.addListener(() => watch.updateAll());
 
   messages.on('page.worker', {

@@ -36,7 +36,8 @@ before(async () => {
   buildSite(origin.root);
   writeFileSync(join(origin.root, 'isolated.html'), readFileSync(join(origin.root, 'index.html'), 'utf8').replace('</body>', `${REPORT}</body>`));
   const entry = { ...await deployMock(origin, { seq: 7 }), headers: { 'Cross-Origin-Embedder-Policy': 'require-corp' } };
-  origin.headers = { ...origin.headers, '= /isolated.html': { ...origin.headers['/'], ...ISOLATION } };
+  const page = { ...origin.headers['/'], ...ISOLATION };
+  origin.headers = { ...origin.headers, '= /isolated.html': page, '/static/app/workers/': page, '/static/app/shared/': page };
   await origin.restart();
 
   other = await startOrigin(scope, { name: 'other.localhost', conf: 'rewrite ^/static/moved.txt$ /elsewhere.txt redirect;' });
