@@ -12,6 +12,9 @@
 #include "core/site.h"
 #include "wire/tracker.h"
 
+/* Bytes handed to the store that the disk has not taken yet: over this, no more are asked for. */
+#define STORING_MAX MIB(16)
+
 enum swarm_state { SWARM_LOADING, SWARM_READY, SWARM_FAILED };
 
 /* --- a piece on its way: from peers block by block, or being verified and stored */
@@ -95,10 +98,10 @@ struct swarm {
     uint64_t load_op;
     struct metainfo *meta;
     struct bitfield have;
-    uint32_t *twins;      /* file -> next file of the same content, a ring; NULL: none are equal */
+    uint32_t *twins;       /* file -> next file of the same content, a ring; NULL: none are equal */
     struct bitfield taken; /* have, and on its way: what nobody need ask for */
-    struct piece *pieces; /* on their way */
-    uint32_t loose;       /* blocks of pieces on their way that nobody has been asked for */
+    struct piece *pieces;  /* on their way */
+    uint32_t loose;        /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
     uint64_t used_ms; /* last want */
 

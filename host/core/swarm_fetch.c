@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#define STUCK_MS    1000    /* no block of a piece for so long: an idle peer may help */
-#define STORING_MAX MIB(16) /* bytes that the disk has not taken yet: no more are asked for */
-#define STRIKES_MAX 2       /* shares in bad pieces, before a peer is banned */
+#define STUCK_MS    1000 /* no block of a piece for so long: an idle peer may help */
+#define STRIKES_MAX 2    /* shares in bad pieces, before a peer is banned */
 
 /* --- which block next */
 

@@ -13,12 +13,10 @@
 #define ASSIST_RATE   KIB(256)
 #define EXTENT        MIB(1) /* at once, while there are peers who may do the rest */
 #define BRINGS_PIECES 8      /* what the origin is about to bring is not asked of peers */
-#define ACTIVE_MAX                                                                                 \
-    32 /* requests under way to one site; HTTP/2 carries them on two                               \
-          connections at most (LIMIT_ORIGIN_CONNECTIONS) */
-#define RETRY_MS     1000
-#define RETRY_MAX_MS 30000
-#define CHANGED_MS   60000 /* the origin's file is not the release's */
+#define ACTIVE_MAX    32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define RETRY_MS      1000
+#define RETRY_MAX_MS  30000
+#define CHANGED_MS    60000 /* the origin's file is not the release's */
 
 /* --- when */
 
@@ -48,6 +46,9 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
 
     if (swarm->availability == NULL || swarm->availability[number] == 0)
         return peers_are_settling(swarm) ? swarm->settle_ms + SETTLE_MS : 0;
+    /* Peers are waiting for our disk: the origin would have to as well. */
+    if (swarm->node->storing_bytes >= STORING_MAX)
+        return swarm->node->now_ms + HEDGE_MIN_MS;
     uint64_t since = latest(want->moved_ms, swarm->block_ms);
     uint64_t due = since + hedge_ms(swarm);
     uint64_t assist = want->created_ms + ASSIST_MS;
