@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 8000
+#define IDLE_EXIT        "60" /* seconds after the last browser has gone */
 #define WAIT_FIRST_MS    2
 #define WAIT_MAX_MS      100
 #define LOG_MAX          (1 << 20) /* then it becomes daemon.log.old */
@@ -91,11 +92,12 @@ static int open_log(const char *data)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/* fringe daemon --data DIR --socket PATH, and the words of $FRINGE_DAEMON_ARGS. */
+/* fringe daemon --data DIR --socket PATH --idle-exit SECONDS, and the words of
+ * $FRINGE_DAEMON_ARGS, which may say otherwise. */
 static void fill_words(const struct daemon *daemon, char *more, char *words[MAX_WORDS])
 {
-    const char *fixed[] = {daemon->program, "daemon",   "--data",
-                           daemon->data,    "--socket", daemon->socket};
+    const char *fixed[] = {daemon->program, "daemon",       "--data",      daemon->data,
+                           "--socket",      daemon->socket, "--idle-exit", IDLE_EXIT};
     size_t count = sizeof fixed / sizeof fixed[0];
     memcpy(words, fixed, sizeof fixed);
     char *word = more != NULL ? strtok(more, " \t\n") : NULL;
