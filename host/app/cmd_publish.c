@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPIRES_DAYS     365
 #define EXPIRES_DAYS_MAX 3650
@@ -340,9 +341,11 @@ static void print_result(const struct publish_options *options, const struct pub
 
 static bool publish(const struct publish_options *options, const struct minisign_secret *secret)
 {
-    struct publish_files files;
+    struct publish_files files = {0};
     struct publish_plan plan = {0};
-    bool good = publish_scan(options->dir, options->base, &files);
+    int lock = publish_lock(options);
+    bool good = lock >= 0 && publish_worker_is_ours(options) &&
+                publish_scan(options->dir, options->base, &files);
     uint32_t piece_length = publish_piece_length(files.bytes);
     good = good && publish_plan_check(options, &files, secret, &plan) &&
            publish_hash(options->dir, &files, piece_length) &&
@@ -354,6 +357,8 @@ static bool publish(const struct publish_options *options, const struct minisign
         print_result(options, &plan, &files);
     publish_plan_done(&plan);
     publish_files_done(&files);
+    if (lock >= 0)
+        close(lock);
     return good;
 }
 

@@ -49,14 +49,14 @@ void key_file_wipe(char *password)
 static bool ask_line(FILE *tty, const char *prompt, char line[PASSWORD_MAX + 2])
 {
     struct termios shown, hidden;
-    fputs(prompt, tty);
-    fflush(tty);
     bool echo = tcgetattr(fileno(tty), &shown) == 0;
     if (echo) {
         hidden = shown;
         hidden.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(fileno(tty), TCSAFLUSH, &hidden);
     }
+    /* After the flush, so that nothing typed at the prompt is lost. */
+    fputs(prompt, tty);
     bool good = fgets(line, PASSWORD_MAX + 2, tty) != NULL;
     if (echo)
         tcsetattr(fileno(tty), TCSAFLUSH, &shown);

@@ -71,6 +71,10 @@ bool publish_plan_build(const struct publish_options *options, const struct publ
                         struct publish_plan *plan);
 void publish_plan_done(struct publish_plan *plan);
 
+/* One publisher at a time: numbers must not be given twice. The lock to close, or -1. */
+int publish_lock(const struct publish_options *options);
+/* A worker that the site wrote itself is not overwritten: false when there is one. */
+bool publish_worker_is_ours(const struct publish_options *options);
 /* The worker with its CONFIG line filled in; false when the template has none. */
 bool publish_worker(const struct release *release, struct buf *out);
 bool publish_write(const struct publish_options *options, const struct publish_plan *plan);

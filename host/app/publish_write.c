@@ -43,18 +43,20 @@ bool publish_worker(const struct release *release, struct buf *out)
     return !out->failed;
 }
 
-/* A worker of the site's own is not overwritten. */
-static bool worker_is_ours(const char *path)
+bool publish_worker_is_ours(const struct publish_options *options)
 {
     struct buf file;
-    if (access(path, F_OK) != 0)
-        return true;
-    bool good = file_read(path, MIB(1), &file);
-    if (good && memmem(file.data, file.length, CONFIG_MARK, strlen(CONFIG_MARK)) == NULL) {
+    char *path = mem_printf("%s/fringe-sw.js", options->out);
+    bool exists = access(path, F_OK) == 0;
+    bool good = !exists || file_read(path, MIB(1), &file);
+    if (exists && good &&
+        memmem(file.data, file.length, CONFIG_MARK, strlen(CONFIG_MARK)) == NULL) {
         cmd_fail("%s is there already and not from `fringe publish`: rename it", path);
         good = false;
     }
-    buf_done(&file);
+    if (exists)
+        buf_done(&file);
+    mem_free(path);
     return good;
 }
 
@@ -66,7 +68,7 @@ static bool write_worker(const struct publish_options *options, const struct pub
     bool good = publish_worker(&plan->release, &worker);
     if (!good)
         cmd_fail("the site worker that this program was built with has no CONFIG line");
-    good = good && worker_is_ours(path) && write_file(path, worker.data, worker.length, 0644);
+    good = good && write_file(path, worker.data, worker.length, 0644);
     buf_done(&worker);
     mem_free(path);
     return good;
@@ -115,16 +117,23 @@ static bool write_all(const struct publish_options *options, const struct publis
 bool publish_write(const struct publish_options *options, const struct publish_plan *plan)
 {
     char *folder = mem_printf("%s/.well-known/fringe", options->out);
-    bool good = write_folders(folder);
-    int lock = good ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        good = cmd_fail("another `fringe publish` is writing to %s: try again when it has ended",
-                        options->out) == CMD_OK;
-    good = good && write_all(options, plan);
-    if (lock >= 0)
-        close(lock);
+    bool good = write_folders(folder) && write_all(options, plan);
     mem_free(folder);
     return good;
+}
+
+int publish_lock(const struct publish_options *options)
+{
+    int lock = open(options->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0) {
+        cmd_fail("cannot read the folder %s: %s", options->out, strerror(errno));
+    } else if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        cmd_fail("another `fringe publish` is writing to %s: try again when it has ended",
+                 options->out);
+        close(lock);
+        lock = -1;
+    }
+    return lock;
 }
 
 /* --- are the files where the site serves them from? */

@@ -1,5 +1,6 @@
 """fringe keygen and fringe publish against the programs that read what they write: libtorrent and stock minisign."""
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -55,8 +56,8 @@ def at_terminal(command, typed, timeout=120):
         if answered < len(lines) and prompts > answered and output.endswith(b": "):
             os.write(terminal, lines[answered].encode() + b"\n")
             answered += 1
+    os.close(terminal)  # whoever still waits for input is hung up
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(terminal)
     return subprocess.CompletedProcess(command, status, output.decode(errors="replace"), "")
 
 
@@ -477,11 +478,15 @@ class Publish(unittest.TestCase):
 
     def test_refuses_a_worker_of_the_sites_own(self):
         own = self.write("fringe-sw.js", b"self.addEventListener('fetch', () => {});\n", self.root)
-        done = self.publish()
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("rename it", done.stderr)
+        self.refused("rename it")
         self.assertIn(b"addEventListener", own.read_bytes())
-        self.assertFalse((self.fringe / "release.json").exists())
+
+    def test_refuses_two_publishers_at_once(self):
+        folder = os.open(self.root, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        self.refused("another `fringe publish`")
+        os.close(folder)
+        self.published()
 
     def test_refuses_a_missing_webroot(self):
         self.refused("make it first", out=self.root / "missing", status=2)

@@ -188,16 +188,20 @@ END_TEST
 
 START_TEST(the_longest_base_wins)
 {
-    struct release *r =
-        parse_ok("{" HEAD ",\"bundles\":[" BUNDLE("/a/", HASH_A) "," BUNDLE("/a/b/", HASH_B) "]}");
-    const char *relative = NULL;
-    ck_assert_ptr_eq(release_find_bundle(r, "/a/x", &relative), &r->bundles[0]);
-    ck_assert_str_eq(relative, "x");
-    ck_assert_ptr_eq(release_find_bundle(r, "/a/b/c/d", &relative), &r->bundles[1]);
-    ck_assert_str_eq(relative, "c/d");
-    ck_assert_ptr_null(release_find_bundle(r, "/a", &relative));
-    ck_assert_ptr_null(release_find_bundle(r, "/ab/c", &relative));
-    release_free(r);
+    static const char *const orders[] = {
+        "{" HEAD ",\"bundles\":[" BUNDLE("/a/", HASH_A) "," BUNDLE("/a/b/", HASH_B) "]}",
+        "{" HEAD ",\"bundles\":[" BUNDLE("/a/b/", HASH_B) "," BUNDLE("/a/", HASH_A) "]}"};
+    for (size_t i = 0; i < 2; i++) {
+        struct release *r = parse_ok(orders[i]);
+        const char *relative = NULL;
+        ck_assert_ptr_eq(release_find_bundle(r, "/a/x", &relative), &r->bundles[i]);
+        ck_assert_str_eq(relative, "x");
+        ck_assert_ptr_eq(release_find_bundle(r, "/a/b/c/d", &relative), &r->bundles[1 - i]);
+        ck_assert_str_eq(relative, "c/d");
+        ck_assert_ptr_null(release_find_bundle(r, "/a", &relative));
+        ck_assert_ptr_null(release_find_bundle(r, "/ab/c", &relative));
+        release_free(r);
+    }
 }
 END_TEST
 
