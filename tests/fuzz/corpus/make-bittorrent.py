@@ -207,3 +207,72 @@ write("merkle", {
     "peer-huge": bytes([7, 0, 0, 0]) + u32(1, 0xffffffff, 63, 63, 0) + b"abc",
     "peer-none": bytes([7, 0, 0, 0]) + u32(0, 0, 0, 0, 0), "empty": b"",
 })
+
+
+# --- extended messages, and finding peers
+
+write("ut_metadata", {
+    "request": benc({"msg_type": 0, "piece": 0}), "reject": benc({"msg_type": 2, "piece": 7}),
+    "data": benc({"msg_type": 1, "piece": 0, "total_size": 3}) + b"abc",
+    "data-last": benc({"msg_type": 1, "piece": 1, "total_size": 16390}) + b"x" * 6,
+    "data-short": benc({"msg_type": 1, "piece": 0, "total_size": 4}) + b"abc",
+    "data-huge": benc({"msg_type": 1, "piece": 0, "total_size": 1 << 40}) + b"abc",
+    "request-more": benc({"msg_type": 0, "piece": 0}) + b"abc",
+    "later": benc({"msg_type": 3}), "no-piece": benc({"msg_type": 0}), "bare": b"de",
+})
+
+write("ut_pex", {
+    "all": benc({"added": v4, "added.f": b"\2\x10", "added6": v6, "added6.f": b"\4",
+                 "dropped": b"\7\7\7\7\0\7", "dropped6": v6}),
+    "none": b"de", "no-flags": benc({"added": v4}), "flags-odd": benc({"added": v4, "added.f": b"x"}),
+    "many": benc({"added": b"\1\2\3\4\5\6" * 60, "added.f": b"\1" * 60}),
+    "odd": benc({"dropped": b"12345"}), "port-zero": benc({"added": b"\1\2\3\4\0\0"}),
+    "list": benc({"added": []}),
+})
+
+peer = b"-FR0100-012345678901"
+write("fringe_claim", {
+    "one": b"\1\1\0\1" + u32(1) + peer + u32(5) + b"\0\2\x4e\x20",
+    "withdrawn": b"\1\0\2\2" + u32(9) + peer + (u32(5) + b"\0\2\0\0") * 2,
+    "later": b"\2rest", "trailing": b"\1\1\0\1" + u32(1) + peer + u32(5) + b"\0\2\1\0more",
+    "none": b"\1\0\0\0" + u32(1) + peer, "short": b"\1\1\0\2" + u32(1) + peer + u32(5) + b"\0\2\1\0",
+    "many": b"\1\1\4\x20" + u32(1) + peer + (u32(5) + b"\0\x40\xea\x60") * 32,
+})
+
+mark = b"siteMark" + u32(0, 42)
+write("fringe_release", {
+    "have": b"\1\0\0\0" + mark, "ask": b"\1\1\0\0" + mark,
+    "whole": b"\1\2\0\0" + mark + u32(2, 3) + b"{}sig", "later": b"\2", "kind": b"\1\3\0\0" + mark,
+    "too-large": b"\1\2\0\0" + mark + u32(65537, 3) + b"{}sig",
+    "short": b"\1\2\0\0" + mark + u32(2, 4) + b"{}sig", "seq-zero": b"\1\0\0\0siteMark" + bytes(8),
+})
+
+write("udp_tracker", {
+    "connect": u32(0, 7, 1, 2), "announce": u32(1, 7, 1800, 1, 2) + v4, "six": u32(1, 7, 1800, 1, 2) + v6,
+    "none": u32(1, 7, 0, 0, 0), "odd": u32(1, 7, 1800, 1, 2) + b"12345", "error": u32(3, 7) + b"no\x1b",
+    "error-empty": u32(3, 7), "scrape": u32(2, 7, 1, 2, 3), "short": u32(0, 7),
+    "many": u32(1, 7, 1800, 1, 2) + b"\1\2\3\4\5\6" * 300, "url": b"udp://t.example:6969/announce",
+    "url-six": b"udp://[2001:db8::7]:80", "url-bad": b"udp://a b:0",
+})
+
+first, line = b"BT-SEARCH * HTTP/1.1\r\n", b"Infohash: " + b"ab" * 20 + b"\r\n"
+write("lsd", {
+    "one": first + b"Host: 239.192.152.143:6771\r\nPort: 6881\r\n" + line + b"cookie: a1\r\n\r\n\r\n",
+    "two": first + b"port:1\r\n" + line * 2 + b"\r\n", "many": first + b"port:1\r\n" + line * 25 + b"\r\n",
+    "no-port": first + line + b"\r\n", "port-zero": first + b"Port: 0\r\n" + line + b"\r\n",
+    "open": first + line, "ssdp": b"M-SEARCH * HTTP/1.1\r\nHost: x\r\n\r\n", "bare-lf": b"BT-SEARCH * HTTP/1.1\n\n",
+})
+
+write("peer_priority", {
+    "v4": b"\1\1\2" + b"\1\2\3\4" * 4 + b"\1\3\4" + b"\1\2\4\5" * 4,
+    "v6": b"\0\1\2" + v6[:16] + b"\0\3\4" + v6[:15] + b"\xff",
+    "mapped": b"\0\1\2" + bytes(10) + b"\xff\xff\1\2\3\4" + b"\1\3\4" + b"\1\2\3\4" * 4,
+    "donthave": u32(5), "empty": b"",
+})
+
+write("hash_answer", {
+    "layer": b"\0" + u32(2, 0, 8, 2), "leaves": b"\0" + u32(0, 4, 4, 4), "small": b"\1" + u32(0, 0, 4, 1),
+    "small-cut": b"\1" + u32(0, 0, 3, 1), "last": b"\0" + u32(0, 28, 2, 4), "above": b"\0" + u32(3, 2, 2, 1),
+    "middle": b"\0" + u32(1, 2, 2, 3), "two-pieces": b"\0" + u32(0, 0, 8, 2), "cut": b"\0" + u32(2, 0, 5, 2),
+    "far": b"\0" + u32(2, 0xfffffffe, 2, 0), "unknown": b"\2" + u32(2, 0, 8, 2), "none": b"\0" + u32(2, 0, 0, 0),
+})
