@@ -3,9 +3,10 @@
 import { Gate } from '../common/gate.js';
 
 const SLOTS = 6;
-const QUEUE_MS = 4000;
-/** So many silent answers in a row, and nobody asks for a while. */
-const MAX_SILENT = 3;
+/** A queue that moves is worth waiting in: each file that goes to the site instead is one the site has to send twice. */
+const QUEUE_MS = 8000;
+/** All connections silent, one after another without a word between: nobody asks for a while. */
+const MAX_SILENT = SLOTS;
 const PAUSE_MS = 5000;
 
 export class GatewaySlots {

@@ -21,7 +21,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   const INTRODUCTION_MS = 400;
   const PAGE_MS = 400;
   const ACK_MS = 400;
-  const TURN_MS = 6000;
+  const TURN_MS = 10000;
   const FIRST_BYTE_MS = 1500;
   const STALL_MS = 2500;
   // After a failed introduction nobody waits again for so long, unless a page says hello.
@@ -42,6 +42,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     #silentUntil = 0;
     #exchanges = new Map();
     #nextId = 1;
+    #heardAt = -Infinity;
     #channel = new BroadcastChannel('fringe');
     #greeted = false;
     #leaving = null;
@@ -96,10 +97,11 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       this.#channel.postMessage('need');
     }
 
-    /** Sends a want; `exchange.received(message)` gets what comes back. */
+    /** Sends a want; `exchange.received(message)` gets what comes back. Null when the port has been lost meanwhile. */
     open(exchange, want) {
       const id = this.#nextId++;
       const port = this.#port;
+      if (!port) return null;
       this.#exchanges.set(id, exchange);
       port.postMessage({ ...want, type: 'want', id });
       return {
@@ -116,12 +118,18 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       };
     }
 
+    /** True when the extension said anything a moment ago: it is busy then, not gone. */
+    heardWithin(ms) {
+      return performance.now() - this.#heardAt < ms;
+    }
+
     /** Tells the extension what it could not see: bytes that came from the origin. */
     took(page, bytes) {
       this.#port?.postMessage({ type: 'took', page, bytes });
     }
 
     #received(port, message) {
+      if (port === this.#port) this.#heardAt = performance.now();
       if (message.type === 'state') return this.#state(port, message.on);
       if (port === this.#port) this.#exchanges.get(message.id)?.received(message);
     }
@@ -196,7 +204,12 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       this.#request = request;
       this.#page = want.page;
       this.#link = transport.open(this, want);
-      this.#arm(ACK_MS, 'no-ack');
+      if (!this.#link) {
+        this.#over = true;
+        this.#settle.reject('no-ack');
+        return;
+      }
+      this.#awaitAck();
       request.signal.addEventListener('abort', () => this.#broken('aborted'));
     }
 
@@ -255,6 +268,10 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       if (this.#owed) this.#link.credit(this.#owed);
       this.#owed = 0;
       this.#arm(STALL_MS, 'stalled');
+    }
+
+    #awaitAck() {
+      this.#timer = setTimeout(() => (transport.heardWithin(ACK_MS) ? this.#awaitAck() : this.#broken('no-ack')), ACK_MS);
     }
 
     #arm(ms, reason) {

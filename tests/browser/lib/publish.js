@@ -16,10 +16,11 @@ export async function keygen(folder) {
 }
 
 /** Signs the folder `dir` as the bundle `base` of `origin` and returns the release that now stands in its webroot. */
-export async function publish(origin, dir, { base = '/static/', key, trackers = [], version } = {}) {
+export async function publish(origin, dir, { base = '/static/', key, trackers = [], headers = [], version } = {}) {
   key ??= await keygen(origin.folder);
   await run(FRINGE, ['publish', dir, '--site', origin.url, '--base', base, '--key', key, '--out', origin.root,
-    ...trackers.flatMap(tracker => ['--tracker', tracker]), ...(version ? ['--version', version] : [])]);
+    ...trackers.flatMap(tracker => ['--tracker', tracker]), ...headers.flatMap(header => ['--header', header]),
+    ...(version ? ['--version', version] : [])]);
   return readRelease(origin);
 }
 
