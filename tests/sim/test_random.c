@@ -1,7 +1,8 @@
 /* Many small worlds with everything that can go wrong, one after the other from their seeds. The
  * world's invariants hold throughout; when the trouble is over, every file that somebody wants
  * comes within FINISH_MS, because one honest source lives: the origin, or a visitor that has
- * everything. SIM_SEED=n runs that seed alone, SIM_RUNS=n so many. */
+ * everything. SIM_SEED=n runs that seed alone, SIM_RUNS=n so many from SIM_FROM on; with SIM_TIMES
+ * each tells that it begins. */
 #include "sim_test.h"
 
 #define RUNS         60
@@ -40,19 +41,38 @@ static uint64_t random_length(struct chaos *chaos)
     return chance(chaos, 70) ? pick(chaos, 200000) : pick(chaos, 1500000);
 }
 
+/* With two bundles every other file is in the second. */
+static size_t bundle_of(const struct chaos *chaos, size_t file)
+{
+    return chaos->scene.site->bundle_count > 1 ? file % 2 : 0;
+}
+
+static void put_path(const struct chaos *chaos, size_t file, char *ret, size_t size)
+{
+    snprintf(ret, size, "%sf%zu.bin", chaos->scene.site->bundles[bundle_of(chaos, file)].base,
+             file);
+}
+
+static void add_file(struct chaos *chaos, size_t file)
+{
+    char name[32];
+    snprintf(name, sizeof name, "f%zu.bin", file);
+    /* Some are twins. */
+    publisher_add(chaos->scene.site, bundle_of(chaos, file), name,
+                  chance(chaos, 20) ? 100000 : random_length(chaos),
+                  chance(chaos, 20) ? 1 : pick(chaos, 1000));
+}
+
 static void make_site(struct chaos *chaos)
 {
     struct publisher *site = chaos->scene.site;
-    char name[32];
 
     site->bundles[0].piece_length = KIB(16) << pick(chaos, 4);
+    if (chance(chaos, 30))
+        publisher_add_bundle(site, "/media/", KIB(16) << pick(chaos, 4));
     chaos->file_count = 2 + pick(chaos, FILES_MAX - 1);
-    for (size_t i = 0; i < chaos->file_count; i++) {
-        snprintf(name, sizeof name, "f%zu.bin", i);
-        /* Some are twins. */
-        publisher_add(site, 0, name, chance(chaos, 20) ? 100000 : random_length(chaos),
-                      chance(chaos, 20) ? 1 : 100 + i);
-    }
+    for (size_t i = 0; i < chaos->file_count; i++)
+        add_file(chaos, i);
     if (chance(chaos, 60)) {
         chaos->tracker = sim_tracker_new(chaos->scene.world, "https://tracker.example");
         site->trackers[site->tracker_count++] = mem_strdup("https://tracker.example/announce");
@@ -157,13 +177,14 @@ static void want_something(struct chaos *chaos, struct visitor *visitor)
 
     if (visitor->node == NULL)
         return;
-    snprintf(path, sizeof path, "/static/f%llu.bin",
-             (unsigned long long)pick(chaos, chaos->file_count));
+    put_path(chaos, pick(chaos, chaos->file_count), path, sizeof path);
     snprintf(doc, sizeof doc, "d%llu", (unsigned long long)pick(chaos, 3));
     uint64_t first = pick(chaos, 200000);
     snprintf(range, sizeof range, "bytes=%llu-%llu", (unsigned long long)first,
              (unsigned long long)(first + pick(chaos, 100000)));
-    fetch_begin_range(visitor, SITE, 0, path, doc, chance(chaos, 25) ? range : NULL,
+    uint64_t seq = chaos->scene.site->seq;
+    seq = chance(chaos, 30) ? 0 : seq > 1 && chance(chaos, 20) ? seq - 1 : seq;
+    fetch_begin_range(visitor, SITE, seq, path, doc, chance(chaos, 25) ? range : NULL,
                       chance(chaos, 5));
 }
 
@@ -215,8 +236,7 @@ static void random_fault(struct chaos *chaos)
         break;
     }
     fault.times = 1 + (uint32_t)pick(chaos, 3);
-    snprintf(path, sizeof path, "/static/f%llu.bin",
-             (unsigned long long)pick(chaos, chaos->file_count));
+    put_path(chaos, pick(chaos, chaos->file_count), path, sizeof path);
     server_get(server, path)->fault = fault;
 }
 
@@ -237,6 +257,18 @@ static void send_a_stranger(struct chaos *chaos, struct visitor *visitor)
         sim_tracker_add(chaos->tracker, chaos->scene.site->bundles[0].infohash,
                         &script->host->address);
     script_dial(script, visitor->host);
+}
+
+static void spoil_the_disk(struct chaos *chaos, struct visitor *visitor)
+{
+    visitor->disk->fail_with = chance(chaos, 50) ? ERR_NO_SPACE : ERR_IO;
+    visitor->disk->fail_times = 1 + (uint32_t)pick(chaos, 5);
+}
+
+static void publish_anew(struct chaos *chaos)
+{
+    add_file(chaos, pick(chaos, chaos->file_count));
+    publisher_publish(chaos->scene.site);
 }
 
 static void trouble(struct chaos *chaos)
@@ -262,10 +294,10 @@ static void trouble(struct chaos *chaos)
         visitor_set_zone(visitor, SITE, random_zone(chaos));
     else if (what < 93)
         server_set_down(chaos->scene.site->server, chance(chaos, 50));
-    else if (what < 96 && visitor != chaos->seed) {
-        visitor->disk->fail_with = chance(chaos, 50) ? ERR_NO_SPACE : ERR_IO;
-        visitor->disk->fail_times = 1 + (uint32_t)pick(chaos, 5);
-    }
+    else if (what < 96 && visitor != chaos->seed)
+        spoil_the_disk(chaos, visitor);
+    else if (what < 98)
+        publish_anew(chaos);
 }
 
 /* --- and then peace */
@@ -288,15 +320,16 @@ static void make_peace(struct chaos *chaos)
 }
 
 /* What a page does: it asks, and goes to the origin itself when it must; here it asks again. */
-static void load_everything(struct chaos *chaos, struct visitor *visitor, size_t file)
+static void load_at_last(struct chaos *chaos, struct visitor *visitor, size_t file, bool head_only)
 {
     struct world *world = chaos->scene.world;
     uint64_t end_us = world->now_us + FINISH_MS * 1000;
     char path[40];
 
-    snprintf(path, sizeof path, "/static/f%zu.bin", file);
+    put_path(chaos, file, path, sizeof path);
     for (int i = 0; i < RETRIES; i++) {
-        struct fetch *fetch = fetch_begin(visitor, SITE, 0, path, "end");
+        struct fetch *fetch =
+            fetch_begin_range(visitor, SITE, chaos->scene.site->seq, path, "end", NULL, head_only);
         fetch_wait(fetch, FINISH_MS);
         if (fetch->state == FETCH_DONE)
             return;
@@ -305,6 +338,17 @@ static void load_everything(struct chaos *chaos, struct visitor *visitor, size_t
         world_run(world, 3000);
     }
     world_fail(world, "%s does not get %s though all is well", visitor->host->name, path);
+}
+
+/* The first visitor gets it all, the others learn what there is; then the origin goes. */
+static void leave_one_source(struct chaos *chaos)
+{
+    for (size_t f = 0; f < chaos->file_count; f++)
+        load_at_last(chaos, chaos->visitors[0], f, false);
+    for (size_t i = 1; i < chaos->visitor_count; i++)
+        for (size_t f = 0; f < 2; f++) /* of each bundle one */
+            load_at_last(chaos, chaos->visitors[i], f, true);
+    server_set_down(chaos->scene.site->server, true);
 }
 
 static void check_end(struct chaos *chaos)
@@ -338,16 +382,12 @@ static uint64_t run(uint64_t seed)
         world_run(world, pick(&chaos, 400));
     }
     make_peace(&chaos);
-    if (chance(&chaos, 30)) { /* one visitor has it all, and the origin goes */
-        for (size_t f = 0; f < chaos.file_count; f++)
-            load_everything(&chaos, chaos.visitors[0], f);
-        for (size_t i = 1; i < chaos.visitor_count; i++)
-            visitor_site_open(chaos.visitors[i], SITE, 1, "end");
-    }
+    if (chance(&chaos, 40))
+        leave_one_source(&chaos);
     world_run(world, 15000);
     for (size_t i = 0; i < chaos.visitor_count; i++)
         for (size_t f = 0; f < chaos.file_count; f++)
-            load_everything(&chaos, chaos.visitors[i], f);
+            load_at_last(&chaos, chaos.visitors[i], f, false);
     check_end(&chaos);
     uint64_t hash = world->trace_hash;
     scene_free(&chaos.scene);
@@ -358,13 +398,17 @@ static uint64_t run(uint64_t seed)
 
 START_TEST(test_chaos)
 {
-    const char *runs = getenv("SIM_RUNS");
+    const char *runs = getenv("SIM_RUNS"), *first = getenv("SIM_FROM");
+    uint64_t from = first != NULL ? strtoull(first, NULL, 10) : 1;
     uint64_t count = getenv("SIM_SEED") != NULL ? 1
                      : runs != NULL             ? strtoull(runs, NULL, 10)
                                                 : RUNS;
 
-    for (uint64_t seed = 1; seed <= count; seed++)
+    for (uint64_t seed = from; seed < from + count; seed++) {
+        if (getenv("SIM_TIMES") != NULL)
+            fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
         run(seed);
+    }
 }
 END_TEST
 
