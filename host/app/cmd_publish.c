@@ -37,7 +37,11 @@ static const char usage[] =
     "  --next-key FILE       public key that may sign the next releases\n"
     "  --new-key             sign with another key than before, not announced by --next-key\n"
     "  --only                forget the bundles that the release before had at other bases\n"
-    "  --unsigned            write no signature: the key is on another machine\n";
+    "  --unsigned            write no signature: the key is on another machine\n"
+    "\n"
+    "Each run makes the next release. It keeps the bundles that the release before had at other\n"
+    "bases; everything else is as this command line says. Names that begin with a dot are left\n"
+    "out. Pieces are 64 KiB, larger from 8 GiB on.\n";
 
 enum {
     OPT_SITE = 1,
