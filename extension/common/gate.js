@@ -9,6 +9,17 @@ export class Gate {
     this.#free = slots;
   }
 
+  /** Runs `fn` in a slot and resolves to what it gives; to null when no slot came free in time. */
+  async within(timeoutMs, fn) {
+    const leave = await this.enter(timeoutMs);
+    if (!leave) return null;
+    try {
+      return await fn();
+    } finally {
+      leave();
+    }
+  }
+
   /** Resolves to a function that gives the slot back, or to null when none came free in time. */
   enter(timeoutMs) {
     if (this.#free > 0) {

@@ -1,6 +1,6 @@
 // One request from being held to its last byte: the state between the browser's events for it.
 import { api } from '../common/api.js';
-import { PLAIN_COST_BYTES } from './limits.js';
+import { PLAIN_COST_BYTES, QUEUE_MS } from './limits.js';
 import { bodyLength, headerValue, mendResponseHeaders, planRequest, tinyRequestHeaders, verdict } from './plan.js';
 import { Tail, fromOrigin, openSource } from './source.js';
 
@@ -35,13 +35,13 @@ export class Exchange {
    * Locates the file and waits for its bytes. Resolves to the answer to onBeforeSendHeaders; if anything is wrong that is
    * "as it was", and the origin answers as if nobody had asked.
    */
-  async hold(assets, path, details) {
-    const located = await assets.locate(this.#record, path);
-    const plan = located.via === 'gateway' ? planRequest(details, located.length) : null;
+  async hold(assets, gates, path, details) {
+    const located = await gates.asking.within(QUEUE_MS, () => assets.locate(this.#record, path));
+    const plan = located?.via === 'gateway' ? planRequest(details, located.length) : null;
     if (!plan || this.#abort.signal.aborted) return {};
     this.#attach(details);
     try {
-      this.#source = await openSource(located, plan, this.#abort.signal);
+      this.#source = await gates.reading.within(QUEUE_MS, () => openSource(located, plan, this.#abort.signal));
     } catch {
       this.abort();
     }

@@ -2,7 +2,7 @@
 import { assetPath, isUnder } from '../common/paths.js';
 import { Exchange } from './exchange.js';
 import { Gate } from '../common/gate.js';
-import { MAX_AT_ONCE, MAX_EXCHANGES, QUEUE_MS } from './limits.js';
+import { MAX_ASKING, MAX_EXCHANGES, MAX_READING } from './limits.js';
 import { ownerOf } from './owner.js';
 import { headerValue } from './plan.js';
 
@@ -10,7 +10,7 @@ export class Interception {
   #sites;
   #assets;
   #exchanges = new Map();
-  #gate = new Gate(MAX_AT_ONCE);
+  #gates = { asking: new Gate(MAX_ASKING), reading: new Gate(MAX_READING) };
   #isolated = new WeakSet();
 
   constructor({ sites, assets }) {
@@ -42,7 +42,7 @@ export class Interception {
     return this.#begin(record, path, details, begun, ended);
   }
 
-  async #begin(record, path, details, begun, ended) {
+  #begin(record, path, details, begun, ended) {
     const finished = once(() => {
       if (this.#exchanges.get(details.requestId) === exchange) this.#exchanges.delete(details.requestId);
       ended();
@@ -51,12 +51,7 @@ export class Interception {
     this.#exchanges.get(details.requestId)?.end();
     this.#exchanges.set(details.requestId, exchange);
     begun();
-    const leave = await this.#gate.enter(QUEUE_MS);
-    try {
-      return leave ? await exchange.hold(this.#assets, path, details) : {};
-    } finally {
-      leave?.();
-    }
+    return exchange.hold(this.#assets, this.#gates, path, details);
   }
 
   /** onHeadersReceived, blocking. */

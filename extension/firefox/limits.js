@@ -4,8 +4,12 @@
 export const FIRST_BYTE_MS = 1500;
 export const HOLD_MS = 4000;
 
-/** Requests that ask the host and its gateway at one time, and how long the others wait for their turn. */
-export const MAX_AT_ONCE = 8;
+/**
+ * Requests that ask the host where a file is, and that read from its gateway, at one time; how long the others wait for their turn.
+ * The host starts on a file when it is asked, so many may ask; a browser has but six connections for the gateway.
+ */
+export const MAX_ASKING = 64;
+export const MAX_READING = 6;
 export const QUEUE_MS = 4000;
 
 /** A gateway or origin that sends nothing for so long in the middle of a file is given up. */
