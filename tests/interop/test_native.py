@@ -185,7 +185,7 @@ class Native(unittest.TestCase):
         self.assertEqual(self.ask(native), b'{"id":1}')
         self.addCleanup(self.stop_fake)
         self.assertEqual((self.data / "started").read_text(),
-                         f"daemon --data {self.data} --socket {self.socket} --listen 127.0.0.1:0 --zone share\n")
+                         f"daemon --data {self.data} --socket {self.socket} --idle-exit 60 --listen 127.0.0.1:0 --zone share\n")
         self.assertIn("fake daemon here", (self.data / "daemon.log").read_text())
         self.assertEqual(os.stat(self.data).st_mode & 0o777, 0o700)
         pid = int((self.data / "pid").read_text())
