@@ -1,6 +1,6 @@
 #include "sim_test.h"
 
-static void fail_check(const char *text)
+void scene_on_failure(const char *text)
 {
     fputs(text, stderr);
     ck_abort_msg("%.*s", (int)strcspn(text, "\n"), text); /* the trace is on stderr */
@@ -10,7 +10,7 @@ struct scene scene_new(uint64_t seed)
 {
     struct scene scene = {.world = world_new(seed)};
 
-    world_on_failure = fail_check;
+    world_on_failure = scene_on_failure;
     scene.site = publisher_new(scene.world, SITE, NULL);
     return scene;
 }

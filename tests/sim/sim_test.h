@@ -23,6 +23,7 @@ struct scene {
     struct publisher *site;
 };
 
+void scene_on_failure(const char *text); /* becomes a failure of the test */
 struct scene scene_new(uint64_t seed);
 /* The same with three files published: a.js 20000, b.wasm 300000, c.bin 1 MiB. */
 struct scene scene_with_files(uint64_t seed);

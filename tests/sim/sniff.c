@@ -6,7 +6,16 @@
 
 #include <string.h>
 
-enum { HAVE = 4, BITFIELD = 5, REQUEST = 6, PIECE = 7, HAVE_ALL = 14, HAVE_NONE = 15 };
+enum {
+    CHOKE = 0,
+    HAVE = 4,
+    BITFIELD = 5,
+    REQUEST = 6,
+    PIECE = 7,
+    HAVE_ALL = 14,
+    HAVE_NONE = 15,
+    REJECT = 16
+};
 
 void sniff_init(struct sniff *sniff)
 {
@@ -62,7 +71,7 @@ static void check_bitfield(struct visitor *visitor, const struct sniff *sniff, s
     }
 }
 
-static void check_request(struct visitor *visitor, const struct sniff *sniff, struct span payload)
+static void check_request(struct visitor *visitor, struct sniff *sniff, struct span payload)
 {
     const struct metainfo *meta = sniff->torrent->meta;
 
@@ -73,8 +82,55 @@ static void check_request(struct visitor *visitor, const struct sniff *sniff, st
     if (piece >= meta->piece_count || begin % BLOCK_LENGTH != 0 || length == 0 ||
         length > BLOCK_LENGTH || (uint64_t)begin + length > metainfo_piece_bytes(meta, piece))
         wrong(visitor, "a request outside its piece", piece);
+    if (++sniff->asked > LIMIT_PEER_REQUESTS_IN)
+        wrong(visitor, "more requests than a peer takes", sniff->asked);
     /* Of another torrent, with pieces of another length: allowed, but wasteful. */
     visitor->counts.needless_requests += has_piece(visitor, meta, piece);
+}
+
+/* --- what the other side answers */
+
+static void hear_message(struct sniff *sniff)
+{
+    uint8_t id = sniff->head[4];
+    bool answer = id == PIECE || id == REJECT;
+
+    if (answer && sniff->asked > 0)
+        sniff->asked--;
+    if (id == CHOKE && !sniff->fast)
+        sniff->asked = 0; /* BEP 3: a choke has forgotten them */
+}
+
+static void hear_head(struct sniff *sniff, uint8_t byte)
+{
+    sniff->head[sniff->head_length++] = byte;
+    uint32_t length = load_u32be(sniff->head);
+    if (sniff->head_length == 4 && length == 0)
+        sniff->head_length = 0;
+    if (sniff->head_length < 5)
+        return;
+    hear_message(sniff);
+    sniff->skip = length - 1;
+    sniff->head_length = 0;
+}
+
+void sniff_heard(struct sniff *sniff, struct span data)
+{
+    for (size_t i = 0; i < data.length;) {
+        if (sniff->skip > 0) {
+            size_t left = data.length - i;
+            size_t skip = sniff->skip < left ? sniff->skip : left;
+            sniff->skip -= (uint32_t)skip;
+            i += skip;
+        } else if (!sniff->heard_handshake) {
+            sniff->fast = sniff->head_length++ == 27 ? (data.data[i] & 4) != 0 : sniff->fast;
+            sniff->heard_handshake = sniff->head_length == 68;
+            sniff->head_length %= 68;
+            i++;
+        } else {
+            hear_head(sniff, data.data[i++]);
+        }
+    }
 }
 
 /* --- messages */

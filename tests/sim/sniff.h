@@ -13,10 +13,17 @@ struct sniff {
     struct buf in; /* an incomplete message */
     bool handshaken, said_have;
     const struct torrent *torrent; /* after the handshake */
+    uint32_t asked;                /* requests without an answer */
+    /* what the other side says, as far as it answers requests */
+    uint8_t head[5];
+    uint32_t head_length, skip;
+    bool heard_handshake, fast;
 };
 
 void sniff_init(struct sniff *sniff);
 void sniff_done(struct sniff *sniff);
+/* EVENT_PEER_BYTES: counts the answers. */
+void sniff_heard(struct sniff *sniff, struct span data);
 /* EFFECT_SEND: checks the bytes. */
 void sniff_bytes(struct visitor *visitor, struct socket *socket, struct span data);
 /* EFFECT_SEND_BLOCK: checks, and appends what goes out to `out`. */

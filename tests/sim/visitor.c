@@ -91,6 +91,7 @@ static void peer_bytes(void *owner, struct conn *conn, int side, const uint8_t *
 
     event.peer.conn = conn->ends[side].name;
     event.peer.data = span_of(data, length);
+    sniff_heard(&visitor_socket(visitor, event.peer.conn)->out, event.peer.data);
     visitor_step(visitor, &event);
 }
 

@@ -1,0 +1,107 @@
+/* A crowd: everybody gets everything in time, and the origin sends no more than a copy each. The
+ * first scheduler does not elect fetchers, so a crowd at once costs nearly a copy each; the bounds
+ * say what must not get worse, and go down with it. */
+#include "sim_test.h"
+
+#define CROWD 16
+
+struct crowd {
+    struct scene scene;
+    struct sim_tracker *tracker;
+    struct visitor *visitors[CROWD];
+};
+
+static void crowd_init(struct crowd *crowd, uint64_t seed, uint64_t bytes)
+{
+    struct link origin = {.up = 4000000, .down = 4000000, .latency_us = 5000};
+
+    crowd->scene = (struct scene){.world = world_new(seed)};
+    world_on_failure = scene_on_failure;
+    crowd->scene.site = publisher_new(crowd->scene.world, SITE, &origin);
+    crowd->tracker = sim_tracker_new(crowd->scene.world, "https://tracker.example");
+    crowd->scene.site->trackers[crowd->scene.site->tracker_count++] =
+        mem_strdup("https://tracker.example/announce");
+    publisher_add(crowd->scene.site, 0, "big.bin", bytes, 1);
+    publisher_add(crowd->scene.site, 0, "small.js", 5000, 2);
+    publisher_publish(crowd->scene.site);
+    for (int i = 0; i < CROWD; i++) {
+        char *name = mem_printf("v%d", i);
+        crowd->visitors[i] = scene_visitor(&crowd->scene, name, ZONE_SHARE, NULL);
+        mem_free(name);
+    }
+}
+
+static void crowd_done(struct crowd *crowd)
+{
+    scene_free(&crowd->scene);
+    sim_tracker_free(crowd->tracker);
+}
+
+static void check_crowd(struct crowd *crowd, const char *what, uint64_t bytes, uint64_t most_ms,
+                        double most_copies)
+{
+    uint64_t slowest_ms = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        ck_assert_uint_ge(disk_bytes(crowd->visitors[i]->disk), bytes);
+        list_for_each(link, next, &crowd->visitors[i]->all_fetches)
+        {
+            const struct fetch *fetch = list_entry(link, struct fetch, in_visitor);
+            ck_assert_int_eq(fetch->state, FETCH_DONE);
+            if (scene_ms(fetch) > slowest_ms)
+                slowest_ms = scene_ms(fetch);
+        }
+    }
+    double copies = (double)scene_origin_bytes(&crowd->scene) / (double)bytes;
+    if (getenv("SIM_TIMES") != NULL)
+        fprintf(stderr, "%s: %.2f copies, slowest %.1f s\n", what, copies,
+                (double)slowest_ms / 1000);
+    ck_assert_msg(copies <= most_copies, "%s: %.2f copies", what, copies);
+    ck_assert_msg(slowest_ms <= most_ms, "%s: %llu ms", what, (unsigned long long)slowest_ms);
+}
+
+START_TEST(test_a_crowd_at_once)
+{
+    struct crowd crowd;
+
+    crowd_init(&crowd, 1, MIB(8));
+    for (int i = 0; i < CROWD; i++)
+        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
+    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 120000));
+    check_crowd(&crowd, "at once", MIB(8), 60000, 16.5);
+    crowd_done(&crowd);
+}
+END_TEST
+
+START_TEST(test_a_crowd_in_a_trickle)
+{
+    struct crowd crowd;
+
+    crowd_init(&crowd, 2, MIB(8));
+    for (int i = 0; i < CROWD; i++) {
+        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
+        world_run(crowd.scene.world, 2000);
+    }
+    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 120000));
+    check_crowd(&crowd, "a trickle", MIB(8), 20000, 4);
+    crowd_done(&crowd);
+}
+END_TEST
+
+START_TEST(test_a_crowd_that_knows_the_first)
+{
+    struct crowd crowd;
+
+    crowd_init(&crowd, 3, MIB(8));
+    fetch_begin(crowd.visitors[0], SITE, 1, "/static/big.bin", "doc");
+    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 60000));
+    for (int i = 1; i < CROWD; i++)
+        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
+    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 180000));
+    check_crowd(&crowd, "behind a seed", MIB(8), 60000, 16.5);
+    crowd_done(&crowd);
+}
+END_TEST
+
+TEST_MAIN("sim_crowd",
+          TESTS(test_a_crowd_at_once, test_a_crowd_in_a_trickle, test_a_crowd_that_knows_the_first))
