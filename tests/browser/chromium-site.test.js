@@ -12,10 +12,11 @@ import { startHost } from './lib/host.js';
 import { startOrigin } from './lib/origin.js';
 import { deploy } from './lib/publish.js';
 import { Scope, waitFor } from './lib/scope.js';
-import { fetchInPage, waitForWorker, writeSmallSite } from './lib/small-site.js';
+import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-site.js';
 import { newVisitor } from './lib/visitor.js';
 
 const STRICT_CSP = "default-src 'self'; script-src 'self' 'nonce-demo'; style-src 'self' 'unsafe-inline'";
+const BIG_BYTES = 20_000_000;
 const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
 const scope = new Scope();
@@ -36,7 +37,7 @@ before(async () => {
   other = await startOrigin(scope, { name: 'other.localhost' });
   strict = await startOrigin(scope, { name: 'localhost', headers: { '/': { 'Content-Security-Policy': STRICT_CSP } } });
   for (const site of [other, strict]) {
-    writeSmallSite(site.root);
+    writeSmallSite(site.root, { bigBytes: BIG_BYTES });
     await deploy(site, join(site.root, 'static'));
   }
   const visitor = newVisitor(scope, 'anna');
@@ -116,7 +117,7 @@ test('a page with a strict content security policy works the same, on its first 
   strict.mark();
   await page.goto(`${strict.url}/`);
   await waitFor('the page', () => page.evaluate(() => window.ran === true));
-  assert.equal((await fetchInPage(page, '/static/big.bin')).bytes, 4_000_000);
+  assert.equal((await fetchInPage(page, '/static/big.bin')).bytes, BIG_BYTES);
   assert.deepEqual(byBrowser(strict), []);
   await page.close();
 });
@@ -152,7 +153,7 @@ test('a zone switched off and on again works at once on an open page', async () 
   const fromSite = async () => {
     other.mark();
     const { status, bytes } = await fetchInPage(page, '/static/big.bin', { cache: 'no-store' });
-    assert.deepEqual([status, bytes], [200, 4_000_000]);
+    assert.deepEqual([status, bytes], [200, BIG_BYTES]);
     return byBrowser(other).length > 0;
   };
   assert.equal(await fromSite(), false);
@@ -177,4 +178,30 @@ test('a zone switched off and on again works at once on an open page', async () 
   await waitFor('files from the host', async () => !await fromSite());
   await popup.close();
   await page.close();
+});
+
+test('the host killed in the middle of a file: the page gets it whole', async () => {
+  const page = await openSmall();
+  other.mark();
+  // The page reads a little and waits, so that most of the file is still to come.
+  await page.evaluate(async () => {
+    const response = await fetch('/static/big.bin', { cache: 'no-store' });
+    const reader = response.body.getReader();
+    const parts = [(await reader.read()).value];
+    window.readOn = async () => {
+      for (let next; !(next = await reader.read()).done;) parts.push(next.value);
+      const digest = await crypto.subtle.digest('SHA-256', await new Blob(parts).arrayBuffer());
+      return [...new Uint8Array(digest)].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    };
+  });
+  assert.deepEqual(byBrowser(other), []);
+  await host.kill();
+  assert.equal(await page.evaluate(() => window.readOn()), hashOf(other.root, 'static/big.bin'));
+  const [rest, ...more] = other.requests('/static/').filter(request => request.agent.startsWith('Mozilla'));
+  assert.deepEqual(more, []);
+  assert.equal(rest.status, 206);
+  assert.ok(rest.bytes > 1_000_000 && rest.bytes < BIG_BYTES, `${rest.bytes} bytes from the site`);
+  await chromium.close();
+  // The browser's native host may have started another daemon.
+  await host.command('stop').catch(() => {});
 });
