@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { buildSite } from '../site/build.mjs';
 import { demoResults } from './lib/demo.js';
 import { openFirefox } from './lib/firefox.js';
@@ -40,8 +41,10 @@ before(async () => {
   origin.headers = { ...origin.headers, '= /isolated.html': page, '/static/app/workers/': page, '/static/app/shared/': page };
   await origin.restart();
 
-  other = await startOrigin(scope, { name: 'other.localhost', conf: 'rewrite ^/static/moved.txt$ /elsewhere.txt redirect;' });
-  writeSmallSite(other.root, { files: { 'elsewhere.txt': 'from elsewhere', 'static/moved.txt': 'host only', 'static/long.wav': longWav() } });
+  other = await startOrigin(scope, { name: 'other.localhost',
+    conf: 'rewrite ^/static/moved.txt$ /elsewhere.txt redirect; location = /static/packed.js { add_header Content-Encoding gzip; }' });
+  writeSmallSite(other.root, { files: { 'elsewhere.txt': 'from elsewhere', 'static/moved.txt': 'host only', 'static/long.wav': longWav(),
+    'static/packed.js': gzipSync('window.packed = true') } });
   const otherEntry = await deployMock(other, { seq: 2 });
   visitor = newMockVisitor(scope, 'anna', { sites: { [origin.url]: entry, [other.url]: { ...otherEntry, root: hostCopy(other.root) } } });
   firefox = await openFirefox(scope, visitor, { origins: [origin, other] });
@@ -202,6 +205,20 @@ test('a redirect leads where the site says', async () => {
     image.src = '/static/moved.txt';
   }));
   assert.equal(script, 'error');
+  await page.close();
+});
+
+test('a site that packs even a part of a file is asked once more, for the whole', async () => {
+  const page = await openSmall();
+  other.mark();
+  const packed = await page.evaluate(() => new Promise(resolve => {
+    const script = document.createElement('script');
+    script.onload = script.onerror = () => resolve(window.packed);
+    script.src = '/static/packed.js';
+    document.head.append(script);
+  }));
+  assert.equal(packed, true);
+  assert.deepEqual(other.requests('/static/packed.js').map(({ status, range }) => [status, range]), [[206, 'bytes=0-0'], [200, '']]);
   await page.close();
 });
 
