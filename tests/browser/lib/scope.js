@@ -1,6 +1,7 @@
 // A scope owns everything a test starts: child processes, temporary folders, browsers. Closing it undoes them in reverse
 // order, and a crashed or interrupted test still takes its processes with it. Processes are ended by their own id only.
 import { spawn } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import { mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const STOP_TIMEOUT_MS = 8000;
+// Debian 12's Node.js does not have it as a global yet.
+globalThis.crypto ??= webcrypto;
+
 const running = new Set();
 const folders = new Set();
 
