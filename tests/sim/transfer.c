@@ -23,7 +23,7 @@ static void transfer_free(struct transfer *transfer)
     mem_free(transfer);
 }
 
-static struct resource *resource_of(const struct transfer *transfer)
+struct resource *transfer_resource(const struct transfer *transfer)
 {
     char path[LIMIT_PATH + 1];
     size_t length = strcspn(transfer->path, "?");
@@ -41,7 +41,7 @@ static void count_sent(struct transfer *transfer)
 {
     struct conn *conn = link_find(transfer->world, transfer->conn);
     uint64_t left = transfer->pushed - (conn != NULL ? link_queued(conn, 0) : 0);
-    struct resource *resource = resource_of(transfer);
+    struct resource *resource = transfer_resource(transfer);
 
     if (resource != NULL)
         resource->sent += left - transfer->counted;
@@ -90,42 +90,15 @@ static void fire_finish(struct world *world, uint64_t number, uint64_t result)
 
 /* --- the server's side of the connection */
 
-/* How much of the body goes out before something happens. */
-static uint64_t body_limit(const struct transfer *transfer)
-{
-    const struct fault *fault = &transfer->fault;
-    uint64_t end = fault->endless ? SERVER_NEVER : transfer->body_end - transfer->body_first;
-
-    if (fault->stall_at < end)
-        end = fault->stall_at;
-    return fault->cut_at < end ? fault->cut_at : end;
-}
-
-static void read_body(struct transfer *transfer, uint64_t at, uint8_t *data, size_t length)
-{
-    struct resource *resource = resource_of(transfer);
-    const uint8_t *from = transfer->own_body.data;
-    size_t have = transfer->own_body.length;
-
-    if (resource != NULL && from == NULL) {
-        from = resource->data;
-        have = resource->length;
-    }
-    for (size_t i = 0; i < length; i++)
-        data[i] = at + i < have ? from[at + i] : ' ';
-    if (transfer->fault.flip_at >= at && transfer->fault.flip_at - at < length)
-        data[transfer->fault.flip_at - at] ^= 1;
-}
-
 static void push_body(struct transfer *transfer, struct conn *conn)
 {
-    uint64_t limit = body_limit(transfer);
+    uint64_t limit = reply_limit(transfer);
     uint8_t data[16384];
 
     while (transfer->pushed < limit && link_queued(conn, 0) < SLAB) {
         uint64_t left = limit - transfer->pushed;
         size_t length = left < sizeof data ? (size_t)left : sizeof data;
-        read_body(transfer, transfer->body_first + transfer->pushed, data, length);
+        reply_read(transfer, transfer->body_first + transfer->pushed, data, length);
         transfer->pushed += length;
         link_send(conn, 0, data, length);
     }
@@ -225,7 +198,7 @@ static void fire_head(struct world *world, uint64_t number, uint64_t b)
     if (transfer->partial) {
         event.http.first = transfer->body_first;
         event.http.last = transfer->body_end - 1;
-        event.http.total = resource_of(transfer)->length;
+        event.http.total = transfer_resource(transfer)->length;
     }
     struct visitor *visitor = visitor_find(world, transfer->visitor);
     world_trace(world, "%s < head %s %d", visitor->host->name, transfer->path, transfer->status);
@@ -251,66 +224,6 @@ static void fire_stall_check(struct world *world, uint64_t number, uint64_t b)
 }
 
 /* --- the response */
-
-static struct fault use_fault(struct server *server, struct resource *resource)
-{
-    struct fault *fault = resource != NULL ? &resource->fault : &server->fault;
-    struct fault none = FAULT_NONE;
-
-    if (resource != NULL && memcmp(fault, &none, sizeof none) == 0)
-        fault = &server->fault;
-    struct fault used = *fault;
-    if (fault->times > 0 && --fault->times == 0)
-        *fault = none;
-    return used;
-}
-
-static void set_error(struct transfer *transfer, int status)
-{
-    transfer->status = status;
-    buf_put_text(&transfer->own_body, "<html>not here</html>");
-    transfer->body_end = transfer->own_body.length;
-}
-
-static void set_range(struct transfer *transfer, uint64_t length)
-{
-    transfer->status = 200;
-    transfer->body_end = length;
-    if (!transfer->has_range || transfer->fault.ignore_range)
-        return;
-    if (transfer->first >= length) {
-        set_error(transfer, 416);
-        return;
-    }
-    transfer->status = 206;
-    transfer->partial = true;
-    transfer->body_first = transfer->first;
-    if (transfer->last < length)
-        transfer->body_end = transfer->last + 1;
-}
-
-static void decide(struct transfer *transfer)
-{
-    struct server *server = transfer->server;
-    struct resource *resource = resource_of(transfer);
-
-    server->requests++;
-    if (resource != NULL)
-        resource->requests++;
-    transfer->fault = use_fault(server, resource);
-    transfer->retry_after_s = transfer->fault.retry_after_s;
-    if (transfer->fault.status != 0) {
-        set_error(transfer, transfer->fault.status);
-    } else if (server->handle != NULL) {
-        struct visitor *visitor = visitor_find(transfer->world, transfer->visitor);
-        transfer->status = server->handle(server, visitor, transfer->path, &transfer->own_body);
-        transfer->body_end = transfer->own_body.length;
-    } else if (resource == NULL) {
-        set_error(transfer, 404);
-    } else {
-        set_range(transfer, resource->length);
-    }
-}
 
 static void fire_respond(struct world *world, uint64_t number, uint64_t b)
 {
@@ -344,7 +257,7 @@ static void fire_arrives(struct world *world, uint64_t number, uint64_t b)
     } else if (server->down) {
         world_after(world, link_travel_us(host, server->host), fire_finish, number, ERR_NETWORK);
     } else {
-        decide(transfer);
+        reply_decide(transfer);
         world_after(world, transfer->fault.delay_ms * 1000ull, fire_respond, number, 0);
     }
 }

@@ -25,3 +25,10 @@ struct transfer {
 };
 
 void transfers_free(struct world *world);
+struct resource *transfer_resource(const struct transfer *transfer); /* or NULL */
+
+/* --- reply.c */
+void reply_decide(struct transfer *transfer);
+/* How much of the body goes out before something happens. */
+uint64_t reply_limit(const struct transfer *transfer);
+void reply_read(struct transfer *transfer, uint64_t at, uint8_t *data, size_t length);

@@ -31,8 +31,8 @@ static uint32_t sockets_to(const struct visitor *visitor, const struct host *hos
     return count;
 }
 
-static struct socket *socket_new(struct visitor *visitor, uint64_t name, struct conn *conn,
-                                 int side)
+struct socket *visitor_add_socket(struct visitor *visitor, uint64_t name, struct conn *conn,
+                                  int side)
 {
     struct socket *socket = mem_zalloc(sizeof *socket);
 
@@ -45,7 +45,7 @@ static struct socket *socket_new(struct visitor *visitor, uint64_t name, struct 
     return socket;
 }
 
-static void socket_free(struct visitor *visitor, struct socket *socket)
+void visitor_drop_socket(struct visitor *visitor, struct socket *socket)
 {
     HASH_DEL(visitor->sockets, socket);
     sniff_done(&socket->out);
@@ -68,7 +68,7 @@ static void peer_opened(void *owner, struct conn *conn, int side)
 
     if (side == 1) {
         visitor->counts.accepts++;
-        socket_new(visitor, ACCEPTED | ++visitor->next_name, conn, side);
+        visitor_add_socket(visitor, ACCEPTED | ++visitor->next_name, conn, side);
     }
     struct socket *socket = visitor_socket(visitor, conn->ends[side].name);
     socket->opened = true;
@@ -116,11 +116,11 @@ static void peer_closed(void *owner, struct conn *conn, int side, enum err why)
     world_trace(visitor->world, "%s < closed %s %s", visitor->host->name,
                 conn->ends[1 - side].host != NULL ? conn->ends[1 - side].host->name : "dial",
                 err_name(why));
-    socket_free(visitor, socket);
+    visitor_drop_socket(visitor, socket);
     visitor_step(visitor, &event);
 }
 
-static const struct link_events peer_events = {peer_opened, peer_bytes, peer_sent, peer_closed};
+const struct link_events visitor_peer_events = {peer_opened, peer_bytes, peer_sent, peer_closed};
 
 /* --- life */
 
@@ -149,7 +149,7 @@ void visitor_start(struct visitor *visitor)
     visitor->node = node_new(&config);
     link_host_up(visitor->host);
     if (!visitor->config.deaf)
-        visitor->host->accept = &peer_events;
+        visitor->host->accept = &visitor_peer_events;
     visitor->host->accept_owner = visitor;
     world_trace(visitor->world, "%s starts", visitor->host->name);
     disk_restore(visitor->disk);
@@ -186,7 +186,7 @@ void visitor_kill(struct visitor *visitor)
     visitor->host->accept = NULL;
     link_host_down(visitor->host);
     HASH_ITER(hh, visitor->sockets, socket, next)
-    socket_free(visitor, socket);
+    visitor_drop_socket(visitor, socket);
     server_forget_visitor(visitor);
     disk_stop(visitor->disk);
     fetches_break(visitor);
@@ -268,226 +268,6 @@ struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zon
     return visitor_ask(visitor, 1, &request);
 }
 
-/* --- effects: peers */
-
-static void check_may_talk(struct visitor *visitor, const char *what)
-{
-    if (visitor_is_off(visitor))
-        world_fail(visitor->world, "%s is off, and does this: %s", visitor->host->name, what);
-}
-
-static struct conn *conn_of(struct visitor *visitor, uint64_t name, const char *what,
-                            struct socket **ret_socket)
-{
-    struct socket *socket = visitor_socket(visitor, name);
-    struct conn *conn = socket != NULL ? link_find(visitor->world, socket->conn) : NULL;
-
-    if (conn == NULL)
-        world_fail(visitor->world, "%s: %s on connection %llx, which is dead", visitor->host->name,
-                   what, (unsigned long long)name);
-    *ret_socket = socket;
-    return conn;
-}
-
-static void do_dial(struct visitor *visitor, const struct effect *effect)
-{
-    char to[ADDRESS_TEXT];
-
-    address_format(&effect->peer.to, to);
-    check_may_talk(visitor, "dial");
-    if (visitor_socket(visitor, effect->peer.conn) != NULL)
-        world_fail(visitor->world, "%s dials with a number that it uses", visitor->host->name);
-    visitor->counts.dials++;
-    struct host *host = link_find_address(visitor->world, &effect->peer.to);
-    world_trace(visitor->world, "%s > dial %s", visitor->host->name,
-                host != NULL ? host->name : to);
-    struct conn *conn =
-        link_dial(visitor->host, &effect->peer.to, effect->peer.conn, &peer_events, visitor);
-    socket_new(visitor, effect->peer.conn, conn, 0);
-}
-
-static void check_queue(struct visitor *visitor, const struct conn *conn, int side)
-{
-    if (link_queued(conn, side) > LIMIT_PEER_SEND_QUEUE)
-        world_fail(visitor->world, "%s has %zu bytes unsent on one connection", visitor->host->name,
-                   link_queued(conn, side));
-}
-
-static void do_send(struct visitor *visitor, const struct effect *effect)
-{
-    struct socket *socket;
-    struct conn *conn = conn_of(visitor, effect->peer.conn, "send", &socket);
-
-    if (!socket->opened)
-        world_fail(visitor->world, "%s sends before it is connected", visitor->host->name);
-    if (effect->text.failed)
-        world_fail(visitor->world, "%s sends more than its buffer takes", visitor->host->name);
-    sniff_bytes(visitor, socket, span_of(effect->text.data, effect->text.length));
-    link_send(conn, socket->side, effect->text.data, effect->text.length);
-    check_queue(visitor, conn, socket->side);
-}
-
-static void do_send_block(struct visitor *visitor, const struct effect *effect)
-{
-    struct socket *socket;
-    struct conn *conn = conn_of(visitor, effect->peer.conn, "send a block", &socket);
-    struct buf out;
-
-    buf_init(&out, KIB(64));
-    sniff_block(visitor, socket, effect, &out);
-    visitor->counts.blocks_sent++;
-    visitor->counts.block_bytes_sent += effect->peer.length;
-    link_send(conn, socket->side, out.data, out.length);
-    buf_done(&out);
-    check_queue(visitor, conn, socket->side);
-}
-
-static void do_close(struct visitor *visitor, const struct effect *effect)
-{
-    struct socket *socket;
-    struct conn *conn = conn_of(visitor, effect->peer.conn, "close", &socket);
-    struct host *to = conn->ends[1 - socket->side].host;
-
-    world_trace(visitor->world, "%s > close %s", visitor->host->name,
-                to != NULL ? to->name : "dial");
-    visitor->counts.closed_by_us++;
-    int side = socket->side;
-    socket_free(visitor, socket);
-    link_close(conn, side);
-}
-
-/* --- effects: http */
-
-static void do_http_get(struct visitor *visitor, const struct effect *effect)
-{
-    const char *url = (const char *)effect->text.data;
-    struct http_want want = {.op = effect->http.op,
-                             .url = url,
-                             .has_range = effect->http.has_range,
-                             .first = effect->http.first,
-                             .last = effect->http.last,
-                             .max = effect->http.max,
-                             .timeout_ms = effect->http.timeout_ms};
-
-    /* A last word to the tracker is no more than the politeness to be forgotten. */
-    if (strstr(url, "event=stopped") == NULL)
-        check_may_talk(visitor, url);
-    visitor->counts.gets++;
-    if (want.has_range)
-        world_trace(visitor->world, "%s > get %.200s %llu-%llu", visitor->host->name, url,
-                    (unsigned long long)want.first, (unsigned long long)want.last);
-    else
-        world_trace(visitor->world, "%s > get %.200s", visitor->host->name, url);
-    server_request(visitor, &want);
-    uint32_t active = server_active(visitor);
-    if (active > visitor->counts.max_gets)
-        visitor->counts.max_gets = active;
-}
-
-static void do_http_cancel(struct visitor *visitor, const struct effect *effect)
-{
-    world_trace(visitor->world, "%s > cancel", visitor->host->name);
-    if (!server_cancel(visitor, effect->http.op))
-        world_fail(visitor->world, "%s cancels a request that is over", visitor->host->name);
-}
-
-/* --- effects: answers */
-
-static void do_event(struct visitor *visitor, json_t *json)
-{
-    json_decref(visitor->last_event);
-    visitor->last_event = json;
-    visitor->events++;
-}
-
-static void do_answer(struct visitor *visitor, const struct effect *effect)
-{
-    struct ask *ask;
-    json_t *json;
-
-    world_trace(visitor->world, "%s > answer %.*s", visitor->host->name, (int)effect->text.length,
-                effect->text.data);
-    if (json_load_object(effect->text.data, effect->text.length, &json) != ERR_OK)
-        world_fail(visitor->world, "%s answers what is no JSON object", visitor->host->name);
-    if (json_object_get(json, "event") != NULL) {
-        do_event(visitor, json);
-        return;
-    }
-    uint64_t id = (uint64_t)json_integer_value(json_object_get(json, "id"));
-    HASH_FIND(hh, visitor->asks, &id, sizeof id, ask);
-    if (ask == NULL || ask->answer != NULL || ask->client != effect->client)
-        world_fail(visitor->world, "%s answers a request that nobody made", visitor->host->name);
-    ask->answer = json;
-    if (ask->fetch != NULL)
-        fetch_answered(ask->fetch, json);
-}
-
-static void do_log(struct visitor *visitor, const struct effect *effect)
-{
-    world_trace(visitor->world, "%s > log %s", visitor->host->name,
-                (const char *)effect->text.data);
-}
-
-static void do_store_piece(struct visitor *visitor, struct effect *effect)
-{
-    world_trace(visitor->world, "%s > store piece %u, %u bytes", visitor->host->name,
-                effect->store.piece, effect->store.length);
-    disk_store_piece(visitor->disk, effect);
-}
-
-static void do_effect(struct visitor *visitor, struct effect *effect)
-{
-    switch (effect->kind) {
-    case EFFECT_ANSWER:
-        do_answer(visitor, effect);
-        break;
-    case EFFECT_STREAM_HEAD:
-    case EFFECT_STREAM_READY:
-    case EFFECT_STREAM_FAIL:
-        fetch_effect(visitor, effect);
-        break;
-    case EFFECT_DIAL:
-        do_dial(visitor, effect);
-        break;
-    case EFFECT_SEND:
-        do_send(visitor, effect);
-        break;
-    case EFFECT_SEND_BLOCK:
-        do_send_block(visitor, effect);
-        break;
-    case EFFECT_CLOSE:
-        do_close(visitor, effect);
-        break;
-    case EFFECT_HTTP_GET:
-        do_http_get(visitor, effect);
-        break;
-    case EFFECT_HTTP_CANCEL:
-        do_http_cancel(visitor, effect);
-        break;
-    case EFFECT_LOAD_TORRENT:
-        disk_load_torrent(visitor->disk, effect);
-        break;
-    case EFFECT_LOAD_CONTENT:
-        disk_load_content(visitor->disk, effect);
-        break;
-    case EFFECT_STORE_PIECE:
-        do_store_piece(visitor, effect);
-        break;
-    case EFFECT_SAVE_SITE:
-        disk_save_site(visitor->disk, effect);
-        break;
-    case EFFECT_SAVE_TORRENT:
-        disk_save_torrent(visitor->disk, effect);
-        break;
-    case EFFECT_LOG:
-        do_log(visitor, effect);
-        break;
-    case EFFECT_STOP:
-        world_trace(visitor->world, "%s > stop", visitor->host->name);
-        break;
-    }
-}
-
 /* --- the step */
 
 static void fire_wake(struct world *world, uint64_t number, uint64_t run)
@@ -546,7 +326,7 @@ void visitor_step(struct visitor *visitor, struct event *event)
     node_step(visitor->node, event, &visitor->update);
     check_spinning(visitor, event);
     for (size_t i = 0; i < visitor->update.count; i++)
-        do_effect(visitor, &visitor->update.effects[i]);
+        visitor_do_effect(visitor, &visitor->update.effects[i]);
     update_clear(&visitor->update);
     visitor->stepping = false;
     check_socket_caps(visitor);

@@ -108,5 +108,10 @@ const char *ask_text(struct visitor *visitor, const struct ask *ask, const char 
 /* Steps the node; fills in the time. */
 void visitor_step(struct visitor *visitor, struct event *event);
 struct socket *visitor_socket(struct visitor *visitor, uint64_t name);
-/* Does any site allow the network? */
+/* Does no site allow the network? */
 bool visitor_is_off(const struct visitor *visitor);
+extern const struct link_events visitor_peer_events;
+struct socket *visitor_add_socket(struct visitor *visitor, uint64_t name, struct conn *conn,
+                                  int side);
+void visitor_drop_socket(struct visitor *visitor, struct socket *socket);
+void visitor_do_effect(struct visitor *visitor, struct effect *effect); /* effects.c */

@@ -2,9 +2,12 @@
  *
  *   world.c      the clock, the queue, randomness, the trace, failure
  *   link.c       hosts, and ordered byte streams between them at their links' rates
- *   server.c     web servers: a site's origin, a tracker
+ *   server.c     web servers: a site's origin; sim_tracker.c, a tracker
+ *   transfer.c   HTTP, the visitor's side and the server's
  *   disk.c       a visitor's store
- *   visitor.c    a host that runs the real core (node_step), and carries out its effects
+ *   visitor.c    a host that runs the real core (node_step)
+ *   effects.c    what the core wants done, carried out at once
+ *   ask.c        requests of the native API and their answers
  *   fetch.c      a page at a visitor: asset.want, then the gateway's stream
  *   sniff.c      reads what a visitor sends to its peers and holds it to the rules
  *   publisher.c  a site's files, torrents, releases and signatures
