@@ -234,6 +234,17 @@ static uint32_t first_block(const struct script *script, uint32_t piece)
     return length < BLOCK_LENGTH && !script->flags.asks_whole ? length : BLOCK_LENGTH;
 }
 
+static void fire_ask(struct world *world, uint64_t number, uint64_t conn_number)
+{
+    struct script *script = script_find(world, number);
+    struct script_conn *sc = find_conn(script, conn_number);
+
+    if (sc == NULL || sc->closed)
+        return;
+    say_numbers(script, sc, REQUEST, 0, 0, first_block(script, 0), 3);
+    world_after(world, script->flags.asks_every_us, fire_ask, number, conn_number);
+}
+
 static void hear_unchoke(struct script *script, struct script_conn *sc)
 {
     uint32_t pieces = script->torrent->meta->piece_count;
@@ -241,6 +252,8 @@ static void hear_unchoke(struct script *script, struct script_conn *sc)
     script->unchokes++;
     for (uint32_t i = 0; i < script->flags.flood; i++)
         say_numbers(script, sc, REQUEST, i % pieces, 0, first_block(script, i % pieces), 3);
+    if (script->flags.asks_every_us > 0)
+        fire_ask(script->world, script->number, sc->conn);
     if (script->flags.odd_request) {
         say_numbers(script, sc, REQUEST, pieces, 0, BLOCK_LENGTH, 3);
         say_numbers(script, sc, REQUEST, 0, 0, 100000, 3);

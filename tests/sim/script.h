@@ -7,31 +7,32 @@
 #include "publisher.h"
 
 struct script_flags {
-    bool silent;          /* never says a word */
-    bool garbage;         /* says noise instead of a handshake */
-    bool wrong_infohash;  /* handshakes for a torrent that nobody knows */
-    bool wrong_protocol;  /* a handshake with one wrong letter */
-    bool has_nothing;     /* and says so (HAVE_NONE) */
-    bool wrong_bitfield;  /* a bitfield one byte too long */
-    bool spare_bit;       /* a bitfield with a bit after the last piece */
-    bool lazy_bitfield;   /* nothing, and HAVEs one by one */
-    bool bad_have;        /* HAVE of a piece that there is not */
-    bool chokes;          /* never unchokes */
-    bool rejects;         /* every request, though it unchoked */
-    bool flips;           /* one bit of every block */
-    bool flips_one;       /* one bit of one block of every piece */
-    bool serves_short;    /* blocks one byte too short */
-    bool serves_unasked;  /* blocks that nobody asked for, over and over */
-    bool huge_message;    /* announces a message of 100 MB */
-    bool odd_request;     /* asks for blocks outside pieces and of odd lengths */
-    bool reflects_id;     /* handshakes with the other's own peer id */
-    bool no_fast;         /* speaks BEP 3 only */
-    uint32_t stall_after; /* serves so many blocks, then none; 0: serves all */
-    uint32_t close_after; /* serves so many blocks, then closes; 0: does not */
-    uint32_t flood;       /* so many requests at once as soon as it is unchoked */
-    bool asks_whole;      /* 16 KiB even where the file ends earlier */
-    uint32_t drip_us;     /* a byte of its handshake in so long */
-    uint32_t delay_us;    /* before it serves a block */
+    bool silent;            /* never says a word */
+    bool garbage;           /* says noise instead of a handshake */
+    bool wrong_infohash;    /* handshakes for a torrent that nobody knows */
+    bool wrong_protocol;    /* a handshake with one wrong letter */
+    bool has_nothing;       /* and says so (HAVE_NONE) */
+    bool wrong_bitfield;    /* a bitfield one byte too long */
+    bool spare_bit;         /* a bitfield with a bit after the last piece */
+    bool lazy_bitfield;     /* nothing, and HAVEs one by one */
+    bool bad_have;          /* HAVE of a piece that there is not */
+    bool chokes;            /* never unchokes */
+    bool rejects;           /* every request, though it unchoked */
+    bool flips;             /* one bit of every block */
+    bool flips_one;         /* one bit of one block of every piece */
+    bool serves_short;      /* blocks one byte too short */
+    bool serves_unasked;    /* blocks that nobody asked for, over and over */
+    bool huge_message;      /* announces a message of 100 MB */
+    bool odd_request;       /* asks for blocks outside pieces and of odd lengths */
+    bool reflects_id;       /* handshakes with the other's own peer id */
+    bool no_fast;           /* speaks BEP 3 only */
+    uint32_t stall_after;   /* serves so many blocks, then none; 0: serves all */
+    uint32_t close_after;   /* serves so many blocks, then closes; 0: does not */
+    uint32_t flood;         /* so many requests at once as soon as it is unchoked */
+    bool asks_whole;        /* 16 KiB even where the file ends earlier */
+    uint32_t asks_every_us; /* for the first block, again and again once it is unchoked */
+    uint32_t drip_us;       /* a byte of its handshake in so long */
+    uint32_t delay_us;      /* before it serves a block */
 };
 
 struct script_conn {

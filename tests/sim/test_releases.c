@@ -429,6 +429,29 @@ START_TEST(test_a_release_expires_in_use)
 }
 END_TEST
 
+START_TEST(test_what_has_expired_is_not_served_on)
+{
+    struct scene scene = scene_new(137);
+    publisher_add(scene.site, 0, "a.js", 20000, 1);
+    publisher_add(scene.site, 0, "c.bin", MIB(1), 3);
+    scene.site->lifetime_s = 100;
+    publisher_publish(scene.site);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    scene_load_all(&scene, visitor);
+    struct script *leech =
+        scene_script(&scene, &(struct script_flags){.has_nothing = true, .asks_every_us = 1000000});
+
+    script_dial(leech, visitor->host);
+    world_run(scene.world, 50000);
+    ck_assert_uint_ge(leech->blocks_got, 30);
+    world_run(scene.world, 52000);
+    uint32_t got = leech->blocks_got;
+    world_run(scene.world, 20000);
+    ck_assert_uint_eq(leech->blocks_got, got);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_the_site_gets_well_again)
 {
     struct scene scene = scene_with_files(136);
@@ -447,4 +470,5 @@ TEST_MAIN("sim_releases",
           TESTS(test_a_bad_release_sends_the_page_to_the_origin, test_a_page_of_another_release,
                 test_a_new_release_beside_the_old_one, test_a_rollback_is_refused,
                 test_another_key_stops_the_site, test_a_key_may_name_its_successor,
-                test_a_release_expires_in_use, test_the_site_gets_well_again))
+                test_a_release_expires_in_use, test_what_has_expired_is_not_served_on,
+                test_the_site_gets_well_again))

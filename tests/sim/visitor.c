@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SENT_BELOW     KIB(256) /* as host/io/tcp: a fuller queue is not told */
 #define ACCEPTED       (1ull << 63)
 #define IDLE_TICKS_MAX 200 /* in a second: more is a busy loop */
 
@@ -100,6 +101,8 @@ static void peer_sent(void *owner, struct conn *conn, int side, size_t queued)
     struct visitor *visitor = owner;
     struct event event = {.kind = EVENT_PEER_SENT};
 
+    if (queued >= SENT_BELOW)
+        return;
     event.peer.conn = conn->ends[side].name;
     event.peer.queued = queued;
     visitor_step(visitor, &event);
