@@ -29,9 +29,11 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
 {
     if (!may_ask(peer, msg))
         return false;
-    /* Longer than a block: refused and not punished, as libtorrent does. */
+    /* Longer than a block: refused and not punished, as libtorrent does. The release may have
+     * expired since the peer was unchoked. */
     if (msg->length > LIMIT_PEER_REQUEST || peer->am_choking ||
-        !bitfield_get(&peer->swarm->have, msg->index) || peer->wanted.count >= PEER_UPLOAD_QUEUE) {
+        !site_may_share(peer->swarm->site) || !bitfield_get(&peer->swarm->have, msg->index) ||
+        peer->wanted.count >= PEER_UPLOAD_QUEUE) {
         reject(peer, msg->index, msg->begin, msg->length);
         return true;
     }
