@@ -3,49 +3,29 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/compact.h"
+#include "wire/host_name.h"
 
 #include <string.h>
 
 /* --- URL */
 
-static enum err parse_port(const char *text, uint16_t *ret)
-{
-    unsigned value = 0;
-    size_t digits = 0;
-
-    for (; text[digits] >= '0' && text[digits] <= '9' && digits < 6; digits++)
-        value = value * 10 + (unsigned)(text[digits] - '0');
-    if (digits == 0 || value == 0 || value > UINT16_MAX)
-        return ERR_BAD_URL;
-    if (text[digits] != '\0' && text[digits] != '/')
-        return ERR_BAD_URL;
-    *ret = (uint16_t)value;
-    return ERR_OK;
-}
-
-static bool is_host_char(char c, bool six)
-{
-    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '.')
-        return true;
-    return six ? c == ':' : (c >= 'g' && c <= 'z') || c == '-';
-}
-
 enum err udp_tracker_url(const char *url, char ret_host[UDP_TRACKER_HOST], uint16_t *ret_port)
 {
     if (strncmp(url, "udp://", 6) != 0)
         return ERR_BAD_URL;
-    bool six = url[6] == '[';
-    const char *host = url + 6 + six;
-    size_t length = 0;
-
-    while (length < UDP_TRACKER_HOST && is_host_char(host[length], six))
-        length++;
-    const char *end = host + length;
-    if (length == 0 || length >= UDP_TRACKER_HOST || (six && *end++ != ']') || *end != ':')
+    const char *host = url + 6;
+    size_t length = host_name_length(host, strnlen(host, LIMIT_URL));
+    unsigned port = host_port_parse(host + length, strcspn(host + length, "/"));
+    if (length == 0 || length >= UDP_TRACKER_HOST || port == 0)
         return ERR_BAD_URL;
+    if (*host == '[') {
+        host++;
+        length -= 2;
+    }
     memcpy(ret_host, host, length);
     ret_host[length] = '\0';
-    return parse_port(end + 1, ret_port);
+    *ret_port = (uint16_t)port;
+    return ERR_OK;
 }
 
 /* --- retries */

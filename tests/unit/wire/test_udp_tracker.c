@@ -252,10 +252,8 @@ START_TEST(urls)
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         ck_assert_msg(udp_tracker_url(bad[i], host, &port) == ERR_BAD_URL, "%s", bad[i]);
-    char *longest = mem_printf("udp://%0255d:80", 0), *longer = mem_printf("udp://%0256d:80", 0);
-    ck_assert_int_eq(udp_tracker_url(longest, host, &port), ERR_OK);
+    char *longer = mem_printf("udp://%0300d:80", 0);
     ck_assert_int_eq(udp_tracker_url(longer, host, &port), ERR_BAD_URL);
-    mem_free(longest);
     mem_free(longer);
 }
 END_TEST
