@@ -1,8 +1,9 @@
 // The connection to the host: hello first, one answer to each request, and what happens when the host is missing, of another
 // version, hangs or ends. A made-up runtime.Port stands for the browser's.
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
 import { Host } from '../../extension/background/host.js';
+import { fakeClock } from '../lib/fake-clock.js';
 
 const HELLO = { ok: true, api: 1, version: '1.2', pid: 7, gateway: 'http://127.0.0.1:4567', default_zone: 'share' };
 
@@ -38,10 +39,11 @@ class Listeners {
   call = (...args) => this.#all.forEach(listener => listener(...args));
 }
 
+let clock;
+
 /** A Host on made-up ports and time, connected; `say` is called with each new state. */
 function makeHost(t, { lastError = '' } = {}) {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  t.after(() => mock.timers.reset());
+  clock = fakeClock(t);
   const ports = [];
   const states = [];
   const host = new Host({
@@ -111,12 +113,12 @@ test('a request too big, or one too many, fails by itself', async t => {
 test('a request that times out asks whether the host lives; an answer keeps it', async t => {
   const { host, port } = await makeReady(t);
   const slow = assert.rejects(host.request('asset.want', {}, { timeoutMs: 1000 }), { code: 'timeout' });
-  mock.timers.tick(1000);
+  clock.tick(1000);
   await slow;
   await settled();
   assert.equal(port.sent.at(-1).type, 'hello');
   port.answer(HELLO);
-  mock.timers.tick(2000);
+  clock.tick(2000);
   await settled();
   assert.equal(host.state, 'ready');
 });
@@ -124,14 +126,14 @@ test('a request that times out asks whether the host lives; an answer keeps it',
 test('a host that hangs is given up and tried again', async t => {
   const { host, port, ports, states } = await makeReady(t);
   const slow = assert.rejects(host.request('asset.want', {}, { timeoutMs: 1000 }), { code: 'timeout' });
-  mock.timers.tick(1000);
+  clock.tick(1000);
   await slow;
   await settled();
-  mock.timers.tick(1000);
+  clock.tick(1000);
   await settled();
   assert.equal(host.state, 'crashed');
   assert.equal(port.closed, true);
-  mock.timers.tick(250);
+  clock.tick(250);
   assert.equal(ports.length, 2);
   ports[1].answer(HELLO);
   await settled();
@@ -146,9 +148,9 @@ test('a host that ends fails what was asked, and is tried again with growing pau
   assert.equal(host.state, 'crashed');
   for (const pause of [250, 500, 1000]) {
     const before = ports.length;
-    mock.timers.tick(pause - 1);
+    clock.tick(pause - 1);
     assert.equal(ports.length, before);
-    mock.timers.tick(1);
+    clock.tick(1);
     assert.equal(ports.length, before + 1);
     ports.at(-1).end();
   }
@@ -161,7 +163,7 @@ for (const words of ['Specified native messaging host not found.', 'No such nati
     await settled();
     assert.equal(host.state, 'missing');
     assert.equal(host.detail, words);
-    mock.timers.tick(4999);
+    clock.tick(4999);
     assert.equal(ports.length, 1);
     host.connect();
     assert.equal(ports.length, 2, 'the visitor does not wait');
@@ -190,7 +192,7 @@ test('a hello that is refused or never answered', async t => {
 
 test('a silent host', async t => {
   const { host } = makeHost(t);
-  mock.timers.tick(5000);
+  clock.tick(5000);
   await settled();
   assert.equal(host.state, 'crashed');
 });
