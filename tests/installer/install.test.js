@@ -1,12 +1,13 @@
 // installer/install and installer/uninstall in homes of their own.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { BUILD, REPO } from '../browser/lib/paths.js';
+import { waitFor } from '../browser/lib/scope.js';
 
 const MANIFEST = 'org.fringe.host.json';
 const homes = [];
@@ -90,6 +91,22 @@ test('uninstall takes all of it away, twice without complaint', async () => {
   const { status } = await uninstall(home, '--purge');
   assert.equal(status, 0);
   assert.deepEqual(walk(home), []);
+});
+
+test('uninstall ends the host', async () => {
+  const home = newHome();
+  await install(home);
+  const daemon = spawn(join(home, '.local/bin/fringe'), ['daemon', '--listen', '127.0.0.1:0'], { env: { HOME: home }, stdio: 'ignore' });
+  const ended = new Promise(resolve => daemon.once('exit', resolve));
+  try {
+    await waitFor('the host', () => existsSync(join(home, '.local/state/fringe/daemon.sock')));
+    const { status, text } = await uninstall(home, '--purge');
+    assert.equal(status, 0, text);
+    assert.equal(await ended, 0);
+    assert.deepEqual(walk(home), []);
+  } finally {
+    daemon.kill('SIGKILL');
+  }
 });
 
 test('a home that cannot be written: says so, says what to do, changes nothing', async () => {
