@@ -223,6 +223,7 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
         break;
     case EFFECT_STOP:
         world_trace(visitor->world, "%s > stop", visitor->host->name);
+        visitor->counts.stops++;
         break;
     }
 }

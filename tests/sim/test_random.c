@@ -67,6 +67,8 @@ static void make_site(struct chaos *chaos)
 {
     struct publisher *site = chaos->scene.site;
 
+    site->server->host->link.up = 1000000 + pick(chaos, 11000000);
+    site->server->host->link.latency_us = 500 + (uint32_t)pick(chaos, 60000);
     site->bundles[0].piece_length = KIB(16) << pick(chaos, 4);
     if (chance(chaos, 30))
         publisher_add_bundle(site, "/media/", KIB(16) << pick(chaos, 4));

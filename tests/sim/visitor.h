@@ -49,7 +49,7 @@ struct ask {
 struct visitor_counts {
     uint64_t dials, accepts, steps, ticks, gets;
     uint64_t blocks_sent, block_bytes_sent;
-    uint64_t haves_sent;
+    uint64_t haves_sent, stops;
     uint64_t needless_requests; /* for pieces that it has */
     uint64_t closed_by_us;
     uint32_t max_gets;
