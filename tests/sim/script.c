@@ -250,6 +250,8 @@ static void hear_unchoke(struct script *script, struct script_conn *sc)
     uint32_t pieces = script->torrent->meta->piece_count;
 
     script->unchokes++;
+    if (pieces == 0)
+        return; /* only empty files: there is nothing to ask for */
     for (uint32_t i = 0; i < script->flags.flood; i++)
         say_numbers(script, sc, REQUEST, i % pieces, 0, first_block(script, i % pieces), 3);
     if (script->flags.asks_every_us > 0)
@@ -297,7 +299,7 @@ static void introduce(struct script *script, struct script_conn *sc)
     say_message(script, sc, INTERESTED, NULL, 0);
     if (!script->flags.chokes)
         say_message(script, sc, UNCHOKE, NULL, 0);
-    if (script->flags.serves_unasked)
+    if (script->flags.serves_unasked && script->torrent->meta->piece_count > 0)
         fire_unasked(script->world, script->number, sc->conn);
 }
 

@@ -117,6 +117,34 @@ START_TEST(test_switched_off_in_the_middle)
 }
 END_TEST
 
+START_TEST(test_switched_off_among_many)
+{
+    struct scene scene = scene_with_files(209);
+    struct visitor *givers[4];
+    struct visitor_config config = {.name = "taker", .link = LINK_HOME, .zone = ZONE_SHARE};
+
+    for (int i = 0; i < 4; i++) {
+        char *name = mem_printf("v%d", i);
+        givers[i] = scene_visitor(&scene, name, ZONE_SHARE, i > 0 ? givers[0]->host : NULL);
+        config.peers[i] = givers[i]->host;
+        scene_load_all(&scene, givers[i]);
+        mem_free(name);
+    }
+    struct visitor *taker = visitor_new(scene.world, &config);
+    visitor_site_open(taker, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    struct fetch *fetch = fetch_begin(taker, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 250);
+    ck_assert_uint_eq(HASH_COUNT(taker->sockets), 4);
+    ck_assert_int_eq(fetch->state, FETCH_STREAMING);
+    /* The world fails the test when so much as a farewell is said. */
+    visitor_set_zone(taker, SITE, ZONE_OFF);
+    ck_assert_uint_eq(HASH_COUNT(taker->sockets), 0);
+    world_run(scene.world, 10000);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_switched_off_by_the_giver)
 {
     struct scene scene = scene_with_files(204);
@@ -207,6 +235,6 @@ END_TEST
 
 TEST_MAIN("sim_zones",
           TESTS(test_off_does_nothing, test_fetch_uploads_nothing, test_a_choice_for_one_site,
-                test_switched_off_in_the_middle, test_switched_off_by_the_giver,
-                test_from_share_to_fetch, test_from_fetch_to_share,
+                test_switched_off_in_the_middle, test_switched_off_among_many,
+                test_switched_off_by_the_giver, test_from_share_to_fetch, test_from_fetch_to_share,
                 test_two_takers_give_each_other_nothing, test_other_clients_hear_of_a_change))
