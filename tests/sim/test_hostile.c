@@ -308,6 +308,25 @@ START_TEST(test_a_partition)
 }
 END_TEST
 
+START_TEST(test_a_partition_of_idle_peers)
+{
+    struct scene scene = scene_with_files(627);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct visitor *second = scene_visitor(&scene, "v2", ZONE_SHARE, first->host);
+
+    scene_load(first, "/static/a.js");
+    scene_load(second, "/static/a.js");
+    world_run(scene.world, 400000);
+    ck_assert_uint_eq(sockets(second), 1);
+    first->host->island = 1;
+    /* Nobody dials any more by then: who is gone is gone. */
+    world_run(scene.world, LIMIT_PEER_IDLE_MS + 20000);
+    ck_assert_uint_eq(sockets(second), 0);
+    ck_assert_uint_eq(sockets(first), 0);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_idle_peers_stay)
 {
     struct scene scene = scene_with_files(625);
@@ -363,5 +382,5 @@ TEST_MAIN("sim_hostile",
                 test_the_last_block_is_padded_when_asked_so, test_a_flood_is_served_within_bounds,
                 test_two_dial_each_other, test_many_connections_from_one_address,
                 test_more_strangers_than_places, test_oneself_is_no_peer,
-                test_a_connection_that_breaks, test_a_partition, test_idle_peers_stay,
-                test_behind_nat))
+                test_a_connection_that_breaks, test_a_partition, test_a_partition_of_idle_peers,
+                test_idle_peers_stay, test_behind_nat))
