@@ -268,6 +268,14 @@ START_TEST(test_equal_files_come_once)
     fetch_begin(second, SITE, 1, "/static/sub/twin3.bin", "doc");
     ck_assert(world_run_until(scene.world, fetches_are_over, scene.world, 10000));
     ck_assert_uint_eq(disk_bytes(second->disk), 100000);
+    /* Three files for the page, one on the wire. */
+    ck_assert_uint_eq(scene_count(second, "doc", "page.files"), 1);
+    ck_assert_uint_eq(scene_count(second, "doc", "page.peers") +
+                          scene_count(second, "doc", "page.origin"),
+                      100000);
+    ck_assert_uint_eq(scene_count(second, "", "total.peers") +
+                          scene_count(second, "", "total.origin"),
+                      100000);
     ck_assert_uint_le(first->counts.block_bytes_sent, 100000 + 3 * 16384);
     scene_free(&scene);
 }
