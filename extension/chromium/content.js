@@ -11,6 +11,8 @@
   const bridge = chrome.runtime.getURL('chromium/bridge.html');
   // The name under which worker and background know this page; the page itself never learns it.
   const page = crypto.randomUUID();
+  // A page that began without the worker may be taken over while it is open.
+  const takenOver = !workers.controller;
   let introducing = null;
 
   const isOurs = worker => Boolean(worker) && new URL(worker.scriptURL).pathname === WORKER;
@@ -22,7 +24,7 @@
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = event => resolve(event.data);
       setTimeout(resolve, BRIDGE_MS, null);
-      workers.controller.postMessage({ fringe: 'hello', page }, [port2]);
+      workers.controller.postMessage({ fringe: 'hello', page, takenOver }, [port2]);
     });
   }
 

@@ -28,6 +28,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   const SILENCE_MS = 10000;
 
   const VALIDATORS = ['etag', 'last-modified'];
+  const MEDIA = ['audio', 'video'];
   const MAX_PAGES = 256;
   const BUFFERED_CHUNKS = 8;
 
@@ -150,10 +151,17 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
   const pages = new Map();
   const pageWaiters = new Map();
+  // Pages that were open before this worker controlled them: their media elements may hold parts of files from the site itself.
+  const takenOver = new Set();
 
-  function pageSaidHello(clientId, page) {
+  function pageSaidHello(clientId, page, wasOpen) {
     pages.set(clientId, page);
-    if (pages.size > MAX_PAGES) pages.delete(pages.keys().next().value);
+    if (wasOpen) takenOver.add(clientId);
+    if (pages.size > MAX_PAGES) {
+      const [oldest] = pages.keys();
+      pages.delete(oldest);
+      takenOver.delete(oldest);
+    }
     pageWaiters.get(clientId)?.resolve();
     pageWaiters.delete(clientId);
   }
@@ -181,7 +189,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     if (message.fringe === 'port') return transport.introduce(port);
     if (message.fringe !== 'hello' || typeof message.page !== 'string' || !event.source?.id) return;
     transport.greeted();
-    pageSaidHello(event.source.id, message.page.slice(0, 64));
+    pageSaidHello(event.source.id, message.page.slice(0, 64), message.takenOver === true);
     port.postMessage({ need: !transport.connected, seq: CONFIG.seq });
   });
 
@@ -389,12 +397,13 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
   async function serve({ request, clientId }) {
     const [page, connected] = await Promise.all([pageOf(clientId), transport.connect()]);
-    if (connected && page !== null) {
+    const leaveAlone = takenOver.has(clientId) && MEDIA.includes(request.destination);
+    if (connected && page !== null && !leaveAlone) {
       const want = { path: new URL(request.url).pathname, range: request.headers.get('range') ?? '', page };
       const response = await ask(request, want) ?? await askAgain(request, want);
       if (response) return response;
     }
-    return fromOrigin(request, page);
+    return fromOrigin(request, page, leaveAlone);
   }
 
   /** A response, false for "go to the origin", null when the port was dead. */
@@ -407,11 +416,11 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     return await transport.connect() && ask(request, want);
   }
 
-  async function fromOrigin(request, page) {
+  async function fromOrigin(request, page, asItIs) {
     const response = await fetch(request);
     const length = Number(response.headers.get('content-length'));
     if (Number.isSafeInteger(length)) transport.took(page ?? '', length);
-    return response.status === 206 ? asPart(response) : response;
+    return response.status === 206 && !asItIs ? asPart(response) : response;
   }
 
   /** A media element refuses parts of a file that look as if they came from two places: this one looks like the extension's. */
