@@ -43,6 +43,7 @@ struct node {
     struct client *clients; /* those that said hello as an extension */
     struct log_key *logged;
     uint64_t cache_files, cache_bytes;
+    uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
     uint64_t storing_bytes;  /* handed to the store, not yet written */
 };
 

@@ -1,4 +1,5 @@
 #include "core/peer.h"
+#include "core/crowd.h"
 
 #include "base/mem.h"
 
@@ -8,11 +9,13 @@
 #define SNUB_MS       5000  /* asked and no block for so long: its requests go to others */
 #define DEAD_MS       30000 /* the same, and then it goes */
 #define QUIET_MS      1000  /* after a reject */
+#define SERVE_MS      250   /* between looks at requests that wait for the uplink */
 #define STRAY_MAX     256   /* blocks that nobody asked for, before it is thrown out */
 #define TARGET_MIN    8     /* blocks outstanding */
 #define TARGET_START  16
 #define TARGET_MAX    256
 #define QUEUE_TIME_MS 500  /* of requests at the peer's rate, once that is known */
+#define CLAIM_ID      1    /* our number for fringe_claim (BEP 10: the receiver chooses) */
 #define RACE_MS       5000 /* two dials that crossed happen within this */
 
 /* --- birth and death */
@@ -113,6 +116,7 @@ static void peer_free(struct peer *peer, bool ban)
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
         peer_drop_requests(peer, false);
+        crowd_peer_left(peer);
         forget_pieces(peer);
         swarm->connections--;
         swarm_peer_ended(swarm, &peer->remote, peer->incoming, peer->handshaken, ban);
@@ -187,12 +191,17 @@ static void send_have(struct peer *peer)
     }
 }
 
-static void send_extended(struct peer *peer)
+/* upload_only (BEP 21) is said only to who speaks fringe_claim: libtorrent would leave us, and we
+ * may want something again at any moment. */
+void peer_send_extended(struct peer *peer)
 {
     struct peer_extended extended = {.reqq = LIMIT_PEER_REQUESTS_IN,
                                      .port = peer->node->config.listen.port};
     struct buf payload;
 
+    if (site_may_share(peer->swarm->site))
+        extended.fringe_claim = CLAIM_ID;
+    extended.upload_only = peer->claim_id != 0 && list_empty(&peer->swarm->wants);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
     buf_init(&payload, KIB(1));
     peer_extended_encode(&extended, &payload);
@@ -338,6 +347,7 @@ static bool handle_have(struct peer *peer, const struct peer_msg *msg)
     if (msg->index >= peer->have.bits)
         return refuse(peer, "has a piece that does not exist");
     peer->have_known = true;
+    crowd_peer_has(peer, msg->index);
     if (bitfield_set(&peer->have, msg->index))
         swarm_piece_moved(peer->swarm, msg->index, 1);
     settle(peer);
@@ -393,9 +403,10 @@ static bool handle_piece(struct peer *peer, const struct peer_msg *msg)
 
     if (place == UINT32_MAX) /* cancelled, perhaps; many of them are an attack */
         return ++peer->strays < STRAY_MAX || refuse(peer, "sends what nobody asked for");
-    struct peer_request request = request_queue_remove(&peer->asked, place);
-    if (msg->payload.length != request.length)
+    /* Looked at before it is taken out: whoever closes must find it, to give the block back. */
+    if (msg->payload.length != request_queue_at(&peer->asked, place)->length)
         return refuse(peer, "sent a block of another length than was asked");
+    request_queue_remove(&peer->asked, place);
     peer->block_ms = peer->node->now_ms;
     peer->snubbed = false;
     peer->quiet_until_ms = 0;
@@ -423,13 +434,21 @@ static bool handle_reject(struct peer *peer, const struct peer_msg *msg)
 
 static bool handle_extended(struct peer *peer, const struct peer_msg *msg)
 {
+    if (msg->extended_id == CLAIM_ID)
+        crowd_claim_heard(peer, msg->payload);
     if (msg->extended_id != 0)
-        return true; /* we have offered none */
+        return true;
     struct peer_extended said;
     if (peer_extended_decode(msg->payload, &said) != ERR_OK)
         return refuse(peer, "sent a malformed extended handshake");
     if (said.reqq > 0) /* it may be sent again, and then adds to what was said (BEP 10) */
         peer->reqq = said.reqq;
+    bool is_new = peer->claim_id == 0 && said.fringe_claim != 0;
+    if (said.fringe_claim != 0)
+        peer->claim_id = said.fringe_claim;
+    peer->wanting = peer->claim_id != 0 && !said.upload_only;
+    if (is_new)
+        crowd_peer_joined(peer);
     return true;
 }
 
@@ -558,7 +577,7 @@ static bool handle_handshake(struct peer *peer, const struct peer_handshake *han
         send_handshake(peer);
     send_have(peer);
     if (peer->extended)
-        send_extended(peer);
+        peer_send_extended(peer);
     return true;
 }
 
@@ -654,6 +673,8 @@ static uint64_t first_deadline(const struct peer *peer)
     }
     if (peer->quiet_until_ms > peer->node->now_ms && peer->quiet_until_ms < at)
         at = peer->quiet_until_ms;
+    if (peer->wanted.count > 0 && peer->node->now_ms + SERVE_MS < at)
+        at = peer->node->now_ms + SERVE_MS; /* somebody's stall may have made room */
     return at;
 }
 
@@ -674,6 +695,8 @@ uint64_t peer_tick(struct peer *peer)
     }
     if (now >= peer->out_ms + KEEP_ALIVE_MS)
         send_simple(peer, PEER_KEEP_ALIVE);
+    if (peer->wanted.count > 0)
+        peer_serve_all(peer->node);
     if (asked && !peer->snubbed && now >= peer->block_ms + SNUB_MS) {
         peer->snubbed = true;
         peer_drop_requests(peer, true);

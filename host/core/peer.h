@@ -31,7 +31,10 @@ struct peer {
     bool snubbed;   /* answered nothing for long: asked for one block at a time */
     bool told_have; /* knows what we have: not in zone fetch */
     uint8_t id[PEER_ID_LENGTH];
-    uint32_t reqq; /* requests that it queues; 0: not said */
+    uint32_t reqq;    /* requests that it queues; 0: not said */
+    uint8_t claim_id; /* its number for fringe_claim; 0: it does not speak it */
+    bool wanting;     /* speaks it and wants files of this swarm itself */
+    uint32_t claims, broken_claims; /* live ones; those that came to nothing */
     struct buf in; /* an incomplete message */
     struct bitfield have;
     uint64_t opened_ms, in_ms, out_ms, block_ms;
@@ -46,7 +49,8 @@ struct peer {
     uint32_t strays;  /* blocks that nobody asked for */
     /* upload */
     struct request_queue wanted;
-    size_t send_queued;
+    size_t send_queued;      /* blocks at the socket */
+    uint64_t queue_moved_ms; /* when that last shrank, or began */
     UT_hash_handle hh;
 };
 
@@ -69,7 +73,8 @@ void peer_drop_requests(struct peer *peer, bool cancel); /* gives all asked bloc
 /* upload side (peer_upload.c) */
 bool peer_wants_block(struct peer *peer, const struct peer_msg *msg); /* false: closed */
 void peer_unwants_block(struct peer *peer, const struct peer_msg *msg);
-void peer_serve(struct peer *peer);
+/* Sends what may be sent now, to whom has waited longest. */
+void peer_serve_all(struct node *node);
 void peer_refuse_all(struct peer *peer);
 
 /* request queues */
@@ -79,4 +84,5 @@ uint32_t request_queue_find(const struct request_queue *queue, uint32_t piece, u
 struct peer_request request_queue_remove(struct request_queue *queue, uint32_t place);
 struct peer_request *request_queue_at(const struct request_queue *queue, uint32_t place);
 void request_queue_done(struct request_queue *queue);
+void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);

@@ -1,7 +1,11 @@
 /* What a peer asks of us: whole blocks, in the order asked, straight from the store. */
 #include "core/peer.h"
 
-#define SEND_HIGH_WATER KIB(512) /* queued at the socket, before the next block waits */
+#define QUEUE_MS       100 /* of the uplink's rate may be queued at the sockets */
+#define QUEUE_MIN      KIB(64)
+#define QUEUE_MAX      MIB(2)
+#define QUEUE_PEER_MAX KIB(512) /* for one peer */
+#define STALL_MS       500
 
 static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
 {
@@ -39,7 +43,8 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
     }
     struct peer_request request = {msg->index, msg->begin, msg->length, peer->node->now_ms};
     request_queue_push(&peer->wanted, &request);
-    peer_serve(peer);
+    node_wake(peer->node, peer->node->now_ms + STALL_MS);
+    peer_serve_all(peer->node);
     return true;
 }
 
@@ -80,22 +85,87 @@ static void send_block(struct peer *peer, const struct peer_request *request)
         request->begin;
     effect->peer.length = real;
     effect->peer.pad = request->length - real;
+    if (peer->send_queued == 0)
+        peer->queue_moved_ms = swarm->node->now_ms;
     peer->send_queued += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
 }
 
-void peer_serve(struct peer *peer)
+/* --- the uplink: one for all peers */
+
+/* How much may be queued at the sockets: what the uplink takes in QUEUE_MS. More would only delay
+ * what matters more than any block: HAVEs and claims behind it. */
+static uint64_t queue_limit(const struct node *node)
 {
-    while (peer->wanted.count > 0 && peer->send_queued < SEND_HIGH_WATER) {
+    uint64_t limit = node->up_rate * QUEUE_MS / 1000;
+
+    if (limit < QUEUE_MIN)
+        return QUEUE_MIN;
+    return limit < QUEUE_MAX ? limit : QUEUE_MAX;
+}
+
+static void measure_uplink(struct node *node, size_t length)
+{
+    uint64_t elapsed = node->now_ms - node->up_since_ms;
+
+    node->up_bytes += length;
+    if (elapsed < 1000)
+        return;
+    node->up_rate = node->up_bytes * 1000 / elapsed;
+    node->up_bytes = 0;
+    node->up_since_ms = node->now_ms;
+}
+
+/* A peer that takes nothing holds up itself and nobody else. */
+static bool is_stalled(const struct peer *peer)
+{
+    return peer->send_queued > 0 && peer->node->now_ms >= peer->queue_moved_ms + STALL_MS;
+}
+
+static uint64_t queued_at_sockets(const struct node *node)
+{
+    uint64_t queued = 0;
+
+    for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
+        queued += is_stalled(peer) ? 0 : peer->send_queued;
+    return queued;
+}
+
+/* Whose request has waited longest. */
+static struct peer *next_to_serve(struct node *node)
+{
+    struct peer *best = NULL;
+
+    for (struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next) {
+        if (peer->wanted.count == 0 || peer->send_queued >= QUEUE_PEER_MAX || is_stalled(peer) ||
+            !site_may_share(peer->swarm->site))
+            continue;
+        if (best == NULL || request_queue_at(&peer->wanted, 0)->sent_ms <
+                                request_queue_at(&best->wanted, 0)->sent_ms)
+            best = peer;
+    }
+    return best;
+}
+
+void peer_serve_all(struct node *node)
+{
+    uint64_t queued = queued_at_sockets(node), limit = queue_limit(node);
+    struct peer *peer;
+
+    while (queued < limit && (peer = next_to_serve(node)) != NULL) {
         struct peer_request request = request_queue_remove(&peer->wanted, 0);
         send_block(peer, &request);
+        queued += request.length;
     }
 }
 
 void peer_sent(struct peer *peer, size_t queued)
 {
+    if (queued < peer->send_queued)
+        measure_uplink(peer->node, peer->send_queued - queued);
+    if (queued != peer->send_queued)
+        peer->queue_moved_ms = peer->node->now_ms;
     peer->send_queued = queued;
-    if (peer->swarm != NULL && peer->handshaken)
-        peer_serve(peer);
+    peer_serve_all(peer->node);
 }

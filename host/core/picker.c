@@ -1,5 +1,6 @@
 /* Which piece to ask a peer for: what a page reads next, and behind that its file in order, the
  * rarest within a window first so that neighbours do not all hold the same. */
+#include "core/crowd.h"
 #include "core/peer.h"
 
 #define WINDOW                                                                                     \
@@ -23,25 +24,42 @@ static bool is_free(const struct want *want, uint32_t number)
     return !origin_brings(want, number) && !twin_on_its_way(want->swarm, want->file, number);
 }
 
-static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from)
+/* The rarest of the first `window` free pieces from `from` on; beyond them, the first there is. In
+ * a crowd equals are drawn by lot, or everybody would ask a lone seed for the same. */
+static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from,
+                          uint32_t window)
 {
     const struct swarm *swarm = want->swarm;
     const struct metainfo_file *file = &swarm->meta->files[want->file];
     uint32_t end = file->first_piece + file->pieces;
-    uint32_t best = UINT32_MAX, seen = 0;
+    uint32_t best = UINT32_MAX, seen = 0, equals = 0;
+    bool crowd = crowd_is(swarm);
 
     for (;; from++) {
         from = bitfield_next_zero(&swarm->taken, from, end);
-        if (from == BITFIELD_NONE || (best != UINT32_MAX && seen >= WINDOW))
+        if (from == BITFIELD_NONE || (best != UINT32_MAX && seen >= window))
             return best;
         if (!is_free(want, from))
             continue;
         seen++;
         if (!bitfield_get(&peer->have, from))
             continue;
-        if (best == UINT32_MAX || swarm->availability[from] < swarm->availability[best])
+        if (best == UINT32_MAX || swarm->availability[from] < swarm->availability[best]) {
             best = from;
+            equals = 1;
+        } else if (crowd && swarm->availability[from] == swarm->availability[best] &&
+                   rng_below(&swarm->node->rng, ++equals) == 0) {
+            best = from;
+        }
     }
+}
+
+/* In a crowd, and with the first tenth of the file there: from now on its pieces are worth most to
+ * everybody when they are spread. */
+static bool past_head(const struct want *want)
+{
+    const struct metainfo_file *file = &want->swarm->meta->files[want->file];
+    return want->head - file->first_piece >= file->pieces / 10 && crowd_is(want->swarm);
 }
 
 static uint32_t pick_for_want(const struct want *want, const struct peer *peer)
@@ -51,13 +69,15 @@ static uint32_t pick_for_want(const struct want *want, const struct peer *peer)
     list_for_each(link, next, &want->streams)
     {
         const struct stream *stream = list_entry(link, struct stream, in_want);
+        if (stream->status == 200 && past_head(want))
+            continue; /* the page waits for all of it */
         uint32_t at =
             meta->files[want->file].first_piece + (uint32_t)(stream->ready / meta->piece_length);
-        uint32_t piece = pick_from(want, peer, at);
+        uint32_t piece = pick_from(want, peer, at, WINDOW);
         if (piece != UINT32_MAX)
             return piece;
     }
-    return pick_from(want, peer, want->head);
+    return pick_from(want, peer, want->head, past_head(want) ? UINT32_MAX : WINDOW);
 }
 
 uint32_t picker_pick(struct swarm *swarm, const struct peer *peer)

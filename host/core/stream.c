@@ -146,6 +146,7 @@ static void begin(struct stream *stream)
     stream->want = want_get(stream->swarm, stream->file);
     list_push_back(&stream->want->streams, &stream->in_want);
     origin_follow(stream->want);
+    origin_asked_again(stream->want);
     origin_consider(stream->want);
     want_check_failed(stream->want);
 }

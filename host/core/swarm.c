@@ -1,6 +1,7 @@
 #include "core/swarm.h"
 
 #include "base/mem.h"
+#include "core/crowd.h"
 #include "core/peer.h"
 #include "wire/url.h"
 
@@ -96,6 +97,7 @@ void swarm_free(struct swarm *swarm)
         HASH_DEL(swarm->candidates, candidate);
         mem_free(candidate);
     }
+    crowd_done(swarm);
     bitfield_done(&swarm->have);
     bitfield_done(&swarm->taken);
     metainfo_free(swarm->meta);
@@ -368,6 +370,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, u
     if (!bitfield_set(&swarm->have, number))
         return;
     bitfield_set(&swarm->taken, number);
+    swarm->piece_at_ms = swarm->node->now_ms;
     list_for_each(link, next, &swarm->peers)
         peer_have(list_entry(link, struct peer, in_swarm), number);
     struct want *want = find_want(swarm, file);
@@ -483,6 +486,7 @@ uint64_t swarm_tick(struct swarm *swarm)
         uint64_t at = want_tick(list_entry(link, struct want, in_swarm));
         wake = at < wake ? at : wake;
     }
-    uint64_t at = swarm_peers_tick(swarm);
+    uint64_t at = swarm_peers_tick(swarm), renew = crowd_tick(swarm);
+    at = renew < at ? renew : at;
     return at < wake ? at : wake;
 }

@@ -4,6 +4,7 @@
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game, blame
  *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
+ *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims
  *   swarm_peers.c   finding peers: explicit ones, trackers, dialling, duplicates
  *   picker.c        which piece next
  *   peer.c          one connection's wire protocol */
@@ -45,6 +46,8 @@ struct origin_fetch {
     uint8_t *data;
     uint32_t fill;
     bool headed;
+    bool claimed;         /* neighbours have been told */
+    uint64_t started_ms, claimed_until_ms, body_ms;
 };
 
 /* --- a file that somebody waits for */
@@ -56,7 +59,7 @@ struct want {
     uint64_t created_ms, moved_ms, used_ms;
     struct list streams;
     struct origin_fetch *fetch;
-    uint64_t origin_retry_ms;
+    uint64_t origin_retry_ms, origin_failed_ms;
     uint32_t origin_failures; /* in a row; 0: not failing */
     uint64_t *docs;           /* serials of the documents that wait */
     size_t doc_count;
@@ -74,6 +77,14 @@ struct stream {
     char *content_type;
     struct swarm *swarm;
     uint32_t file;
+    UT_hash_handle hh;
+};
+
+/* A neighbour's word that it is fetching a piece from the origin (PROTOCOL.md 4.7). */
+struct claim {
+    uint32_t piece;
+    uint64_t since_ms, expires_ms;
+    uint64_t conn; /* whose; 0: gone, or already found out */
     UT_hash_handle hh;
 };
 
@@ -120,6 +131,17 @@ struct swarm {
     uint64_t block_ms; /* last block from any peer */
     uint64_t piece_ms; /* how long a piece takes from peers, moving average */
     uint64_t rate_bytes, rate_since_ms, rate; /* from all peers, bytes a second */
+
+    /* --- the crowd (swarm_claim.c) */
+    struct claim *claims;
+    uint32_t claim_serial;
+    uint32_t origin_fetches; /* under way */
+    uint64_t joined_ms;      /* since when we could ask the origin */
+    uint64_t piece_at_ms;    /* the last piece that came, from anywhere */
+    uint64_t crowd_ms;       /* not before: look again for something to fetch */
+    uint64_t extent_ms;      /* what one extent takes us, moving average */
+    uint64_t assist_bytes;   /* fetched although neighbours have it */
+    bool told_idle;          /* neighbours believe that we want nothing */
 };
 
 /* --- life */
@@ -177,6 +199,7 @@ void swarm_piece_moved(struct swarm *swarm, uint32_t number, int by); /* availab
 
 /* --- from the origin */
 void origin_consider(struct want *want);
+void origin_asked_again(struct want *want);
 void origin_consider_site(struct site *site); /* a place has become free */
 void origin_head(struct origin_fetch *fetch, const struct event *event);
 void origin_body(struct origin_fetch *fetch, const struct event *event);
@@ -187,6 +210,9 @@ void origin_follow(struct want *want);
 void origin_bad_bytes(struct want *want);
 /* Will the origin bring this piece within its next few? Then peers need not. */
 bool origin_brings(const struct want *want, uint32_t piece);
+
+/* For swarm_claim.c: pieces [first, end) of the wanted file, now. */
+void origin_start(struct want *want, uint32_t first, uint32_t end);
 
 /* --- finding peers */
 void swarm_find_peers(struct swarm *swarm);

@@ -1,22 +1,24 @@
 /* Pieces from the origin: the source of last resort while peers can give, and the first while
  * nobody can. Here is decided when to ask, for how much, and what an answer is worth. */
 #include "base/mem.h"
+#include "core/crowd.h"
 #include "core/swarm.h"
 #include "wire/url.h"
 
 #include <string.h>
 
-#define SETTLE_MS     300 /* for peers to connect and say what they have */
-#define HEDGE_MIN_MS  300 /* without a block from peers, before the origin is asked */
-#define HEDGE_MAX_MS  800
-#define ASSIST_MS     2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
-#define ASSIST_RATE   KIB(256)
-#define EXTENT        MIB(1) /* at once, while there are peers who may do the rest */
-#define BRINGS_PIECES 8      /* what the origin is about to bring is not asked of peers */
-#define ACTIVE_MAX    32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
-#define RETRY_MS      1000
-#define RETRY_MAX_MS  30000
-#define CHANGED_MS    60000 /* the origin's file is not the release's */
+#define SETTLE_MS      300 /* for peers to connect and say what they have */
+#define HEDGE_MIN_MS   300 /* without a block from peers, before the origin is asked */
+#define HEDGE_MAX_MS   800
+#define ASSIST_MS      2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
+#define ASSIST_RATE    KIB(256)
+#define EXTENT         MIB(1) /* at once, while there are peers who may do the rest */
+#define BRINGS_PIECES  8      /* what the origin is about to bring is not asked of peers */
+#define ACTIVE_MAX     32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define RETRY_MS       1000
+#define ASKED_AGAIN_MS 2000 /* after a failure a page's wish may shorten the back-off */
+#define RETRY_MAX_MS   30000
+#define CHANGED_MS     60000 /* the origin's file is not the release's */
 
 /* --- when */
 
@@ -104,7 +106,7 @@ static uint64_t piece_start(const struct want *want, uint32_t number)
            want->swarm->meta->piece_length;
 }
 
-static void start(struct want *want, uint32_t first)
+void origin_start(struct want *want, uint32_t first, uint32_t end)
 {
     struct swarm *swarm = want->swarm;
     struct node *node = swarm->node;
@@ -113,7 +115,7 @@ static void start(struct want *want, uint32_t first)
 
     fetch->want = want;
     fetch->piece = first;
-    fetch->end = extent_end(want, first);
+    fetch->end = end;
     fetch->op = node_op_begin(node, OP_ORIGIN, fetch);
     want->fetch = fetch;
     swarm->site->origin_active++;
@@ -127,6 +129,7 @@ static void start(struct want *want, uint32_t first)
     effect->http.has_range = from > 0 || effect->http.last < length - 1;
     effect->http.max = length; /* a server that ignores Range sends the whole */
     put_url(want, &effect->text);
+    crowd_started(fetch);
 }
 
 void origin_consider(struct want *want)
@@ -136,6 +139,10 @@ void origin_consider(struct want *want)
 
     if (want->fetch != NULL || !site_may_use_peers(swarm->site))
         return;
+    if (crowd_is(swarm)) {
+        crowd_consider(swarm);
+        return;
+    }
     uint32_t missing = first_needed(want);
     if (missing == UINT32_MAX)
         return;
@@ -146,7 +153,7 @@ void origin_consider(struct want *want)
         return;
     }
     if (swarm->site->origin_active < ACTIVE_MAX)
-        start(want, missing);
+        origin_start(want, missing, extent_end(want, missing));
 }
 
 void origin_consider_site(struct site *site)
@@ -177,6 +184,7 @@ static void fetch_free(struct origin_fetch *fetch)
     struct swarm *swarm = fetch->want->swarm;
 
     swarm->site->origin_active--;
+    crowd_ended(fetch);
     fetch->want->fetch = NULL;
     node_op_end(swarm->node, fetch->op);
     mem_free(fetch->data);
@@ -220,6 +228,15 @@ void origin_follow(struct want *want)
     origin_consider(want);
 }
 
+/* A page asks again: it would go to the site itself now, so we may as well. */
+void origin_asked_again(struct want *want)
+{
+    uint64_t now = want->swarm->node->now_ms;
+
+    if (want->origin_failures > 0 && now >= want->origin_failed_ms + ASKED_AGAIN_MS)
+        want->origin_retry_ms = now;
+}
+
 static uint64_t backoff_ms(uint32_t failures)
 {
     uint32_t doublings = failures < 6 ? failures - 1 : 5;
@@ -231,6 +248,7 @@ static void failed(struct want *want, uint64_t delay_ms)
 {
     struct node *node = want->swarm->node;
 
+    want->origin_failed_ms = node->now_ms;
     want->origin_retry_ms = node->now_ms + delay_ms;
     node_wake(node, want->origin_retry_ms);
     want_check_failed(want);
@@ -324,6 +342,7 @@ void origin_body(struct origin_fetch *fetch, const struct event *event)
 
     if (!fetch->headed)
         return;
+    fetch->body_ms = fetch->want->swarm->node->now_ms;
     if (fetch->skip > 0) {
         size_t skipped = data.length < fetch->skip ? data.length : (size_t)fetch->skip;
         fetch->skip -= skipped;

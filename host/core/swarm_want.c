@@ -1,4 +1,5 @@
 /* Wanted files: what a page waits for, how far it has come, and when to give it up. */
+#include "core/crowd.h"
 #include "core/swarm.h"
 
 #include "base/mem.h"
@@ -38,6 +39,7 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     want->created_ms = want->moved_ms = want->used_ms = swarm->node->now_ms;
     list_init(&want->streams);
     list_push_back(&swarm->wants, &want->in_swarm);
+    crowd_wants_changed(swarm);
     move_head(want);
     return want;
 }
@@ -71,6 +73,7 @@ void want_free(struct want *want)
     if (want->fetch != NULL)
         origin_cancel(want->fetch);
     list_remove(&want->in_swarm);
+    crowd_wants_changed(want->swarm);
     mem_free(want->docs);
     mem_free(want);
 }

@@ -16,6 +16,7 @@ enum {
     PIECE,
     CANCEL,
     HAVE_ALL = 14,
+    EXTENDED = 20,
     HAVE_NONE = 15,
     REJECT = 16
 };
@@ -72,6 +73,7 @@ static void make_handshake(struct script *script, const struct script_conn *sc, 
     memset(data, 0, 68);
     data[0] = 19;
     memcpy(data + 1, "BitTorrent protocol", 19);
+    data[25] = script->flags.claims ? 0x10 : 0;
     data[27] = script->flags.no_fast ? 0 : 4;
     memcpy(data + 28, script->torrent->key, 20);
     world_fill(script->number, data + 48, 20);
@@ -128,6 +130,29 @@ static void say_bitfield(struct script *script, const struct script_conn *sc)
     mem_free(bits);
 }
 
+/* Speaks fringe_claim, wants everything, and claims it all for a minute, every second. */
+static void fire_claims(struct world *world, uint64_t number, uint64_t conn_number)
+{
+    static const char hello[] = "\0d1:md12:fringe_claimi1eee";
+    struct script *script = script_find(world, number);
+    struct script_conn *sc = find_conn(script, conn_number);
+    uint32_t pieces = script->torrent->meta->piece_count;
+    uint8_t data[37] = {1 /* the id it was given */, 1, 0, 0, 1};
+
+    if (sc == NULL || sc->closed)
+        return;
+    say_message(script, sc, EXTENDED, hello, sizeof hello - 1);
+    world_fill(script->number, data + 9, 20); /* its peer id */
+    data[34] = pieces < LIMIT_CLAIM_PIECES ? (uint8_t)pieces : LIMIT_CLAIM_PIECES;
+    data[35] = 60000 >> 8;
+    data[36] = 60000 & 255;
+    for (uint32_t first = 0; first < pieces; first += LIMIT_CLAIM_PIECES) {
+        store_u32be(data + 29, first);
+        say_message(script, sc, EXTENDED, data, sizeof data);
+    }
+    world_after(world, 1000000, fire_claims, number, conn_number);
+}
+
 static void say_have(struct script *script, const struct script_conn *sc)
 {
     const struct script_flags *flags = &script->flags;
@@ -141,6 +166,8 @@ static void say_have(struct script *script, const struct script_conn *sc)
     } else {
         say_message(script, sc, flags->has_nothing ? HAVE_NONE : HAVE_ALL, NULL, 0);
     }
+    if (flags->claims)
+        fire_claims(script->world, script->number, sc->conn);
     if (flags->bad_have)
         say_numbers(script, sc, HAVE, script->torrent->meta->piece_count, 0, 0, 1);
 }

@@ -29,6 +29,7 @@ struct script_flags {
     uint32_t stall_after;   /* serves so many blocks, then none; 0: serves all */
     uint32_t close_after;   /* serves so many blocks, then closes; 0: does not */
     uint32_t flood;         /* so many requests at once as soon as it is unchoked */
+    bool claims;          /* says again and again that it fetches everything, and never does */
     bool asks_whole;        /* 16 KiB even where the file ends earlier */
     uint32_t asks_every_us; /* for the first block, again and again once it is unchoked */
     uint32_t drip_us;       /* a byte of its handshake in so long */

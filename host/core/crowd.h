@@ -1,0 +1,33 @@
+/* A crowd: neighbours that want the same files at the same time elect who asks the origin for
+ * what (swarm_crowd.c) and tell each other with claims (swarm_claim.c). Layer: core (pure). */
+#pragma once
+
+#include "core/swarm.h"
+
+/* Are there neighbours who want something here and speak fringe_claim? Then crowd_consider decides
+ * about the origin, and not swarm_origin.c. False where we do not share: who gives nothing has no
+ * business in asking others to wait. */
+bool crowd_is(const struct swarm *swarm);
+/* Asks the origin for what is due, if anything is. */
+void crowd_consider(struct swarm *swarm);
+
+/* An origin request of ours has begun, or is about to be freed. */
+void crowd_started(struct origin_fetch *fetch);
+void crowd_ended(struct origin_fetch *fetch);
+void crowd_wants_changed(struct swarm *swarm); /* there are more, or fewer */
+/* What neighbours do. */
+void crowd_claim_heard(struct peer *peer, struct span payload);
+void crowd_peer_has(struct peer *peer, uint32_t piece); /* a promise kept, perhaps */
+void crowd_peer_joined(struct peer *peer);              /* it speaks fringe_claim */
+void crowd_peer_left(struct peer *peer);
+uint64_t crowd_tick(struct swarm *swarm); /* renews claims; returns when to be woken next */
+void crowd_done(struct swarm *swarm);
+
+/* --- between swarm_crowd.c and swarm_claim.c */
+/* Since when this piece may be asked for, ranks aside; in the future while a claim on it lives.
+ * 0: somebody has or brings it. */
+uint64_t crowd_open_since(struct swarm *swarm, uint32_t piece);
+/* Nothing has come for long, though something is wanted (there must be a want). */
+bool crowd_is_starved(const struct swarm *swarm);
+bool crowd_is_claimed(const struct swarm *swarm, uint32_t piece);
+uint32_t crowd_extent_pieces(const struct swarm *swarm); /* of one request */

@@ -1,0 +1,291 @@
+/* Who of a crowd asks the origin for what. Neighbours that want the same and speak fringe_claim
+ * elect a fetcher for every extent: each ranks itself among them by a hash of extent and peer id
+ * (rendezvous), the lowest goes first and says so with a CLAIM, and everybody else takes that for
+ * a HAVE to come until it expires. So the origin sends what nobody has, and about once.
+ *
+ * The rules and their numbers come from a model (facts: "the algorithm that won"):
+ *   - one extent under way from the origin for each visitor, or several small files that are no
+ *     more together (one at a time would cost a page of small files a round trip each);
+ *   - an extent is due RANK_MS x rank after we joined, or after the last claim on it expired;
+ *   - what the page reads first comes first, then what we rank lowest in;
+ *   - when peers give too little and nothing is due, the rarest extent is fetched all the same,
+ *     within a budget. */
+#include "core/crowd.h"
+
+#include "core/peer.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define EXTENT        KIB(128) /* small files under way together */
+#define FETCHES_MAX   8        /* of those */
+#define SETTLE_MS     300
+#define RANK_MS       300
+#define WAIT_MAX_MS   600  /* for neighbours of lower rank, who may want other files */
+#define LOOK_MS       20   /* between two looks, when nothing was due */
+#define HEAD_SHARE    10   /* the first tenth of what is missing is the head */
+#define ASSIST_MS     1000 /* after joining */
+#define ASSIST_ASKED  MIB(1)
+#define ASSIST_TENTHS 3 /* of the bundle, divided by the neighbours */
+
+/* --- who is there */
+
+static uint64_t latest(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+bool crowd_is(const struct swarm *swarm)
+{
+    if (!site_may_share(swarm->site))
+        return false; /* who gives nothing has no business in asking others to wait */
+    list_for_each(link, next, &swarm->peers)
+    {
+        if (list_entry(link, struct peer, in_swarm)->wanting)
+            return true;
+    }
+    return false;
+}
+
+static uint64_t weight(const struct swarm *swarm, uint32_t piece, const uint8_t id[PEER_ID_LENGTH])
+{
+    uint8_t message[4 + PEER_ID_LENGTH], hash[crypto_shorthash_BYTES];
+    uint64_t value;
+
+    store_u32be(message, piece);
+    memcpy(message + 4, id, PEER_ID_LENGTH);
+    crypto_shorthash(hash, message, sizeof message, swarm->infohash);
+    memcpy(&value, hash, sizeof value);
+    return value;
+}
+
+/* How many wanting neighbours are closer to this extent than we. */
+static uint32_t rank_of(const struct swarm *swarm, uint32_t piece)
+{
+    uint64_t own = weight(swarm, piece, swarm->peer_id);
+    uint32_t rank = 0;
+
+    list_for_each(link, next, &swarm->peers)
+    {
+        const struct peer *peer = list_entry(link, struct peer, in_swarm);
+        rank += peer->wanting && weight(swarm, piece, peer->id) < own;
+    }
+    return rank;
+}
+
+/* --- what to fetch */
+
+/* The best run found so far. */
+struct choice {
+    struct want *want;
+    uint32_t first, end, rank;
+    bool head;
+    uint64_t next_ms; /* when the next one is due, if none is */
+};
+
+/* Looks at the extent that begins with piece `first`; the pieces of it that may be asked for are
+ * the run up to the first that may not. */
+static void look_at_extent(struct swarm *swarm, struct want *want, uint32_t first, uint32_t end,
+                           bool head, struct choice *best)
+{
+    uint64_t now = swarm->node->now_ms, since = 0;
+    uint32_t from = first, upto;
+
+    while (from < end && (since = crowd_open_since(swarm, from)) == 0)
+        from++;
+    if (from == end)
+        return;
+    uint32_t rank = rank_of(swarm, first);
+    uint64_t wait = (uint64_t)rank * RANK_MS;
+    uint64_t due = latest(since, want->created_ms) + (wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);
+    if (due > now) {
+        best->next_ms = due < best->next_ms ? due : best->next_ms;
+        return;
+    }
+    for (upto = from + 1; upto < end; upto++) {
+        since = crowd_open_since(swarm, upto);
+        if (since == 0 || since > now)
+            break;
+    }
+    if (best->want != NULL && (best->head > head || (best->head == head && best->rank <= rank)))
+        return;
+    *best = (struct choice){want, from, upto, rank, head, best->next_ms};
+}
+
+static uint32_t count_missing(const struct swarm *swarm)
+{
+    uint32_t missing = 0;
+
+    list_for_each(link, next, &swarm->wants)
+    {
+        const struct want *want = list_entry(link, struct want, in_swarm);
+        const struct metainfo_file *file = &swarm->meta->files[want->file];
+        missing += file->pieces - bitfield_count_range(&swarm->have, file->first_piece,
+                                                       file->first_piece + file->pieces);
+    }
+    return missing;
+}
+
+static void look_at_want(struct swarm *swarm, struct want *want, uint32_t *head_left,
+                         struct choice *best)
+{
+    const struct metainfo_file *file = &swarm->meta->files[want->file];
+    uint32_t step = crowd_extent_pieces(swarm), end = file->first_piece + file->pieces;
+    uint32_t at = want->head - (want->head - file->first_piece) % step;
+
+    for (; at < end; at += step) {
+        uint32_t upto = end - at > step ? at + step : end;
+        look_at_extent(swarm, want, at, upto, *head_left > 0, best);
+        *head_left -= *head_left < step ? *head_left : step;
+        /* Nothing can beat rank 0 in the head, and nothing behind the head beats the head. */
+        if (best->want != NULL && best->head && (best->rank == 0 || *head_left == 0))
+            return;
+    }
+}
+
+static struct choice choose(struct swarm *swarm)
+{
+    uint64_t now = swarm->node->now_ms;
+    struct choice best = {.next_ms = UINT64_MAX};
+    uint32_t head_left = 1 + count_missing(swarm) / HEAD_SHARE;
+
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        if (want->fetch != NULL)
+            continue;
+        if (now < want->origin_retry_ms) {
+            best.next_ms =
+                want->origin_retry_ms < best.next_ms ? want->origin_retry_ms : best.next_ms;
+            continue;
+        }
+        look_at_want(swarm, want, &head_left, &best);
+        if (best.want != NULL && best.head && (best.rank == 0 || head_left == 0))
+            break;
+    }
+    return best;
+}
+
+/* --- when peers give too little */
+
+static uint64_t bytes_asked(const struct swarm *swarm)
+{
+    uint64_t blocks = 0;
+
+    list_for_each(link, next, &swarm->peers)
+    {
+        blocks += list_entry(link, struct peer, in_swarm)->asked.count;
+    }
+    return blocks * BLOCK_LENGTH;
+}
+
+static bool may_assist(const struct swarm *swarm)
+{
+    uint64_t budget = swarm->meta->length * ASSIST_TENTHS / 10 / (1 + swarm->connections);
+
+    return swarm->node->now_ms > swarm->joined_ms + ASSIST_MS &&
+           bytes_asked(swarm) < ASSIST_ASKED && swarm->assist_bytes < budget &&
+           swarm->node->storing_bytes < STORING_MAX;
+}
+
+/* The rarest piece that nobody is bringing us. */
+static bool choose_rarest(struct swarm *swarm, struct choice *ret)
+{
+    uint16_t rarest = UINT16_MAX;
+
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        const struct metainfo_file *file = &swarm->meta->files[want->file];
+        uint32_t end = file->first_piece + file->pieces;
+        for (uint32_t i = bitfield_next_zero(&swarm->taken, want->head, end); i != BITFIELD_NONE;
+             i = bitfield_next_zero(&swarm->taken, i + 1, end)) {
+            uint16_t holders = swarm->availability != NULL ? swarm->availability[i] : 0;
+            if (crowd_is_claimed(swarm, i) || holders == 0 || holders >= rarest)
+                continue;
+            rarest = holders;
+            *ret = (struct choice){.want = want, .first = i, .end = i + 1};
+        }
+    }
+    return rarest != UINT16_MAX;
+}
+
+static bool assist(struct swarm *swarm)
+{
+    struct choice choice;
+
+    if (!may_assist(swarm) || !choose_rarest(swarm, &choice))
+        return false;
+    swarm->assist_bytes += metainfo_piece_bytes(swarm->meta, choice.first);
+    origin_start(choice.want, choice.first, choice.end);
+    return true;
+}
+
+/* Peers have what we want, or say so, and nothing comes: the page must not wait for them. */
+static bool rescue(struct swarm *swarm)
+{
+    if (!crowd_is_starved(swarm))
+        return false;
+    list_for_each(link, next, &swarm->wants)
+    {
+        struct want *want = list_entry(link, struct want, in_swarm);
+        uint32_t missing = want_next_missing(want, want->head);
+        if (missing == UINT32_MAX || swarm->node->now_ms < want->origin_retry_ms)
+            continue;
+        origin_start(want, missing, missing + 1);
+        return true;
+    }
+    return false;
+}
+
+/* --- all together */
+
+static bool has_room(const struct swarm *swarm)
+{
+    uint64_t bytes = 0;
+
+    if (swarm->origin_fetches >= FETCHES_MAX)
+        return false;
+    if (swarm->origin_fetches == 0)
+        return true;
+    list_for_each(link, next, &swarm->wants)
+    {
+        const struct origin_fetch *fetch = list_entry(link, struct want, in_swarm)->fetch;
+        for (uint32_t i = fetch != NULL ? fetch->piece : 0; fetch != NULL && i < fetch->end; i++)
+            bytes += metainfo_piece_bytes(swarm->meta, i);
+    }
+    return bytes < EXTENT / 2;
+}
+
+void crowd_consider(struct swarm *swarm)
+{
+    uint64_t now = swarm->node->now_ms;
+
+    if (!has_room(swarm) || list_empty(&swarm->wants))
+        return;
+    if (now < swarm->crowd_ms || now < swarm->site->origin_not_before_ms) {
+        node_wake(swarm->node,
+                  swarm->crowd_ms > now ? swarm->crowd_ms : swarm->site->origin_not_before_ms);
+        return;
+    }
+    if (swarm->settling > 0 && now < swarm->settle_ms + SETTLE_MS) {
+        node_wake(swarm->node, swarm->settle_ms + SETTLE_MS);
+        return;
+    }
+    if (swarm->joined_ms == 0)
+        swarm->joined_ms = now;
+    struct choice choice = choose(swarm);
+    while (choice.want != NULL) {
+        origin_start(choice.want, choice.first, choice.end);
+        if (!has_room(swarm))
+            return;
+        choice = choose(swarm);
+    }
+    if (swarm->origin_fetches > 0 || assist(swarm) || rescue(swarm))
+        return;
+    swarm->crowd_ms = choice.next_ms > now + LOOK_MS ? choice.next_ms : now + LOOK_MS;
+    /* The assist has no due time of its own: it is looked at again before long. */
+    if (swarm->crowd_ms > now + ASSIST_MS / 4)
+        swarm->crowd_ms = now + ASSIST_MS / 4;
+    node_wake(swarm->node, swarm->crowd_ms);
+}
