@@ -16,7 +16,7 @@ import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-
 import { newVisitor } from './lib/visitor.js';
 
 const STRICT_CSP = "default-src 'self'; script-src 'self' 'nonce-demo'; style-src 'self' 'unsafe-inline'";
-const BIG_BYTES = 20_000_000;
+const BIG_BYTES = 96_000_000; // more than the browser and the credits between its parts can hold
 const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
 const scope = new Scope();
