@@ -39,3 +39,26 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
     options->words = argv + optind;
     return true;
 }
+
+static bool print_text(struct span text)
+{
+    return fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
+}
+
+int client_command(struct client_options *options, int argc, char **argv,
+                   struct api_request *request, void (*print)(const json_t *answer))
+{
+    json_t *answer = NULL;
+    int status;
+    if (!client_options_read(options, argc, argv, &status))
+        return status;
+    struct client *client = client_open(options->socket);
+    bool good = client != NULL && client_ask(client, request, &answer);
+    if (good && options->json)
+        good = print_text(client_answer_text(client));
+    else if (good && print != NULL)
+        print(answer);
+    json_decref(answer);
+    client_free(client);
+    return good ? CMD_OK : CMD_FAILED;
+}

@@ -2,7 +2,7 @@
  * and -o, then the other words. Layer: app. */
 #pragma once
 
-#include <stdbool.h>
+#include "app/client.h"
 
 struct client_options {
     const char *usage;       /* set before */
@@ -15,3 +15,8 @@ struct client_options {
 
 /* True to go on; else *ret_status is the status to end with. */
 bool client_options_read(struct client_options *options, int argc, char **argv, int *ret_status);
+
+/* A whole command: reads the options, asks once, and prints: the answer's exact text with --json,
+ * else by `print` (NULL: nothing). Returns the exit status. */
+int client_command(struct client_options *options, int argc, char **argv,
+                   struct api_request *request, void (*print)(const json_t *answer));

@@ -20,8 +20,9 @@ static void print_site(const json_t *site)
               client_text(site, "state", "-"), release, client_text(site, "version", ""));
 }
 
-static void print_table(const json_t *sites)
+static void print_table(const json_t *answer)
 {
+    const json_t *sites = json_object_get(answer, "sites");
     if (json_array_size(sites) == 0) {
         cmd_print("no sites yet");
         return;
@@ -35,19 +36,6 @@ int cmd_sites(int argc, char **argv)
 {
     struct client_options options = {.usage = usage, .takes_json = true};
     struct api_request request = {.type = API_SITES};
-    json_t *answer = NULL;
-    int status;
-    if (!client_options_read(&options, argc, argv, &status))
-        return status;
-    struct client *client = client_open(options.socket);
-    bool good = client != NULL && client_ask(client, &request, &answer);
-    if (good && options.json) {
-        struct span text = client_answer_text(client);
-        good = fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
-    } else if (good) {
-        print_table(json_object_get(answer, "sites"));
-    }
-    json_decref(answer);
-    client_free(client);
-    return good ? CMD_OK : CMD_FAILED;
+
+    return client_command(&options, argc, argv, &request, print_table);
 }

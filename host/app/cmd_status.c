@@ -53,19 +53,6 @@ int cmd_status(int argc, char **argv)
 {
     struct client_options options = {.usage = usage, .takes_json = true};
     struct api_request request = {.type = API_STATUS};
-    json_t *answer = NULL;
-    int status;
-    if (!client_options_read(&options, argc, argv, &status))
-        return status;
-    struct client *client = client_open(options.socket);
-    bool good = client != NULL && client_ask(client, &request, &answer);
-    if (good && options.json) {
-        struct span text = client_answer_text(client);
-        good = fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
-    } else if (good) {
-        print_table(answer);
-    }
-    json_decref(answer);
-    client_free(client);
-    return good ? CMD_OK : CMD_FAILED;
+
+    return client_command(&options, argc, argv, &request, print_table);
 }

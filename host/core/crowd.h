@@ -4,6 +4,9 @@
 
 #include "core/swarm.h"
 
+/* Of one origin request in a crowd; small files under way together are no more than half of it. */
+#define CROWD_EXTENT KIB(128)
+
 /* Are there neighbours who want something here and speak fringe_claim? Then crowd_consider decides
  * about the origin, and not swarm_origin.c. False where we do not share: who gives nothing has no
  * business in asking others to wait. */

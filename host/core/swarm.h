@@ -15,6 +15,8 @@
 
 /* Bytes handed to the store that the disk has not taken yet: over this, no more are asked for. */
 #define STORING_MAX MIB(16)
+/* For peers to connect and say what they have, before the origin is asked. */
+#define SWARM_SETTLE_MS 300
 
 enum swarm_state { SWARM_LOADING, SWARM_READY, SWARM_FAILED };
 

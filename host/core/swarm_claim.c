@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define EXTENT       KIB(128)
 #define CLAIM_MIN_MS 1000
 #define RENEW_MS     300   /* before its end a claim is renewed, while bytes come in */
 #define CLAIMS_MAX   64    /* live pieces that one neighbour may claim */
@@ -256,7 +255,7 @@ void crowd_ended(struct origin_fetch *fetch)
 
 uint32_t crowd_extent_pieces(const struct swarm *swarm)
 {
-    uint32_t pieces = EXTENT / swarm->meta->piece_length;
+    uint32_t pieces = CROWD_EXTENT / swarm->meta->piece_length;
     return pieces > 0 ? pieces : 1;
 }
 

@@ -17,9 +17,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define EXTENT        KIB(128) /* small files under way together */
-#define FETCHES_MAX   8        /* of those */
-#define SETTLE_MS     300
+#define FETCHES_MAX   8 /* of those */
 #define RANK_MS       300
 #define WAIT_MAX_MS   600  /* for neighbours of lower rank, who may want other files */
 #define LOOK_MS       20   /* between two looks, when nothing was due */
@@ -254,7 +252,7 @@ static bool has_room(const struct swarm *swarm)
         for (uint32_t i = fetch != NULL ? fetch->piece : 0; fetch != NULL && i < fetch->end; i++)
             bytes += metainfo_piece_bytes(swarm->meta, i);
     }
-    return bytes < EXTENT / 2;
+    return bytes < CROWD_EXTENT / 2;
 }
 
 void crowd_consider(struct swarm *swarm)
@@ -268,8 +266,8 @@ void crowd_consider(struct swarm *swarm)
                   swarm->crowd_ms > now ? swarm->crowd_ms : swarm->site->origin_not_before_ms);
         return;
     }
-    if (swarm->settling > 0 && now < swarm->settle_ms + SETTLE_MS) {
-        node_wake(swarm->node, swarm->settle_ms + SETTLE_MS);
+    if (swarm->settling > 0 && now < swarm->settle_ms + SWARM_SETTLE_MS) {
+        node_wake(swarm->node, swarm->settle_ms + SWARM_SETTLE_MS);
         return;
     }
     if (swarm->joined_ms == 0)

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define SETTLE_MS      300 /* for peers to connect and say what they have */
 #define HEDGE_MIN_MS   300 /* without a block from peers, before the origin is asked */
 #define HEDGE_MAX_MS   800
 #define ASSIST_MS      2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
@@ -47,7 +46,7 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
     struct swarm *swarm = want->swarm;
 
     if (swarm->availability == NULL || swarm->availability[number] == 0)
-        return peers_are_settling(swarm) ? swarm->settle_ms + SETTLE_MS : 0;
+        return peers_are_settling(swarm) ? swarm->settle_ms + SWARM_SETTLE_MS : 0;
     /* Peers are waiting for our disk: the origin would have to as well. */
     if (swarm->node->storing_bytes >= STORING_MAX)
         return swarm->node->now_ms + HEDGE_MIN_MS;
