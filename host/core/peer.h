@@ -1,5 +1,13 @@
 /* One peer connection: the wire protocol's state (BEP 3, 6, 10, 52). Layer: core (pure).
  *
+ *   peer.c            birth, death, bytes, time
+ *   peer_handshake.c  which swarm, and whether we want this connection
+ *   peer_messages.c   each message to whom it concerns
+ *   peer_state.c      what we tell: have, choke, interest
+ *   peer_requests.c   what we ask for, and the answers
+ *   peer_upload.c     what is asked of us
+ *   peer_extension.c  BEP 10, and the way to each extension
+ *
  * A peer without a swarm has not told its info-hash yet. peer_close frees; every function that
  * may close says so by returning false, and then the peer must not be touched. */
 #pragma once
@@ -7,6 +15,9 @@
 #include "core/swarm.h"
 
 #define PEER_UPLOAD_QUEUE LIMIT_PEER_REQUESTS_IN
+
+/* Extensions (BEP 10), and the numbers under which we want them: the receiver chooses. */
+enum extension { EXTENSION_HANDSHAKE = 0, EXTENSION_FRINGE_CLAIM = 1, EXTENSION_COUNT_ };
 
 struct peer_request {
     uint32_t piece, begin, length;
@@ -31,11 +42,11 @@ struct peer {
     bool snubbed;   /* answered nothing for long: asked for one block at a time */
     bool told_have; /* knows what we have: not in zone fetch */
     uint8_t id[PEER_ID_LENGTH];
-    uint32_t reqq;    /* requests that it queues; 0: not said */
-    uint8_t claim_id; /* its number for fringe_claim; 0: it does not speak it */
-    bool wanting;     /* speaks it and wants files of this swarm itself */
-    uint32_t claims, broken_claims; /* live ones; those that came to nothing */
-    struct buf in; /* an incomplete message */
+    uint32_t reqq;                    /* requests that it queues; 0: not said */
+    uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */
+    bool wanting;                     /* speaks it and wants files of this swarm itself */
+    uint32_t claims, broken_claims;   /* live ones; those that came to nothing */
+    struct buf in;                    /* an incomplete message */
     struct bitfield have;
     uint64_t opened_ms, in_ms, out_ms, block_ms;
     uint64_t quiet_until_ms; /* it has refused: not asked again before */
@@ -86,3 +97,5 @@ struct peer_request *request_queue_at(const struct request_queue *queue, uint32_
 void request_queue_done(struct request_queue *queue);
 void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);
+/* Only to who speaks it. */
+void peer_send_extension(struct peer *peer, enum extension extension, const struct buf *payload);

@@ -196,9 +196,7 @@ static void send_claim(struct peer *peer, const struct origin_fetch *fetch, uint
     claim.extents[0].ttl_ms = (uint16_t)ttl;
     buf_init(&payload, KIB(1));
     fringe_claim_encode(&claim, &payload);
-    peer_send(peer, &(struct peer_msg){.kind = PEER_EXTENDED,
-                                       .extended_id = peer->claim_id,
-                                       .payload = span_of(payload.data, payload.length)});
+    peer_send_extension(peer, EXTENSION_FRINGE_CLAIM, &payload);
     buf_done(&payload);
 }
 
@@ -210,7 +208,7 @@ static void tell_all(struct swarm *swarm, const struct origin_fetch *fetch, uint
     list_for_each(link, next, &swarm->peers)
     {
         struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (peer->claim_id != 0)
+        if (peer->speaks[EXTENSION_FRINGE_CLAIM] != 0)
             send_claim(peer, fetch, ttl);
     }
 }
@@ -300,7 +298,7 @@ void crowd_wants_changed(struct swarm *swarm)
     list_for_each(link, next, &swarm->peers)
     {
         struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (peer->claim_id != 0)
+        if (peer->speaks[EXTENSION_FRINGE_CLAIM] != 0)
             peer_send_extended(peer);
     }
 }

@@ -1,0 +1,101 @@
+/* The handshake (BEP 3): which swarm it is about, and whether we want this connection. */
+#include "core/peer_impl.h"
+
+#include <string.h>
+
+#define RACE_MS 5000 /* two dials that crossed happen within this */
+
+void peer_send_handshake(struct peer *peer)
+{
+    struct peer_handshake handshake = {.extended = true, .fast = true};
+
+    memcpy(handshake.infohash, peer->swarm->infohash, SHORT_HASH_LENGTH);
+    memcpy(handshake.peer_id, peer->swarm->peer_id, PEER_ID_LENGTH);
+    peer_handshake_encode(&handshake, update_send(peer->node->update, peer->conn));
+    peer->sent_handshake = true;
+}
+
+static struct swarm *find_swarm(struct node *node, const uint8_t *infohash)
+{
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
+        if (!site_may_use_peers(site))
+            continue;
+        list_for_each(link, next, &site->swarms)
+        {
+            struct swarm *swarm = list_entry(link, struct swarm, in_site);
+            if (swarm->state == SWARM_READY &&
+                memcmp(swarm->infohash, infohash, SHORT_HASH_LENGTH) == 0)
+                return swarm;
+        }
+    }
+    return NULL;
+}
+
+static struct peer *find_twin(const struct peer *peer)
+{
+    list_for_each(link, next, &peer->swarm->peers)
+    {
+        struct peer *other = list_entry(link, struct peer, in_swarm);
+        if (memcmp(other->id, peer->id, PEER_ID_LENGTH) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+/* Two connections between the same two: when their dials have crossed, both ends keep the one
+ * that the larger peer id dialled; else the newer one goes. */
+static bool is_better_twin(const struct peer *peer, const struct peer *old)
+{
+    bool we_are_larger = memcmp(peer->swarm->peer_id, peer->id, PEER_ID_LENGTH) > 0;
+
+    if (peer->incoming == old->incoming || peer->node->now_ms > old->opened_ms + RACE_MS)
+        return false;
+    return peer->incoming != we_are_larger;
+}
+
+static bool check_handshake(struct peer *peer, const struct peer_handshake *handshake)
+{
+    if (peer->swarm == NULL) {
+        struct swarm *swarm = find_swarm(peer->node, handshake->infohash);
+        if (swarm == NULL)
+            return peer_refuse(peer, "asks for a torrent that is not shared here");
+        if (swarm->connections >= LIMIT_PEERS_PER_SWARM || swarm_is_banned(swarm, &peer->remote)) {
+            peer_close(peer, false);
+            return false;
+        }
+        peer_join_swarm(peer, swarm);
+    }
+    if (memcmp(handshake->infohash, peer->swarm->infohash, SHORT_HASH_LENGTH) != 0)
+        return peer_refuse(peer, "answered for another torrent");
+    memcpy(peer->id, handshake->peer_id, PEER_ID_LENGTH);
+    if (memcmp(peer->id, peer->swarm->peer_id, PEER_ID_LENGTH) == 0) {
+        peer_close(peer, true); /* ourselves: never again */
+        return false;
+    }
+    struct peer *twin = find_twin(peer);
+    if (twin == NULL)
+        return true;
+    if (is_better_twin(peer, twin)) {
+        peer_close(twin, false);
+        return true;
+    }
+    peer_close(peer, false);
+    return false;
+}
+
+bool peer_handle_handshake(struct peer *peer, const struct peer_handshake *handshake)
+{
+    if (!check_handshake(peer, handshake))
+        return false;
+    peer->handshaken = true;
+    peer->fast = handshake->fast;
+    peer->extended = handshake->extended;
+    bitfield_init(&peer->have, peer->swarm->meta->piece_count);
+    list_push_back(&peer->swarm->peers, &peer->in_swarm);
+    if (!peer->sent_handshake)
+        peer_send_handshake(peer);
+    peer_send_have(peer);
+    if (peer->extended)
+        peer_send_extended(peer);
+    return true;
+}

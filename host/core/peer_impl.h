@@ -1,0 +1,35 @@
+/* The inside of a peer: what the peer_*.c share (peer.h names them). Layer: core (pure); private.
+ *
+ * A function that returns bool says with false that the peer has been closed and freed. */
+#pragma once
+
+#include "core/peer.h"
+
+#define PEER_TARGET_START 16   /* blocks outstanding, before a rate is known */
+#define PEER_SNUB_MS      5000 /* asked and no block for so long: its requests go to others */
+
+/* peer.c */
+void peer_join_swarm(struct peer *peer, struct swarm *swarm);
+/* It has said what it has, or it never will: nobody need wait for it any more. */
+void peer_settle(struct peer *peer);
+void peer_send_simple(struct peer *peer, enum peer_msg_kind kind);
+/* Closes it, and says why in the log; "it " and then why. Always false. */
+bool peer_refuse(struct peer *peer, const char *why);
+
+/* peer_handshake.c */
+void peer_send_handshake(struct peer *peer);
+bool peer_handle_handshake(struct peer *peer, const struct peer_handshake *handshake);
+
+/* peer_messages.c */
+bool peer_handle_message(struct peer *peer, const struct peer_msg *msg);
+
+/* peer_state.c */
+void peer_send_have(struct peer *peer); /* all that we have, once, after the handshake */
+
+/* peer_requests.c */
+bool peer_handle_choke(struct peer *peer, const struct peer_msg *msg);
+bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg);
+bool peer_handle_reject(struct peer *peer, const struct peer_msg *msg);
+
+/* peer_extension.c */
+bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg);

@@ -1,0 +1,94 @@
+/* What a peer says: each message to whom it concerns. */
+#include "core/crowd.h"
+#include "core/peer_impl.h"
+
+/* --- what it has */
+
+static bool handle_have(struct peer *peer, const struct peer_msg *msg)
+{
+    if (msg->index >= peer->have.bits)
+        return peer_refuse(peer, "has a piece that does not exist");
+    peer->have_known = true;
+    crowd_peer_has(peer, msg->index);
+    if (bitfield_set(&peer->have, msg->index))
+        swarm_piece_moved(peer->swarm, msg->index, 1);
+    peer_settle(peer);
+    swarm_fill_peer(peer->swarm, peer);
+    return true;
+}
+
+static void count_have(struct peer *peer)
+{
+    const struct bitfield *have = &peer->have;
+
+    for (uint32_t i = bitfield_next_one(have, 0, have->bits); i != BITFIELD_NONE;
+         i = bitfield_next_one(have, i + 1, have->bits))
+        swarm_piece_moved(peer->swarm, i, 1);
+}
+
+static bool handle_bitfield(struct peer *peer, const struct peer_msg *msg)
+{
+    if (peer->have_known)
+        return peer_refuse(peer, "said twice what it has");
+    if (msg->kind == PEER_HAVE_ALL)
+        bitfield_set_all(&peer->have);
+    else if (msg->kind == PEER_BITFIELD &&
+             !bitfield_load(&peer->have, msg->payload.data, msg->payload.length))
+        return peer_refuse(peer, "sent a bitfield of the wrong length");
+    peer->have_known = true;
+    count_have(peer);
+    peer_settle(peer);
+    swarm_fill_peer(peer->swarm, peer);
+    return true;
+}
+
+static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
+{
+    peer->peer_interested = msg->kind == PEER_INTERESTED;
+    peer_update_choke(peer);
+    return true;
+}
+
+static bool handle_hash_request(struct peer *peer, const struct peer_msg *msg)
+{
+    struct peer_msg answer = *msg;
+
+    answer.kind = PEER_HASH_REJECT;
+    peer_send(peer, &answer);
+    return true;
+}
+
+/* --- all of them */
+
+bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
+{
+    switch (msg->kind) {
+    case PEER_CHOKE:
+    case PEER_UNCHOKE:
+        return peer_handle_choke(peer, msg);
+    case PEER_INTERESTED:
+    case PEER_NOT_INTERESTED:
+        return handle_interest(peer, msg);
+    case PEER_HAVE:
+        return handle_have(peer, msg);
+    case PEER_BITFIELD:
+    case PEER_HAVE_ALL:
+    case PEER_HAVE_NONE:
+        return handle_bitfield(peer, msg);
+    case PEER_REQUEST:
+        return peer_wants_block(peer, msg) || peer_refuse(peer, "asks for what cannot be");
+    case PEER_CANCEL:
+        peer_unwants_block(peer, msg);
+        return true;
+    case PEER_PIECE:
+        return peer_handle_piece(peer, msg);
+    case PEER_REJECT:
+        return peer_handle_reject(peer, msg);
+    case PEER_EXTENDED:
+        return peer_handle_extended(peer, msg);
+    case PEER_HASH_REQUEST:
+        return handle_hash_request(peer, msg);
+    default:
+        return true; /* keep-alive, port, suggest, allowed fast, unknown: nothing to do */
+    }
+}

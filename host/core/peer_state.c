@@ -1,0 +1,85 @@
+/* What we tell a peer of ourselves: what we have, whether it may ask, whether we want something. */
+#include "core/peer_impl.h"
+
+void peer_have(struct peer *peer, uint32_t piece)
+{
+    if (peer->told_have)
+        peer_send(peer, &(struct peer_msg){.kind = PEER_HAVE, .index = piece});
+}
+
+/* In zone fetch nobody learns what we have: we would not give it anyway. */
+void peer_send_have(struct peer *peer)
+{
+    const struct bitfield *have = &peer->swarm->have;
+    bool share = site_may_share(peer->swarm->site);
+
+    peer->told_have = share;
+    if (peer->fast && (!share || have->count == 0)) {
+        peer_send_simple(peer, PEER_HAVE_NONE);
+    } else if (peer->fast && bitfield_full(have)) {
+        peer_send_simple(peer, PEER_HAVE_ALL);
+    } else if (share && have->count > 0) {
+        struct peer_msg msg = {.kind = PEER_BITFIELD};
+        msg.payload = span_of(have->bytes, bitfield_bytes(have->bits));
+        peer_send(peer, &msg);
+    }
+}
+
+/* --- choke and interest */
+
+void peer_update_choke(struct peer *peer)
+{
+    bool share = site_may_share(peer->swarm->site);
+
+    if (!peer->handshaken)
+        return;
+    if (share && !peer->told_have) {
+        peer->told_have = true;
+        const struct bitfield *have = &peer->swarm->have;
+        for (uint32_t i = bitfield_next_one(have, 0, have->bits); i != BITFIELD_NONE;
+             i = bitfield_next_one(have, i + 1, have->bits))
+            peer_have(peer, i);
+    }
+    if (share && peer->am_choking && peer->peer_interested) {
+        peer->am_choking = false;
+        peer_send_simple(peer, PEER_UNCHOKE);
+    } else if (!share && !peer->am_choking) {
+        peer->am_choking = true;
+        peer_send_simple(peer, PEER_CHOKE);
+        peer_refuse_all(peer);
+    }
+    if (!share)
+        peer->told_have = false;
+}
+
+static bool has_something_wanted(const struct peer *peer)
+{
+    const struct swarm *swarm = peer->swarm;
+
+    list_for_each(link, next, &swarm->wants)
+    {
+        const struct want *want = list_entry(link, struct want, in_swarm);
+        const struct metainfo_file *file = &swarm->meta->files[want->file];
+        uint32_t end = file->first_piece + file->pieces;
+        for (uint32_t i = bitfield_next_zero(&swarm->have, want->head, end); i != BITFIELD_NONE;
+             i = bitfield_next_zero(&swarm->have, i + 1, end))
+            if (bitfield_get(&peer->have, i))
+                return true;
+    }
+    return false;
+}
+
+void peer_update_interest(struct peer *peer)
+{
+    bool none_wanted = list_empty(&peer->swarm->wants);
+
+    if (!peer->handshaken || (peer->am_interested && !none_wanted))
+        return;
+    if (peer->am_interested) {
+        peer->am_interested = false;
+        peer_send_simple(peer, PEER_NOT_INTERESTED);
+    } else if (!none_wanted && has_something_wanted(peer)) {
+        peer->am_interested = true;
+        peer_send_simple(peer, PEER_INTERESTED);
+    }
+}
