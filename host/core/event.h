@@ -42,6 +42,7 @@ enum event_kind {
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
+    EVENT_PORT_MAPPED,    /* what the home router says about the peers' port has changed */
 };
 
 struct event {
@@ -81,5 +82,9 @@ struct event {
             struct span torrent;         /* EVENT_TORRENT_LOADED */
             const struct bitfield *have; /* EVENT_CONTENT_LOADED */
         } store;
+        struct {
+            struct address external;    /* where the internet reaches us; port 0: nowhere */
+            const char *state, *method; /* for status; static text */
+        } mapping;
     };
 };

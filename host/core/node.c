@@ -34,6 +34,8 @@ struct node *node_new(const struct node_config *config)
     node->config.data = mem_strdup(config->data != NULL ? config->data : "");
     node->now_ms = config->start_ms;
     node->deadline_ms = UINT64_MAX;
+    node->mapping_state = "off";
+    node->mapping_method = "";
     rng_init(&node->rng, config->seed);
     return node;
 }
@@ -131,6 +133,27 @@ void node_wake(struct node *node, uint64_t at_ms)
 uint64_t node_deadline(const struct node *node)
 {
     return node->deadline_ms;
+}
+
+/* --- the port that others dial */
+
+uint16_t node_public_port(const struct node *node)
+{
+    return node->external.port != 0 ? node->external.port : node->config.listen.port;
+}
+
+uint16_t node_port_for(const struct node *node, const struct address *peer)
+{
+    bool through_router = peer->family == 4 && address_is_public(peer);
+
+    return through_router ? node_public_port(node) : node->config.listen.port;
+}
+
+static void port_mapped(struct node *node, const struct event *event)
+{
+    node->external = event->mapping.external;
+    node->mapping_state = event->mapping.state;
+    node->mapping_method = event->mapping.method;
 }
 
 /* --- answers and the log */
@@ -352,6 +375,9 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_CONTENT_LOADED:
     case EVENT_PIECE_STORED:
         store_step(node, event);
+        break;
+    case EVENT_PORT_MAPPED:
+        port_mapped(node, event);
         break;
     }
     tick(node);

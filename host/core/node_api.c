@@ -74,6 +74,19 @@ static uint32_t count_peers(const struct node *node)
     return count;
 }
 
+static void put_mapping(const struct node *node, struct api_answer *answer)
+{
+    char external[ADDRESS_TEXT] = "";
+
+    if (node->external.port != 0)
+        address_format(&node->external, external);
+    api_answer_open_object(answer, "port_mapping");
+    api_answer_text(answer, "state", node->mapping_state);
+    api_answer_text(answer, "method", node->mapping_method);
+    api_answer_text(answer, "external", external);
+    api_answer_close(answer);
+}
+
 static void handle_status(struct node *node, uint64_t client, const struct api_request *request)
 {
     struct api_answer *answer = api_answer_begin(request->id);
@@ -86,6 +99,7 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     api_answer_number(answer, "uptime_s", (node->now_ms - node->config.start_ms) / 1000);
     api_answer_text(answer, "data", node->config.data);
     api_answer_text(answer, "listen", listen);
+    put_mapping(node, answer);
     api_answer_text(answer, "gateway", node->config.gateway);
     api_answer_text(answer, "default_zone", zone_name(node->config.default_zone));
     api_answer_number(answer, "peers", count_peers(node));

@@ -44,8 +44,15 @@ struct node {
     struct log_key *logged;
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
-    uint64_t storing_bytes;  /* handed to the store, not yet written */
+    uint64_t storing_bytes;                  /* handed to the store, not yet written */
+    struct address external; /* the router's address and the port that it maps; port 0: none */
+    const char *mapping_state, *mapping_method; /* static text */
 };
+
+/* Where the internet reaches us: the router's port when it maps one, else our own; 0: nowhere. */
+uint16_t node_public_port(const struct node *node);
+/* The same for one peer: who is on our own network, or speaks IPv6, does not pass the router. */
+uint16_t node_port_for(const struct node *node, const struct address *peer);
 
 uint64_t node_number(struct node *node);
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);

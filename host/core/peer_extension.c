@@ -27,7 +27,7 @@ void peer_send_extension(struct peer *peer, enum extension extension, const stru
 void peer_send_extended(struct peer *peer)
 {
     struct peer_extended extended = {.reqq = LIMIT_PEER_REQUESTS_IN,
-                                     .port = peer->node->config.listen.port};
+                                     .port = node_port_for(peer->node, &peer->remote)};
     struct buf payload;
 
     if (site_may_share(peer->swarm->site))

@@ -38,7 +38,7 @@ static bool may_dial(const struct swarm *swarm, const struct address *address)
 
     if (address->port == 0)
         return false;
-    if (address_equal(address, listen))
+    if (address_equal(address, listen) || address_equal(address, &swarm->node->external))
         return false; /* ourselves */
     return address_is_public(address) || shares_network(listen, address);
 }
@@ -213,7 +213,7 @@ static bool tracker_must_be_public(const struct swarm *swarm)
 static bool put_announce(struct swarm *swarm, const char *tracker, enum tracker_event event,
                          struct buf *out)
 {
-    struct tracker_announce announce = {.port = swarm->node->config.listen.port,
+    struct tracker_announce announce = {.port = node_public_port(swarm->node),
                                         .uploaded = swarm->site->uploaded,
                                         .downloaded = swarm->site->bytes[SOURCE_PEERS],
                                         .left = bytes_left(swarm),
