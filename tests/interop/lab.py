@@ -12,9 +12,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import sys
+import tempfile
 import time
+import unittest
 
 try:
     import libtorrent as lt
@@ -223,3 +224,32 @@ server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; 
 def alerts(session):
     """What libtorrent has to say, for the message of a failed test."""
     return "\n".join(str(alert) for alert in session.pop_alerts())[-4000:]
+
+
+class WithSite(unittest.TestCase):
+    """A test with a lab of its own, and with files that are published in it."""
+
+    def setUp(self):
+        self.lab = Lab().__enter__()
+        self.addCleanup(self.lab.__exit__, None, None, None)
+
+    def make_site(self, sizes, *options):
+        self.files = {path: self.lab.write(path, size) for path, size in sizes.items()}
+        self.lab.publish(*options)
+
+    def pieces(self):
+        """The torrent's pieces: files in the order of the file tree, a new piece for each."""
+        paths = sorted(self.files, key=lambda path: [part.encode() for part in path.split("/")])
+        return [self.files[path][at:at + 65536] for path in paths for at in range(0, len(self.files[path]), 65536)]
+
+    def get_all(self, daemon):
+        for path, data in self.files.items():
+            self.assertEqual(daemon.get(f"{self.lab.site}/static/{path}"), data, path)
+
+    def assert_complete(self, session, handle, folder, seconds=60):
+        try:
+            wait_for("libtorrent to finish", lambda: handle.status().is_seeding, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{alerts(session)}") from None
+        for path, data in self.files.items():
+            self.assertEqual((folder / "static" / path).read_bytes(), data, path)

@@ -1,14 +1,15 @@
 """Our codecs against stock programs: libtorrent answers and reads the same bytes, a real opentracker takes our datagrams."""
 import hashlib
-import random
 import socket
 import struct
 import subprocess
 import unittest
 
 from lab import BUILD, Lab, lt, wait_for
+from raw_peer import HASH_REJECT, HASH_REQUEST, HASHES, RawPeer
 
 PEX, METADATA = 3, 4  # the ids under which we want these messages
+OFFERS = {"ut_pex": PEX, "ut_metadata": METADATA}
 
 
 class Tool:
@@ -29,50 +30,6 @@ class Tool:
         return self.process.stdout.readline().rstrip("\n")
 
 
-class RawPeer:
-    """One connection of the peer wire, by hand."""
-
-    def __init__(self, case, infohash, port=None, accepted=None):
-        self.socket = accepted or socket.create_connection(("127.0.0.1", port))
-        case.addCleanup(self.socket.close)
-        self.socket.settimeout(20)
-        self.ids = {}
-        self.socket.sendall(b"\x13BitTorrent protocol" + b"\0\0\0\0\0\x10\0\4" + bytes.fromhex(infohash[:40])
-                            + b"-XX0001-" + random.randbytes(12))
-        self.read(68)
-        self.send(20, b"\0" + lt.bencode({b"m": {b"ut_pex": PEX, b"ut_metadata": METADATA}}))
-        self.send(15)  # have none
-
-    def read(self, length):
-        data = b""
-        while len(data) < length:
-            more = self.socket.recv(length - len(data))
-            if not more:
-                raise AssertionError("libtorrent closed the connection")
-            data += more
-        return data
-
-    def send(self, kind, body=b""):
-        self.socket.sendall(struct.pack(">IB", 1 + len(body), kind) + body)
-
-    def next(self, *kinds):
-        """The next message of one of these kinds."""
-        while True:
-            length = struct.unpack(">I", self.read(4))[0]
-            message = self.read(length)
-            if length > 1 and message[0] == 20 and message[1] == 0:
-                self.ids = {name.decode(): number for name, number in lt.bdecode(message[2:])[b"m"].items()}
-            if length > 0 and message[0] in kinds:
-                return message[0], message[1:]
-
-    def extended(self, number):
-        """The payload of the next extended message with that id."""
-        while True:
-            body = self.next(20)[1]
-            if body[0] == number:
-                return body[1:]
-
-
 class WithTorrent(unittest.TestCase):
     sizes = {"small.bin": 3 * 16384, "one.bin": 10000}
 
@@ -85,7 +42,7 @@ class WithTorrent(unittest.TestCase):
         self.tool = Tool(self)
 
     def peer(self, session):
-        return RawPeer(self, self.lab.infohash, session.listen_port())
+        return RawPeer(self, self.lab.infohash, session.listen_port(), offers=OFFERS)
 
 
 class Hashes(WithTorrent):
@@ -97,9 +54,9 @@ class Hashes(WithTorrent):
 
     @staticmethod
     def theirs(peer, root, numbers):
-        peer.send(21, root + struct.pack(">4I", *numbers))
-        kind, body = peer.next(22, 23)
-        return "error" if kind == 23 else body[48:].hex()
+        peer.send(HASH_REQUEST, root + struct.pack(">4I", *numbers))
+        kind, body = peer.next(HASHES, HASH_REJECT)
+        return "error" if kind == HASH_REJECT else body[48:].hex()
 
     def requests(self, height, piece_level):
         """Blocks a piece at a time, the piece layer in any power of two; each with every proof, and one too long."""
@@ -134,12 +91,12 @@ class Extended(WithTorrent):
         peer.extended(0)
         info, total = b"", 1
         while len(info) < total:
-            peer.send(20, bytes([peer.ids["ut_metadata"]]) + bytes.fromhex(self.tool("metadata-request", len(info) // 16384)))
+            peer.send_extended("ut_metadata", bytes.fromhex(self.tool("metadata-request", len(info) // 16384)))
             kind, piece, size, data = self.tool("metadata-decode", peer.extended(METADATA).hex()).split()
             self.assertEqual((int(kind), int(piece)), (1, len(info) // 16384))
             info, total = info + bytes.fromhex(data), int(size)
         self.assertEqual(hashlib.sha256(info).hexdigest(), self.lab.infohash)
-        peer.send(20, bytes([peer.ids["ut_metadata"]]) + bytes.fromhex(self.tool("metadata-request", 99)))
+        peer.send_extended("ut_metadata", bytes.fromhex(self.tool("metadata-request", 99)))
         self.assertEqual(self.tool("metadata-decode", peer.extended(METADATA).hex()).split()[:2], ["2", "99"])
 
     def test_peers_are_exchanged_both_ways(self):
@@ -151,8 +108,8 @@ class Extended(WithTorrent):
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         first = self.peer(session)
         first.extended(0)
-        first.send(20, bytes([first.ids["ut_pex"]]) + bytes.fromhex(self.tool("pex-encode", address)))
-        dialled = RawPeer(self, self.lab.infohash, accepted=listener.accept()[0])
+        first.send_extended("ut_pex", bytes.fromhex(self.tool("pex-encode", address)))
+        dialled = RawPeer(self, self.lab.infohash, accepted=listener.accept()[0], offers=OFFERS)
         dialled.extended(0)
         # Who comes later is told of the one that libtorrent has dialled; each peer hears at most once a minute.
         second = self.peer(session)
@@ -212,7 +169,7 @@ class LocalDiscovery(WithTorrent):
         listener.settimeout(30)
         datagram = self.tool("lsd-format", listener.getsockname()[1], self.lab.infohash[:40], "a1b2")
         self.socket.sendto(bytes.fromhex(datagram), self.group)
-        RawPeer(self, self.lab.infohash, accepted=listener.accept()[0])
+        RawPeer(self, self.lab.infohash, accepted=listener.accept()[0], offers=OFFERS)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,18 @@ import struct
 import unittest
 import urllib.parse
 
-from lab import Lab
+from lab import WithSite
 
 from control import Control  # lab has made tests/lib known
-from raw_peer import RawSeed
-
-HANDSHAKE = b"\x13BitTorrent protocol"
+from raw_peer import PROTOCOL, RawSeed, handshake
 
 
-class WithDaemon(unittest.TestCase):
+class WithDaemon(WithSite):
     zone = "share"
 
     def setUp(self):
-        self.lab = Lab().__enter__()
-        self.addCleanup(self.lab.__exit__, None, None, None)
-        self.files = {"a.bin": self.lab.write("a.bin", 300_000), "b.bin": self.lab.write("b.bin", 10)}
-        self.lab.publish()
+        super().setUp()
+        self.make_site({"a.bin": 300_000, "b.bin": 10})
         self.lab.origin()
         self.daemon = self.lab.daemon("ours", zone=self.zone)
 
@@ -50,7 +46,7 @@ class Peers(WithDaemon):
     def shake(self, infohash=None):
         self.daemon.get(f"{self.lab.site}/static/a.bin")
         peer = self.connect()
-        peer.sendall(HANDSHAKE + bytes(5) + b"\x10\x00\x04" + bytes.fromhex(infohash or self.lab.infohash[:40]) + b"-XX0001-" + bytes(12))
+        peer.sendall(handshake(infohash or self.lab.infohash))
         return peer
 
     def test_garbage_ends_and_is_logged_once(self):
@@ -71,7 +67,7 @@ class Peers(WithDaemon):
         peer = self.connect()
         peer.settimeout(0.5)
         ended = False
-        for byte in HANDSHAKE:
+        for byte in PROTOCOL:
             try:
                 peer.sendall(bytes([byte]))
                 if peer.recv(1) == b"":
@@ -123,15 +119,11 @@ class Peers(WithDaemon):
                 peer.sendall(block)
         self.assertEqual(self.daemon.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
 
-    def pieces(self, flip=None):
-        """The torrent's pieces: files in the order of their names, a new piece for each."""
-        found = [self.files[name][at:at + 65536] for name in sorted(self.files) for at in range(0, len(self.files[name]), 65536)]
-        if flip is not None:
-            found[flip] = bytes([found[flip][0] ^ 1]) + found[flip][1:]
-        return found
-
     def seed(self, flip=None):
-        seed = RawSeed(self.lab.infohash, self.pieces(flip))
+        pieces = self.pieces()
+        if flip is not None:
+            pieces[flip] = bytes([pieces[flip][0] ^ 1]) + pieces[flip][1:]
+        seed = RawSeed(self.lab.infohash, pieces)
         self.addCleanup(seed.close)
         return seed
 

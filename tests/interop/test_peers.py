@@ -1,37 +1,11 @@
 """Our daemon and stock libtorrent in one swarm, both ways; opentracker brings strangers together."""
 import unittest
 
-from lab import Lab, alerts, wait_for
+from lab import WithSite
 
 # Every length at which something changes: block, piece, and one byte to either side.
 SIZES = {"empty.txt": 0, "one.bin": 1, "block-1.bin": 16383, "block.bin": 16384, "block+1.bin": 16385, "piece-1.bin": 65535,
          "piece.bin": 65536, "piece+1.bin": 65537, "three.bin": 3 * 65536 + 777, "deep/er/big.bin": 5_000_001}
-
-
-class WithSite(unittest.TestCase):
-    def setUp(self):
-        self.lab = self.enterContext(Lab()) if hasattr(self, "enterContext") else self._enter(Lab())
-
-    def _enter(self, manager):
-        value = manager.__enter__()
-        self.addCleanup(manager.__exit__, None, None, None)
-        return value
-
-    def make_site(self, sizes, *options):
-        self.files = {path: self.lab.write(path, size) for path, size in sizes.items()}
-        self.lab.publish(*options)
-
-    def get_all(self, daemon):
-        for path, data in self.files.items():
-            self.assertEqual(daemon.get(f"{self.lab.site}/static/{path}"), data, path)
-
-    def assert_complete(self, session, handle, folder):
-        try:
-            wait_for("libtorrent to finish", lambda: handle.status().is_seeding, 60)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{alerts(session)}") from None
-        for path, data in self.files.items():
-            self.assertEqual((folder / "static" / path).read_bytes(), data, path)
 
 
 class Libtorrent(WithSite):
