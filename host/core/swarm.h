@@ -2,7 +2,8 @@
  *
  *   swarm.c         life: torrent -> content -> ready; pieces stored; HAVE to all
  *   swarm_want.c    wanted files, their streams, failure
- *   swarm_fetch.c   pieces from peers: requests, blocks, end-game, blame
+ *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
+ *   swarm_blame.c   who sent what does not have its hash
  *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
  *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims
  *   swarm_peers.c   finding peers: explicit ones, trackers, dialling, duplicates

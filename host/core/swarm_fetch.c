@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-#define STUCK_MS    1000 /* no block of a piece for so long: an idle peer may help */
-#define STRIKES_MAX 2    /* shares in bad pieces, before a peer is banned */
+#define STUCK_MS 1000 /* no block of a piece for so long: an idle peer may help */
 
 /* --- which block next */
 
@@ -202,41 +201,6 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
     }
     if (piece->received == piece->block_count)
         piece_complete(swarm, piece);
-}
-
-/* --- blame */
-
-static bool only_from(const struct piece *piece, uint64_t conn)
-{
-    for (uint32_t i = 0; i < piece->block_count; i++)
-        if (piece->blocks[i].from != conn)
-            return false;
-    return true;
-}
-
-static bool gave_some(const struct piece *piece, uint64_t conn)
-{
-    for (uint32_t i = 0; i < piece->block_count; i++)
-        if (piece->blocks[i].from == conn)
-            return true;
-    return false;
-}
-
-/* A piece that does not hash: its one giver is banned; several share the suspicion. */
-void swarm_blame(struct swarm *swarm, struct piece *piece)
-{
-    list_for_each(link, next, &swarm->peers)
-    {
-        struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (!gave_some(piece, peer->conn))
-            continue;
-        char text[ADDRESS_TEXT];
-        address_format(&peer->remote, text);
-        node_log_once(swarm->node, span_of(&peer->remote, sizeof peer->remote),
-                      "peer %s sent bytes that do not have their hash", text);
-        if (only_from(piece, peer->conn) || ++peer->strikes >= STRIKES_MAX)
-            peer_close(peer, true);
-    }
 }
 
 /* --- availability */
