@@ -3,7 +3,9 @@
 Everything runs on loopback in one temporary folder and ends with the test. A tool that is not installed is a failure which
 names its Debian package.
 """
+import concurrent.futures
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -14,8 +16,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.parse
 
 try:
     import libtorrent as lt
@@ -24,6 +28,8 @@ except ImportError as error:
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(REPO / "tests" / "lib"))
+from control import Control  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("FRINGE_BUILD", REPO / "build"))
 FRINGE = BUILD / "bin" / "fringe"
 
@@ -112,6 +118,35 @@ class Daemon:
         done = self.run("get", url, "-o", str(out), check=check, timeout=timeout)
         return out.read_bytes() if done.returncode == 0 else None
 
+    def visit(self, site, paths, connections=6):
+        """What a page does: wants all paths, and reads them from the gateway over a few connections. path -> (status, body)."""
+        with Control(self.socket) as control:
+            answers = {path: control.request("asset.want", site=site, seq=self.lab.seq, path=path, doc="page") for path in paths}
+        local = threading.local()
+
+        def read(item):
+            path, answer = item
+            if answer.get("via") != "gateway":
+                return path, (0, json.dumps(answer).encode())
+            url = urllib.parse.urlsplit(answer["url"])
+            if not hasattr(local, "connection"):
+                local.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=120)
+            local.connection.request("GET", url.path)
+            response = local.connection.getresponse()
+            try:
+                return path, (response.status, response.read())
+            except http.client.IncompleteRead as error:  # an honest end: go on at the origin
+                local.connection.close()
+                return path, (response.status, error.partial)
+
+        with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+            return dict(pool.map(read, answers.items()))
+
+    def memory_kb(self):
+        """What the process has in memory, resident."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(text.split("VmRSS:")[1].split()[0])
+
 
 class Lab(contextlib.ExitStack):
     """A temporary folder with a site in it, and all that a test starts."""
@@ -147,6 +182,7 @@ class Lab(contextlib.ExitStack):
         self.fringe("publish", str(self.static), "--site", self.site, "--base", "/static/", "--key", str(secret), "--out",
                     str(self.web), *options)
         release = json.loads((self.web / ".well-known/fringe/release.json").read_text())
+        self.seq = release["seq"]
         self.infohash = release["bundles"][0]["infohash"]
         self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
         return release
@@ -245,6 +281,16 @@ class WithSite(unittest.TestCase):
     def get_all(self, daemon):
         for path, data in self.files.items():
             self.assertEqual(daemon.get(f"{self.lab.site}/static/{path}"), data, path)
+
+    def wrong_files(self, daemon):
+        """Has a page read every file, and says which it did not get right: path -> (status, length)."""
+        got = daemon.visit(self.lab.site, [f"/static/{path}" for path in self.files])
+        return {path: (got[f"/static/{path}"][0], len(got[f"/static/{path}"][1])) for path, data in self.files.items()
+                if got[f"/static/{path}"] != (200, data)}
+
+    def visit_all(self, daemon):
+        wrong = self.wrong_files(daemon)
+        self.assertEqual(len(wrong), 0, f"{list(wrong.items())[:5]}\n{daemon.text()[-2000:]}")
 
     def assert_complete(self, session, handle, folder, seconds=60):
         try:
