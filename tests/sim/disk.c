@@ -162,9 +162,19 @@ static void tell_totals(struct disk *disk)
 
 /* --- storing */
 
-static bool is_right(const struct job *job)
+/* The bytes that the publisher published there have the hash that the publisher's torrent says: it
+ * is computed once, however many visitors store them. */
+static bool is_right(const struct disk *disk, const struct job *job)
 {
+    struct content *content = library_find(disk->visitor->world, job->root);
+    uint64_t offset = (uint64_t)job->piece * job->piece_length;
     uint8_t hash[HASH_LENGTH];
+
+    if (content != NULL && content->length == job->file_length &&
+        offset + job->length <= content->length &&
+        memcmp(content->data + offset, job->data, job->length) == 0)
+        return memcmp(content_hash(content, job->piece_length, job->piece), job->expected,
+                      HASH_LENGTH) == 0;
     merkle_piece(job->data, job->length, job->file_length, job->piece_length, hash);
     return memcmp(hash, job->expected, HASH_LENGTH) == 0;
 }
@@ -185,7 +195,7 @@ static void check_expected(struct disk *disk, const struct job *job)
 
 static enum err write_piece(struct disk *disk, const struct job *job)
 {
-    if (!is_right(job)) {
+    if (!is_right(disk, job)) {
         disk->refused++;
         return ERR_BAD_HASH;
     }
@@ -343,6 +353,31 @@ void disk_save_site(struct disk *disk, const struct effect *effect)
     site->record.site = site->site;
     keep_span(&site->release, &site->record.release);
     keep_span(&site->signature, &site->record.signature);
+}
+
+void disk_know(struct disk *disk, const struct publisher *publisher)
+{
+    struct effect effect;
+
+    memset(&effect, 0, sizeof effect);
+    effect.site = (struct site_record){.site = publisher->site,
+                                       .zone = ZONE_DEFAULT,
+                                       .has_key = true,
+                                       .key = publisher->key,
+                                       .seq = publisher->seq};
+    effect.site.release = span_of(publisher->json.data, publisher->json.length);
+    effect.site.signature = span_of(publisher->signature.data, publisher->signature.length);
+    disk_save_site(disk, &effect);
+    for (size_t i = 0; i < publisher->bundle_count; i++) {
+        char *path = publisher_torrent_path(publisher, i);
+        struct resource *resource = server_get(publisher->server, path);
+        mem_free(path);
+        memset(&effect, 0, sizeof effect);
+        memcpy(effect.store.infohash, publisher->bundles[i].infohash, HASH_LENGTH);
+        effect.text.data = resource->data; /* borrowed for the call */
+        effect.text.length = resource->length;
+        disk_save_torrent(disk, &effect);
+    }
 }
 
 void disk_restore(struct disk *disk)

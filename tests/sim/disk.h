@@ -58,6 +58,8 @@ void disk_load_content(struct disk *disk, const struct effect *effect);
 void disk_store_piece(struct disk *disk, struct effect *effect); /* takes the data */
 void disk_save_site(struct disk *disk, const struct effect *effect);
 void disk_save_torrent(struct disk *disk, const struct effect *effect);
+/* As after an earlier visit: the site's release and torrents are there, and no content. */
+void disk_know(struct disk *disk, const struct publisher *publisher);
 void disk_restore(struct disk *disk); /* EVENT_RESTORED for every site */
 
 /* Is [first, end) of that file there? */

@@ -28,6 +28,7 @@ static void set_state(struct fetch *fetch, enum fetch_state state)
 {
     struct world *world = fetch->visitor->world;
 
+    world->open_fetches -= !fetch_is_over(fetch) && state >= FETCH_DONE;
     fetch->state = state;
     world_trace(world, "%s = %s %s %d %s", fetch->visitor->host->name, fetch->path,
                 fetch_state_name(state), fetch->status, fetch->reason);
@@ -50,6 +51,7 @@ static struct fetch *fetch_new(struct visitor *visitor, uint64_t seq, const char
     fetch->head_only = head_only;
     fetch->asked_us = world_elapsed_us(visitor->world);
     list_push_back(&visitor->all_fetches, &fetch->in_visitor);
+    visitor->world->open_fetches++;
     return fetch;
 }
 
@@ -64,6 +66,7 @@ static void forget_stream(struct fetch *fetch)
 void fetch_free(struct fetch *fetch)
 {
     forget_stream(fetch);
+    fetch->visitor->world->open_fetches -= !fetch_is_over(fetch);
     list_remove(&fetch->in_visitor);
     mem_free(fetch->site);
     mem_free(fetch->path);
@@ -328,6 +331,8 @@ static void take_ready(struct fetch *fetch, const struct effect *effect)
                    visitor->host->name, fetch->path);
     if (upto > fetch->ready && fetch->first_byte_us == 0)
         fetch->first_byte_us = world_elapsed_us(visitor->world);
+    if (fetch->tenth_us == 0 && upto - fetch->first >= (fetch->end - fetch->first) / 10)
+        fetch->tenth_us = world_elapsed_us(visitor->world);
     fetch->ready = upto;
     if (upto == fetch->end)
         complete(fetch);
@@ -372,11 +377,6 @@ void fetch_wait(struct fetch *fetch, uint64_t ms)
 
 bool fetches_are_over(void *arg)
 {
-    struct world *world = arg;
-
-    for (struct visitor *v = world->visitors; v != NULL; v = v->hh.next)
-        list_for_each(link, next,
-                      &v->all_fetches) if (!fetch_is_over(list_entry(link, struct fetch,
-                                                                     in_visitor))) return false;
-    return true;
+    const struct world *world = arg;
+    return world->open_fetches == 0;
 }

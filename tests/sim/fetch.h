@@ -35,6 +35,7 @@ struct fetch {
     uint32_t piece_length;
     uint8_t root[32];
     uint64_t asked_us, answered_us, head_us, first_byte_us, done_us; /* since the beginning */
+    uint64_t tenth_us;                                               /* the first tenth */
     UT_hash_handle hh;
 };
 

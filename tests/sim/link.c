@@ -26,6 +26,7 @@ struct host *link_host_new(struct world *world, const char *name, const struct l
         .family = 4, .ip = {20, 1, (uint8_t)(number >> 8), (uint8_t)number}, .port = 4000};
     list_init(&host->ready);
     HASH_ADD(hh, world->hosts, number, sizeof host->number, host);
+    HASH_ADD(by_place, world->places, address.ip, sizeof host->address.ip, host);
     return host;
 }
 
@@ -38,10 +39,10 @@ struct host *link_find_host(struct world *world, uint64_t number)
 
 struct host *link_find_address(struct world *world, const struct address *address)
 {
-    for (struct host *host = world->hosts; host != NULL; host = host->hh.next)
-        if (address_equal(&host->address, address))
-            return host;
-    return NULL;
+    struct host *host;
+
+    HASH_FIND(by_place, world->places, address->ip, sizeof address->ip, host);
+    return host != NULL && address_equal(&host->address, address) ? host : NULL;
 }
 
 uint64_t link_travel_us(const struct host *a, const struct host *b)
@@ -444,6 +445,7 @@ void link_free_all(struct world *world)
     HASH_ITER(hh, world->hosts, host, next_host)
     {
         HASH_DEL(world->hosts, host);
+        HASH_DELETE(by_place, world->places, host);
         mem_free(host);
     }
 }

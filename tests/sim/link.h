@@ -46,7 +46,7 @@ struct host {
     uint64_t down_free_us;
     uint64_t sent, received; /* bytes */
     uint32_t open_conns;
-    UT_hash_handle hh;
+    UT_hash_handle hh, by_place;
 };
 
 struct chunk {

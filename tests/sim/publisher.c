@@ -14,6 +14,23 @@ struct content *library_find(struct world *world, const uint8_t root[HASH_LENGTH
     return content;
 }
 
+const uint8_t *content_hash(struct content *content, uint32_t piece_length, uint32_t piece)
+{
+    uint64_t pieces = (content->length + piece_length - 1) / piece_length;
+
+    if (content->hashes_piece_length != piece_length) {
+        mem_free(content->hashes);
+        content->hashes = mem_alloc((size_t)pieces * HASH_LENGTH);
+        content->hashes_piece_length = piece_length;
+        for (uint64_t p = 0; p < pieces; p++) {
+            uint64_t at = p * piece_length, left = content->length - at;
+            merkle_piece(content->data + at, left < piece_length ? (size_t)left : piece_length,
+                         content->length, piece_length, content->hashes + p * HASH_LENGTH);
+        }
+    }
+    return content->hashes + (size_t)piece * HASH_LENGTH;
+}
+
 struct torrent *library_torrent(struct world *world, const uint8_t infohash[20])
 {
     struct torrent *torrent;
@@ -115,6 +132,7 @@ void publishers_free(struct world *world)
     {
         HASH_DEL(world->library, content);
         mem_free(content->data);
+        mem_free(content->hashes);
         mem_free(content);
     }
     struct torrent *torrent, *next_torrent;

@@ -15,6 +15,8 @@ struct content {
     uint8_t root[HASH_LENGTH];
     uint64_t length;
     uint8_t *data;
+    uint8_t *hashes; /* of its pieces of that length; NULL: not asked for yet */
+    uint32_t hashes_piece_length;
     UT_hash_handle hh;
 };
 
@@ -88,4 +90,6 @@ char *publisher_torrent_path(const struct publisher *publisher, size_t bundle); 
 const struct published *publisher_lookup(const struct publisher *publisher, uint64_t seq,
                                          const char *path);
 struct content *library_find(struct world *world, const uint8_t root[HASH_LENGTH]);
+/* The hash of a piece; whoever asks for pieces of one length all the time has it computed once. */
+const uint8_t *content_hash(struct content *content, uint32_t piece_length, uint32_t piece);
 struct torrent *library_torrent(struct world *world, const uint8_t infohash[20]);

@@ -79,15 +79,21 @@ void server_forget_visitor(struct visitor *visitor);
 uint32_t server_active(const struct visitor *visitor);
 
 /* --- a fake tracker (sim_tracker.c): BEP 3 and 23 */
-struct sim_tracker_peer {
+struct sim_tracker_key {
     uint8_t infohash[20];
     struct address address;
+};
+struct sim_tracker_peer {
+    struct sim_tracker_key key;
+    size_t place; /* in peers */
     uint64_t left;
+    UT_hash_handle hh;
 };
 struct sim_tracker {
     struct server *server;
-    struct sim_tracker_peer *peers;
+    struct sim_tracker_peer **peers, *table;
     size_t count, capacity;
+    bool random; /* names some at random; else the newest */
     uint32_t announces, stopped;
     uint32_t interval_s;
     const char *garbage; /* replied instead, when set */

@@ -46,28 +46,97 @@ static uint64_t query_number(const char *query, const char *key)
     return strtoull(text, NULL, 10);
 }
 
+static struct sim_tracker_key make_key(const uint8_t *infohash, const struct address *address)
+{
+    struct sim_tracker_key key;
+
+    memset(&key, 0, sizeof key);
+    memcpy(key.infohash, infohash, sizeof key.infohash);
+    key.address = *address;
+    return key;
+}
+
 static struct sim_tracker_peer *find_peer(struct sim_tracker *tracker, const uint8_t *infohash,
                                           const struct address *address)
 {
-    for (size_t i = 0; i < tracker->count; i++)
-        if (memcmp(tracker->peers[i].infohash, infohash, 20) == 0 &&
-            address_equal(&tracker->peers[i].address, address))
-            return &tracker->peers[i];
-    return NULL;
+    struct sim_tracker_key key = make_key(infohash, address);
+    struct sim_tracker_peer *peer;
+
+    HASH_FIND(hh, tracker->table, &key, sizeof key, peer);
+    return peer;
+}
+
+static struct sim_tracker_peer *add_peer(struct sim_tracker *tracker, const uint8_t infohash[20],
+                                         const struct address *address)
+{
+    struct sim_tracker_peer *peer = find_peer(tracker, infohash, address);
+
+    if (peer != NULL)
+        return peer;
+    if (tracker->count == tracker->capacity) {
+        tracker->capacity = 2 * tracker->capacity + 16;
+        tracker->peers = mem_realloc(tracker->peers, tracker->capacity * sizeof *tracker->peers);
+    }
+    peer = mem_zalloc(sizeof *peer);
+    peer->key = make_key(infohash, address);
+    peer->place = tracker->count;
+    tracker->peers[tracker->count++] = peer;
+    HASH_ADD(hh, tracker->table, key, sizeof peer->key, peer);
+    return peer;
 }
 
 void sim_tracker_add(struct sim_tracker *tracker, const uint8_t infohash[20],
                      const struct address *address)
 {
-    if (find_peer(tracker, infohash, address) != NULL)
-        return;
-    if (tracker->count == tracker->capacity) {
-        tracker->capacity = 2 * tracker->capacity + 16;
-        tracker->peers = mem_realloc(tracker->peers, tracker->capacity * sizeof *tracker->peers);
+    add_peer(tracker, infohash, address);
+}
+
+static void remove_peer(struct sim_tracker *tracker, struct sim_tracker_peer *peer)
+{
+    struct sim_tracker_peer *last = tracker->peers[--tracker->count];
+
+    tracker->peers[peer->place] = last;
+    last->place = peer->place;
+    HASH_DEL(tracker->table, peer);
+    mem_free(peer);
+}
+
+/* The newest first; or, a random tracker, from a random place on with random steps. */
+static void put_peers(struct sim_tracker *tracker, const uint8_t *infohash, uint64_t want,
+                      struct buf *peers)
+{
+    struct world *world = tracker->server->world;
+    size_t count = tracker->count, at = 0, longest = count / (want + 1) * 2;
+
+    if (tracker->random && count > 0)
+        at = world_below(world, count);
+    for (size_t i = 0; i < count && peers->length / 6 < want; i++) {
+        const struct sim_tracker_peer *peer =
+            tracker->peers[tracker->random ? at % count : count - 1 - i];
+        if (tracker->random && longest > 1) {
+            uint64_t step = 1 + world_below(world, longest - 1);
+            at += step;
+            i += step - 1;
+        } else {
+            at++;
+        }
+        if (memcmp(peer->key.infohash, infohash, 20) != 0)
+            continue;
+        buf_put(peers, peer->key.address.ip, 4);
+        buf_put_u16(peers, peer->key.address.port);
     }
-    struct sim_tracker_peer *peer = &tracker->peers[tracker->count++];
-    *peer = (struct sim_tracker_peer){.address = *address};
-    memcpy(peer->infohash, infohash, 20);
+}
+
+static void put_count(const struct sim_tracker *tracker, const uint8_t *infohash, const char *name,
+                      bool complete, struct buf *body)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < tracker->count; i++)
+        count += memcmp(tracker->peers[i]->key.infohash, infohash, 20) == 0 &&
+                 (tracker->peers[i]->left == 0) == complete;
+    bencode_put_text(body, name);
+    bencode_put_int(body, count);
 }
 
 static void put_reply(struct sim_tracker *tracker, const uint8_t *infohash, uint64_t want,
@@ -76,14 +145,10 @@ static void put_reply(struct sim_tracker *tracker, const uint8_t *infohash, uint
     struct buf peers;
 
     buf_init(&peers, KIB(64));
-    for (size_t i = tracker->count; i-- > 0 && peers.length / 6 < want;) {
-        const struct sim_tracker_peer *peer = &tracker->peers[i];
-        if (memcmp(peer->infohash, infohash, 20) != 0)
-            continue;
-        buf_put(&peers, peer->address.ip, 4);
-        buf_put_u16(&peers, peer->address.port);
-    }
+    put_peers(tracker, infohash, want, &peers);
     bencode_put_dict(body);
+    put_count(tracker, infohash, "complete", true, body);
+    put_count(tracker, infohash, "incomplete", false, body);
     bencode_put_text(body, "interval");
     bencode_put_int(body, tracker->interval_s);
     bencode_put_text(body, "peers");
@@ -113,9 +178,9 @@ static int handle(struct server *server, struct visitor *from, const char *path,
     if (strcmp(event, "stopped") == 0) {
         tracker->stopped++;
         if (known != NULL)
-            *known = tracker->peers[--tracker->count];
+            remove_peer(tracker, known);
     } else if (address.port != 0) {
-        sim_tracker_add(tracker, infohash, &address);
+        add_peer(tracker, infohash, &address)->left = query_number(path, "left");
     }
     uint64_t want = query_number(path, "numwant");
     put_reply(tracker, infohash, want > 0 && want < 200 ? want : 50, body);
@@ -135,6 +200,8 @@ struct sim_tracker *sim_tracker_new(struct world *world, const char *site)
 
 void sim_tracker_free(struct sim_tracker *tracker)
 {
+    for (size_t i = tracker->count; i-- > 0;)
+        remove_peer(tracker, tracker->peers[i]);
     mem_free(tracker->peers);
     mem_free(tracker);
 }

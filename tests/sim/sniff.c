@@ -210,6 +210,8 @@ void sniff_bytes(struct visitor *visitor, struct socket *socket, struct span dat
 {
     struct sniff *sniff = &socket->out;
 
+    if (visitor->world->bare)
+        return;
     buf_put(&sniff->in, data.data, data.length);
     if (!sniff->handshaken && sniff->in.length >= 68)
         check_handshake(visitor, sniff);
@@ -257,13 +259,26 @@ check_block_place(struct visitor *visitor, const struct sniff *sniff, const stru
     return file;
 }
 
+static void put_block(const struct visitor *visitor, const struct effect *effect, struct buf *out)
+{
+    const struct content *content = library_find(visitor->world, effect->peer.file.root);
+    static const uint8_t zeros[BLOCK_LENGTH];
+
+    buf_put(out, effect->text.data, effect->text.length);
+    buf_put(out, content->data + effect->peer.offset, effect->peer.length);
+    buf_put(out, zeros, effect->peer.pad);
+}
+
 void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect,
                  struct buf *out)
 {
     struct sniff *sniff = &socket->out;
     uint64_t offset = effect->peer.offset;
-    static const uint8_t zeros[BLOCK_LENGTH];
 
+    if (visitor->world->bare) {
+        put_block(visitor, effect, out);
+        return;
+    }
     if (sniff->torrent == NULL || sniff->in.length > 0)
         wrong(visitor, "a block inside another message", 0);
     if (visitor_zone(visitor, sniff->torrent->publisher->site) != ZONE_SHARE)
@@ -275,8 +290,5 @@ void sniff_block(struct visitor *visitor, struct socket *socket, const struct ef
     if (effect->peer.pad > BLOCK_LENGTH || effect->peer.length > BLOCK_LENGTH)
         wrong(visitor, "a block that is too long", effect->peer.length);
     trace_message(visitor, socket, PIECE, span_of(effect->text.data + 5, 8));
-    const struct content *content = library_find(visitor->world, file->root);
-    buf_put(out, effect->text.data, effect->text.length);
-    buf_put(out, content->data + offset, effect->peer.length);
-    buf_put(out, zeros, effect->peer.pad);
+    put_block(visitor, effect, out);
 }

@@ -18,6 +18,7 @@ static struct transfer *transfer_find(struct world *world, uint64_t number)
 static void transfer_free(struct transfer *transfer)
 {
     HASH_DEL(transfer->world->transfers, transfer);
+    list_remove(&transfer->in_visitor);
     buf_done(&transfer->own_body);
     mem_free(transfer->path);
     mem_free(transfer);
@@ -49,21 +50,21 @@ static void count_sent(struct transfer *transfer)
     transfer->counted = left;
 }
 
-static void start_waiting(struct world *world, uint64_t visitor, struct server *server);
+static void start_waiting(struct visitor *visitor, const struct server *server);
 
 /* Takes the transfer off the world and starts those that waited for its connection. */
 static void transfer_remove(struct transfer *transfer)
 {
     struct world *world = transfer->world;
     struct server *server = transfer->server;
-    uint64_t visitor = transfer->visitor;
+    struct visitor *visitor = visitor_find(world, transfer->visitor);
     struct conn *conn = link_find(world, transfer->conn);
 
     count_sent(transfer);
     transfer_free(transfer);
     if (conn != NULL && conn->ends[1].open)
         link_close(conn, 1);
-    start_waiting(world, visitor, server);
+    start_waiting(visitor, server);
 }
 
 static void finish(struct transfer *transfer, enum err result)
@@ -264,17 +265,21 @@ static void fire_arrives(struct world *world, uint64_t number, uint64_t b)
 
 /* --- requests */
 
-static uint32_t active_at(struct world *world, uint64_t visitor, const struct server *server)
+static uint32_t active_at(const struct visitor *visitor, const struct server *server)
 {
     uint32_t count = 0;
-    for (const struct transfer *t = world->transfers; t != NULL; t = t->hh.next)
-        count += t->active && t->visitor == visitor && (server == NULL || t->server == server);
+
+    list_for_each(link, next, &visitor->transfers)
+    {
+        const struct transfer *t = list_entry(link, struct transfer, in_visitor);
+        count += t->active && (server == NULL || t->server == server);
+    }
     return count;
 }
 
 uint32_t server_active(const struct visitor *visitor)
 {
-    return active_at(visitor->world, visitor->number, NULL);
+    return active_at(visitor, NULL);
 }
 
 static void start(struct transfer *transfer)
@@ -294,14 +299,17 @@ static void start(struct transfer *transfer)
                     ERR_TIMEOUT);
 }
 
-static void start_waiting(struct world *world, uint64_t visitor, struct server *server)
+static void start_waiting(struct visitor *visitor, const struct server *server)
 {
-    for (struct transfer *t = world->transfers; t != NULL; t = t->hh.next)
-        if (!t->active && t->visitor == visitor && t->server == server) {
-            if (active_at(world, visitor, server) < LIMIT_ORIGIN_CONNECTIONS)
-                start(t);
-            return;
-        }
+    list_for_each(link, next, &visitor->transfers)
+    {
+        struct transfer *t = list_entry(link, struct transfer, in_visitor);
+        if (t->active || t->server != server)
+            continue;
+        if (active_at(visitor, server) < LIMIT_ORIGIN_CONNECTIONS)
+            start(t);
+        return;
+    }
 }
 
 void server_request(struct visitor *visitor, const struct http_want *want)
@@ -330,31 +338,28 @@ void server_request(struct visitor *visitor, const struct http_want *want)
                                   .fault = FAULT_NONE};
     buf_init(&transfer->own_body, MIB(1));
     HASH_ADD(hh, world->transfers, number, sizeof transfer->number, transfer);
-    if (active_at(world, visitor->number, server) < LIMIT_ORIGIN_CONNECTIONS)
+    list_push_back(&visitor->transfers, &transfer->in_visitor);
+    if (active_at(visitor, server) < LIMIT_ORIGIN_CONNECTIONS)
         start(transfer);
 }
 
 bool server_cancel(struct visitor *visitor, uint64_t op)
 {
-    struct transfer *transfer, *next;
-
-    HASH_ITER(hh, visitor->world->transfers, transfer, next)
+    list_for_each(link, next, &visitor->transfers)
     {
-        if (transfer->visitor == visitor->number && transfer->op == op) {
-            transfer_remove(transfer);
-            return true;
-        }
+        struct transfer *transfer = list_entry(link, struct transfer, in_visitor);
+        if (transfer->op != op)
+            continue;
+        transfer_remove(transfer);
+        return true;
     }
     return false;
 }
 
 void server_forget_visitor(struct visitor *visitor)
 {
-    struct transfer *transfer, *next;
-
-    HASH_ITER(hh, visitor->world->transfers, transfer, next)
-    if (transfer->visitor == visitor->number)
-        transfer_free(transfer);
+    list_for_each(link, next, &visitor->transfers)
+        transfer_free(list_entry(link, struct transfer, in_visitor));
 }
 
 void transfers_free(struct world *world)

@@ -21,6 +21,7 @@ struct transfer {
     uint64_t body_first, body_end; /* of the resource or own_body */
     uint64_t pushed, counted, got;
     uint64_t conn; /* 0: none yet */
+    struct list in_visitor;
     UT_hash_handle hh;
 };
 

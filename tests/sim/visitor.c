@@ -92,7 +92,8 @@ static void peer_bytes(void *owner, struct conn *conn, int side, const uint8_t *
 
     event.peer.conn = conn->ends[side].name;
     event.peer.data = span_of(data, length);
-    sniff_heard(&visitor_socket(visitor, event.peer.conn)->out, event.peer.data);
+    if (!visitor->world->bare)
+        sniff_heard(&visitor_socket(visitor, event.peer.conn)->out, event.peer.data);
     visitor_step(visitor, &event);
 }
 
@@ -168,8 +169,11 @@ struct visitor *visitor_new(struct world *world, const struct visitor_config *co
     visitor->host = link_host_new(world, config->name, &config->link);
     visitor->disk = disk_new(visitor);
     list_init(&visitor->all_fetches);
+    list_init(&visitor->transfers);
     update_init(&visitor->update);
     HASH_ADD(hh, world->visitors, number, sizeof visitor->number, visitor);
+    if (config->knows != NULL)
+        disk_know(visitor->disk, config->knows);
     visitor_start(visitor);
     return visitor;
 }

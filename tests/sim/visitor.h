@@ -20,6 +20,7 @@ struct visitor_config {
     const struct host *peers[4]; /* tried for every bundle */
     bool deaf;                   /* does not listen */
     uint64_t seed;               /* 0: from the world's */
+    struct publisher *knows;     /* has its release and torrents from an earlier visit */
 };
 
 /* One end of a connection to a peer. */
@@ -67,6 +68,7 @@ struct visitor {
     struct ask *asks;
     struct fetch *fetches; /* by stream, those with one */
     struct list all_fetches;
+    struct list transfers; /* oldest first */
     struct choice *choices;
     size_t choice_count;
     uint64_t wake_us; /* a wake-up is in the queue for then; 0: none */

@@ -189,6 +189,8 @@ void world_trace(struct world *world, const char *format, ...)
     char line[512];
     va_list args;
 
+    if (world->bare)
+        return;
     int at = snprintf(line, sizeof line, "%7llu.%03u ", (unsigned long long)(us / 1000),
                       (unsigned)(us % 1000));
     va_start(args, format);

@@ -50,9 +50,11 @@ struct world {
     struct happening *queue; /* a binary heap */
     size_t queue_count, queue_capacity;
     struct buf trace;
+    bool bare;           /* no trace and no reading along: for thousands of visitors */
     bool keep_trace;     /* all of it; else the end, for failures */
     uint64_t trace_hash; /* over all of it, kept or not */
     struct host *hosts;  /* by number */
+    struct host *places; /* the same by address */
     struct conn *conns;  /* by number */
     struct server *servers;
     struct transfer *transfers;
@@ -62,6 +64,7 @@ struct world {
     struct content *library;  /* every published file, by pieces root */
     struct torrent *torrents; /* by the first 20 bytes of the info-hash */
     uint32_t last_host;
+    uint32_t open_fetches;
 };
 
 /* The seed is the environment's SIM_SEED when that is set; with SIM_TRACE the whole trace goes to
