@@ -91,7 +91,7 @@ START_TEST(no_window_is_over_the_rate)
     static const uint64_t rates[] = {8192, 50000, 100000, 500000, 1000000, 12500000};
 
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        for (uint32_t step = 1; step <= 20; step += 19) {
+        for (uint32_t step = 1; step <= 5; step += 4) {
             uint64_t total, fullest = fullest_second(rates[i], step, &total);
             uint64_t slack = rates[i] / 25 > BLOCK_LENGTH ? rates[i] / 25 : BLOCK_LENGTH;
             ck_assert_uint_le(fullest, rates[i] + slack);
