@@ -9,6 +9,7 @@
 
 #define KEEP_ALIVE_MS 120000
 #define DEAD_MS       30000 /* asked and no block for so long: it goes */
+#define REDUNDANT_MS  1000  /* two that have everything: what has been said may still arrive */
 #define SERVE_MS      250   /* between looks at requests that wait for the uplink */
 
 /* --- birth and death */
@@ -24,6 +25,7 @@ static struct peer *peer_new(struct node *node, uint64_t conn, const struct addr
     peer->target = PEER_TARGET_START;
     peer->slow_start = true;
     peer->opened_ms = peer->in_ms = peer->out_ms = node->now_ms;
+    peer->redundant_ms = UINT64_MAX;
     buf_init(&peer->in, LIMIT_PEER_MESSAGE + 4);
     list_init(&peer->in_swarm);
     HASH_ADD(hh, node->peers, conn, sizeof peer->conn, peer);
@@ -108,11 +110,11 @@ static void peer_free(struct peer *peer, bool ban)
     HASH_DEL(node->peers, peer);
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
+        swarm_peer_ended(swarm, peer, ban);
         peer_drop_requests(peer, false);
         crowd_peer_left(peer);
         forget_pieces(peer);
         swarm->connections--;
-        swarm_peer_ended(swarm, &peer->remote, peer->incoming, peer->handshaken, ban);
         peer_settle(peer);
     }
     buf_done(&peer->in);
@@ -243,6 +245,28 @@ void peer_bytes(struct peer *peer, struct span data)
 
 /* --- time */
 
+/* Neither can ever give the other anything (BEP 21). Who has other uses for a connection says so by
+ * speaking fringe_claim, and then upload_only is no more than the state of the moment. */
+static bool is_redundant(const struct peer *peer)
+{
+    if (!peer->handshaken || !swarm_complete(peer->swarm))
+        return false;
+    bool done = peer->upload_only && peer->speaks[EXTENSION_FRINGE_CLAIM] == 0;
+    return done || bitfield_full(&peer->have);
+}
+
+bool peer_check_redundant(struct peer *peer)
+{
+    if (!is_redundant(peer)) {
+        peer->redundant_ms = UINT64_MAX;
+        return false;
+    }
+    if (peer->redundant_ms == UINT64_MAX)
+        peer->redundant_ms = peer->node->now_ms + REDUNDANT_MS;
+    node_wake(peer->node, peer->redundant_ms);
+    return peer->node->now_ms >= peer->redundant_ms;
+}
+
 static uint64_t first_deadline(const struct peer *peer)
 {
     uint64_t at = peer->in_ms + LIMIT_PEER_IDLE_MS;
@@ -271,7 +295,8 @@ uint64_t peer_tick(struct peer *peer)
         return UINT64_MAX;
     }
     bool asked = peer->asked.count > 0;
-    if (now >= peer->in_ms + LIMIT_PEER_IDLE_MS || (asked && now >= peer->block_ms + DEAD_MS)) {
+    if (now >= peer->in_ms + LIMIT_PEER_IDLE_MS || (asked && now >= peer->block_ms + DEAD_MS) ||
+        peer_check_redundant(peer)) {
         peer_close(peer, false);
         return UINT64_MAX;
     }

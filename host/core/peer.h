@@ -39,8 +39,11 @@ struct peer {
     bool incoming, opened, sent_handshake, handshaken;
     bool fast, extended, have_known, settled;
     bool am_choking, am_interested, peer_choking, peer_interested;
-    bool snubbed;   /* answered nothing for long: asked for one block at a time */
-    bool told_have; /* knows what we have: not in zone fetch */
+    bool is_self;          /* the other end is this host */
+    bool upload_only;      /* says that it wants nothing (BEP 21) */
+    uint64_t redundant_ms; /* when it goes, because neither can give anything; UINT64_MAX: stays */
+    bool snubbed;          /* answered nothing for long: asked for one block at a time */
+    bool told_have;        /* knows what we have: not in zone fetch */
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
     uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */
@@ -73,6 +76,8 @@ void peer_sent(struct peer *peer, size_t queued);
 void peer_close(struct peer *peer, bool ban); /* we end it */
 void peer_closed(struct peer *peer);          /* it has ended */
 uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */
+/* Have both everything? Then it goes a little later, in peer_tick; true: now. */
+bool peer_check_redundant(struct peer *peer);
 
 void peer_have(struct peer *peer, uint32_t piece);
 void peer_update_interest(struct peer *peer);

@@ -55,6 +55,8 @@ static bool handle_handshake(struct peer *peer, struct span payload)
     bool is_new = *claims == 0 && said.fringe_claim != 0;
     if (said.fringe_claim != 0)
         *claims = said.fringe_claim;
+    peer->upload_only = said.upload_only;
+    peer_check_redundant(peer);
     peer->wanting = *claims != 0 && !said.upload_only;
     if (is_new)
         crowd_peer_joined(peer);

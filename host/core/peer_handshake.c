@@ -53,7 +53,7 @@ static bool is_better_twin(const struct peer *peer, const struct peer *old)
     return peer->incoming != we_are_larger;
 }
 
-static bool check_handshake(struct peer *peer, const struct peer_handshake *handshake)
+static bool choose_swarm(struct peer *peer, const struct peer_handshake *handshake)
 {
     if (peer->swarm == NULL) {
         struct swarm *swarm = find_swarm(peer->node, handshake->infohash);
@@ -67,11 +67,12 @@ static bool check_handshake(struct peer *peer, const struct peer_handshake *hand
     }
     if (memcmp(handshake->infohash, peer->swarm->infohash, SHORT_HASH_LENGTH) != 0)
         return peer_refuse(peer, "answered for another torrent");
+    return true;
+}
+
+static bool is_only_one(struct peer *peer, const struct peer_handshake *handshake)
+{
     memcpy(peer->id, handshake->peer_id, PEER_ID_LENGTH);
-    if (memcmp(peer->id, peer->swarm->peer_id, PEER_ID_LENGTH) == 0) {
-        peer_close(peer, true); /* ourselves: never again */
-        return false;
-    }
     struct peer *twin = find_twin(peer);
     if (twin == NULL)
         return true;
@@ -83,9 +84,31 @@ static bool check_handshake(struct peer *peer, const struct peer_handshake *hand
     return false;
 }
 
+static bool is_self(const struct peer *peer, const struct peer_handshake *handshake)
+{
+    return memcmp(handshake->peer_id, peer->swarm->peer_id, PEER_ID_LENGTH) == 0;
+}
+
+/* The other end is this host. The end that has dialled must learn it, so as never to dial that
+ * address again: so the other one answers, and waits for it to close. */
+static bool handle_self(struct peer *peer)
+{
+    peer->is_self = true;
+    if (peer->incoming && !peer->sent_handshake) {
+        peer_send_handshake(peer);
+        return true;
+    }
+    peer_close(peer, false);
+    return false;
+}
+
 bool peer_handle_handshake(struct peer *peer, const struct peer_handshake *handshake)
 {
-    if (!check_handshake(peer, handshake))
+    if (!choose_swarm(peer, handshake))
+        return false;
+    if (is_self(peer, handshake))
+        return handle_self(peer);
+    if (!is_only_one(peer, handshake))
         return false;
     peer->handshaken = true;
     peer->fast = handshake->fast;

@@ -12,6 +12,7 @@ static bool handle_have(struct peer *peer, const struct peer_msg *msg)
     crowd_peer_has(peer, msg->index);
     if (bitfield_set(&peer->have, msg->index))
         swarm_piece_moved(peer->swarm, msg->index, 1);
+    peer_check_redundant(peer);
     peer_settle(peer);
     swarm_fill_peer(peer->swarm, peer);
     return true;
@@ -37,6 +38,7 @@ static bool handle_bitfield(struct peer *peer, const struct peer_msg *msg)
         return peer_refuse(peer, "sent a bitfield of the wrong length");
     peer->have_known = true;
     count_have(peer);
+    peer_check_redundant(peer);
     peer_settle(peer);
     swarm_fill_peer(peer->swarm, peer);
     return true;

@@ -80,8 +80,6 @@ static void fail_streams(struct swarm *swarm)
 
 void swarm_free(struct swarm *swarm)
 {
-    struct candidate *candidate, *next;
-
     drop_wants(swarm);
     fail_streams(swarm);
     close_all_peers(swarm);
@@ -92,11 +90,7 @@ void swarm_free(struct swarm *swarm)
     download_done(&swarm->announce);
     download_done(&swarm->get_torrent);
     node_op_end(swarm->node, swarm->load_op);
-    HASH_ITER(hh, swarm->candidates, candidate, next)
-    {
-        HASH_DEL(swarm->candidates, candidate);
-        mem_free(candidate);
-    }
+    swarm_free_candidates(swarm);
     crowd_done(swarm);
     bitfield_done(&swarm->have);
     bitfield_done(&swarm->taken);
@@ -372,7 +366,11 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, u
     bitfield_set(&swarm->taken, number);
     swarm->piece_at_ms = swarm->node->now_ms;
     list_for_each(link, next, &swarm->peers)
-        peer_have(list_entry(link, struct peer, in_swarm), number);
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        peer_have(peer, number);
+        peer_check_redundant(peer);
+    }
     struct want *want = find_want(swarm, file);
     if (want != NULL)
         want_piece_stored(want, number, length, source);

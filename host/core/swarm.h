@@ -6,7 +6,7 @@
  *   swarm_blame.c   who sent what does not have its hash
  *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
  *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims
- *   swarm_peers.c   finding peers: explicit ones, trackers, dialling, duplicates
+ *   find.h          finding peers, in the files that it names
  *   picker.c        which piece next
  *   peer.c          one connection's wire protocol */
 #pragma once
@@ -93,9 +93,10 @@ struct claim {
 
 struct candidate {
     struct address address;
-    bool explicit_peer, connected, banned;
+    bool explicit_peer, connected, banned, is_self;
+    bool seed; /* had everything when we last met */
     uint32_t failures;
-    uint64_t next_ms;
+    uint64_t ended_ms; /* when the last connection, or try, ended */
     UT_hash_handle hh;
 };
 
@@ -126,6 +127,7 @@ struct swarm {
     uint64_t settle_ms;     /* since when there are such, or a tracker is asked */
     uint16_t *availability; /* per piece, NULL before the first peer */
     struct candidate *candidates;
+    uint64_t dialled_ms; /* the last time */
     struct download announce;
     size_t tracker;
     bool announced;
@@ -220,8 +222,8 @@ void origin_start(struct want *want, uint32_t first, uint32_t end);
 /* --- finding peers */
 void swarm_find_peers(struct swarm *swarm);
 void swarm_add_candidate(struct swarm *swarm, const struct address *address, bool explicit_peer);
-void swarm_peer_ended(struct swarm *swarm, const struct address *address, bool incoming,
-                      bool handshaken, bool ban);
+void swarm_free_candidates(struct swarm *swarm);
+void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool ban);
 bool swarm_is_banned(struct swarm *swarm, const struct address *address);
 void swarm_announce_stopped(struct swarm *swarm);
 uint64_t swarm_peers_tick(struct swarm *swarm);

@@ -56,6 +56,23 @@ void address_format(const struct address *address, char ret_text[ADDRESS_TEXT])
 
 /* --- compare */
 
+/* ::ffff:a.b.c.d: the IPv4 address inside, or NULL. */
+static const uint8_t *mapped_4(const uint8_t *ip)
+{
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, prefix, sizeof prefix) == 0 ? ip + 12 : NULL;
+}
+
+struct address address_plain(const struct address *address)
+{
+    const uint8_t *mapped = address->family == 6 ? mapped_4(address->ip) : NULL;
+    struct address plain = {.family = mapped != NULL ? 4 : address->family, .port = address->port};
+
+    memcpy(plain.ip, mapped != NULL ? mapped : address->ip, plain.family == 6 ? 16 : 4);
+    return plain;
+}
+
 bool address_same_ip(const struct address *a, const struct address *b)
 {
     return a->family == b->family && memcmp(a->ip, b->ip, a->family == 6 ? 16 : 4) == 0;
@@ -109,14 +126,6 @@ static bool is_public_4(const uint8_t *ip)
         {{224}, 3},           /* multicast, reserved, broadcast */
     };
     return !in_any(ip, special, sizeof special / sizeof special[0]);
-}
-
-/* ::ffff:a.b.c.d: the IPv4 address inside, or NULL. */
-static const uint8_t *mapped_4(const uint8_t *ip)
-{
-    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-    return memcmp(ip, prefix, sizeof prefix) == 0 ? ip + 12 : NULL;
 }
 
 /* Only 2000::/3 is given out for use on the internet; all else is local, multicast or a

@@ -20,6 +20,8 @@ struct address {
 enum err address_parse(const char *text, struct address *ret);
 void address_format(const struct address *address, char ret_text[ADDRESS_TEXT]);
 bool address_equal(const struct address *a, const struct address *b);
+/* The one form of it, for a key of a table: an IPv4-mapped IPv6 address becomes plain IPv4. */
+struct address address_plain(const struct address *address);
 bool address_same_ip(const struct address *a, const struct address *b);
 /* Not to be dialled when a stranger names it: loopback, private (RFC 1918, 4193), link-local,
  * multicast, unspecified, documentation, carrier-grade NAT. IPv4-mapped IPv6 is looked into. */
