@@ -24,10 +24,10 @@ def handshake(infohash, peer_id=None):
 
 
 class RawPeer:
-    """One connection of the peer wire. `offers` are the extended messages that we want: name -> our id."""
+    """One connection of the peer wire. `offers` are the extended messages that we want: name -> our id; `host` is our address."""
 
-    def __init__(self, case, infohash, port=None, accepted=None, offers=None, say=message(HAVE_NONE)):
-        self.socket = accepted or socket.create_connection(("127.0.0.1", port))
+    def __init__(self, case, infohash, port=None, accepted=None, offers=None, say=message(HAVE_NONE), host="127.0.0.1"):
+        self.socket = accepted or socket.create_connection(("127.0.0.1", port), source_address=(host, 0))
         case.addCleanup(self.socket.close)
         self.socket.settimeout(20)
         self.theirs = None  # their extended handshake

@@ -2,144 +2,23 @@
 import http.client
 import json
 import shutil
-import socket
 import struct
 import unittest
 import urllib.parse
 
-from lab import WithSite
-
 from control import Control  # lab has made tests/lib known
-from raw_peer import PROTOCOL, RawSeed, handshake
+from lab import WithSite
 
 
 class WithDaemon(WithSite):
-    zone = "share"
-
     def setUp(self):
         super().setUp()
         self.make_site({"a.bin": 300_000, "b.bin": 10})
         self.lab.origin()
-        self.daemon = self.lab.daemon("ours", zone=self.zone)
+        self.daemon = self.lab.daemon("ours")
 
     def assert_alive(self):
         self.assertEqual(self.daemon.get(f"{self.lab.site}/static/b.bin"), self.files["b.bin"])
-
-    def logged(self, text):
-        return self.daemon.text().count(text)
-
-
-class Peers(WithDaemon):
-    def connect(self):
-        peer = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30)
-        self.addCleanup(peer.close)
-        return peer
-
-    def ended(self, peer):
-        try:
-            while peer.recv(65536):
-                pass
-        except ConnectionError:
-            pass
-        return True
-
-    def shake(self, infohash=None):
-        self.daemon.get(f"{self.lab.site}/static/a.bin")
-        peer = self.connect()
-        peer.sendall(handshake(infohash or self.lab.infohash))
-        return peer
-
-    def test_garbage_ends_and_is_logged_once(self):
-        for _ in range(5):
-            peer = self.connect()
-            peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bytes(100))
-            self.assertTrue(self.ended(peer))
-        self.assertEqual(self.logged("does not speak BitTorrent"), 1)
-        self.assert_alive()
-
-    def test_unknown_info_hash(self):
-        for _ in range(3):
-            self.assertTrue(self.ended(self.shake("00" * 20)))
-        self.assertEqual(self.logged("a torrent that is not shared here"), 1)
-        self.assert_alive()
-
-    def test_slow_drip_is_cut_off(self):
-        peer = self.connect()
-        peer.settimeout(0.5)
-        ended = False
-        for byte in PROTOCOL:
-            try:
-                peer.sendall(bytes([byte]))
-                if peer.recv(1) == b"":
-                    ended = True
-            except socket.timeout:
-                continue
-            except ConnectionError:
-                ended = True
-            if ended:
-                break
-        if not ended:
-            peer.settimeout(15)
-            ended = self.ended(peer)
-        self.assertTrue(ended)
-        self.assert_alive()
-
-    def test_messages_that_cannot_be(self):
-        bad = {
-            "a frame of 2 GiB": struct.pack(">IB", 0x7FFFFFFF, 7),
-            "a request for a piece that does not exist": struct.pack(">IBIII", 13, 6, 9999, 0, 16384),
-            "a request for nothing": struct.pack(">IBIII", 13, 6, 0, 0, 0),
-            "a request past the end": struct.pack(">IBIII", 13, 6, 0, 65536, 16384),
-            "a have beyond the end": struct.pack(">IBI", 5, 4, 1 << 30),
-            "a bitfield of the wrong length": struct.pack(">IB", 100, 5) + bytes(99),
-            "a have of the wrong length": struct.pack(">IB", 3, 4) + bytes(2),
-        }
-        for name, message in bad.items():
-            with self.subTest(name):
-                peer = self.shake()
-                peer.sendall(message)
-                self.assertTrue(self.ended(peer))
-        self.assert_alive()
-
-    def test_a_request_over_a_block_is_rejected(self):
-        peer = self.shake()
-        wanted = struct.pack(">III", 0, 0, 32768)
-        peer.sendall(struct.pack(">IB", 1, 2) + struct.pack(">IB", 13, 6) + wanted)
-        seen = b""
-        while struct.pack(">IB", 13, 16) + wanted not in seen:
-            part = peer.recv(65536)
-            self.assertTrue(part, "the peer was dropped")
-            seen += part
-
-    def test_a_flood_of_blocks_that_nobody_asked_for(self):
-        peer = self.shake()
-        block = struct.pack(">IBII", 9 + 16384, 7, 0, 0) + bytes(16384)
-        with self.assertRaises(OSError):
-            for _ in range(2000):
-                peer.sendall(block)
-        self.assertEqual(self.daemon.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
-
-    def seed(self, flip=None):
-        pieces = self.pieces()
-        if flip is not None:
-            pieces[flip] = bytes([pieces[flip][0] ^ 1]) + pieces[flip][1:]
-        seed = RawSeed(self.lab.infohash, pieces)
-        self.addCleanup(seed.close)
-        return seed
-
-    def test_a_flipped_byte_is_caught_and_its_sender_dropped(self):
-        liar, honest = self.seed(flip=3), self.seed()
-        daemon = self.lab.daemon("victim", peers=[liar.address])
-        self.assertEqual(daemon.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
-        self.assertEqual(daemon.text().count("do not have their hash"), 1, daemon.text())
-        self.assertEqual(daemon.status()["peers"], 0)
-        total = daemon.status()["total"]
-        self.assertGreater(total["peers"], 0, "the liar was never asked: the test shows nothing")
-        self.assertEqual(total["peers"] + total["origin"], len(self.files["a.bin"]))
-        self.assertEqual(liar.connections, 1, "the liar was dialled again")
-        second = self.lab.daemon("second", peers=[honest.address])
-        self.assertEqual(second.get(f"{self.lab.site}/static/a.bin"), self.files["a.bin"])
-        self.assertEqual(second.status()["total"]["origin"], 0, "the same seed without a lie must do")
 
 
 class Gateway(WithDaemon):
