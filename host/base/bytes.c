@@ -22,6 +22,15 @@ bool span_is(struct span span, const char *text)
     return span_equal(span, span_text(text));
 }
 
+void span_printable(struct span text, char *ret, size_t size)
+{
+    size_t length = text.length < size ? text.length : size - 1;
+
+    for (size_t i = 0; i < length; i++)
+        ret[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
+    ret[length] = '\0';
+}
+
 /* --- reader */
 
 void reader_init(struct reader *reader, const void *data, size_t length)

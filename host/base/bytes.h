@@ -20,6 +20,8 @@ static inline struct span span_of(const void *data, size_t length)
 struct span span_text(const char *text);
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span span, const char *text);
+/* A stranger's text for the log: cut to size, all but printable ASCII becomes "?". */
+void span_printable(struct span text, char *ret, size_t size);
 
 /* --- reader: after the first read past the end everything reads as zero and `failed` is set,
  * so a decoder reads all its fields and checks once. */

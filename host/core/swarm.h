@@ -128,6 +128,7 @@ struct swarm {
     uint16_t *availability; /* per piece, NULL before the first peer */
     struct candidate *candidates;
     uint64_t dialled_ms; /* the last time */
+    uint32_t swarm_size; /* as the tracker counts it, ourselves included; 0: not known */
     struct download announce;
     size_t tracker;
     bool announced;

@@ -86,6 +86,7 @@ static void announce_done(void *owner, struct download *download, enum err resul
     if (result == ERR_OK && reply.failure[0] == '\0') {
         for (size_t i = 0; i < reply.count; i++)
             swarm_add_candidate(swarm, &reply.peers[i], false);
+        swarm->swarm_size = reply.seeders + reply.leechers;
         swarm->announced = true;
         wait_ms = reply.interval_s * UINT64_C(1000);
     } else {

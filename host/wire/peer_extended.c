@@ -48,16 +48,6 @@ static uint32_t read_number(struct bencode *in, uint32_t max)
     return value > 0 && value <= max ? (uint32_t)value : 0;
 }
 
-static void read_version(struct bencode *in, struct peer_extended *ret)
-{
-    struct span text = bencode_bytes(in);
-    size_t length = text.length < sizeof ret->version ? text.length : sizeof ret->version - 1;
-
-    for (size_t i = 0; i < length; i++)
-        ret->version[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
-    ret->version[length] = '\0';
-}
-
 enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
 {
     struct bencode in;
@@ -78,7 +68,7 @@ enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
         else if (span_is(key, "upload_only"))
             ret->upload_only = bencode_int(&in) != 0;
         else if (span_is(key, "v"))
-            read_version(&in, ret);
+            span_printable(bencode_bytes(&in), ret->version, sizeof ret->version);
         else
             bencode_skip(&in);
     }

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "wire/bencode.h"
+#include "wire/compact.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -78,9 +79,12 @@ enum err tracker_announce_url(const char *base, const struct tracker_announce *a
 
 /* --- reply: a bencoded dict
  *
- *   "failure reason"  bytes; then nothing else counts
+ *   "failure reason"  bytes; then nothing else counts but
+ *   "retry in"        integer, minutes, or bytes "never" (BEP 31)
  *   "interval"        integer, seconds
  *   "min interval"    integer, seconds
+ *   "complete", "incomplete"  integers: how many have everything, and how many have not
+ *   "external ip"     4 or 16 bytes (BEP 24)
  *   "peers"           bytes, 6 a peer: 4 address, 2 port (BEP 23); or a list of dicts with
  *                     "ip" and "port" (BEP 3)
  *   "peers6"          bytes, 18 a peer: 16 address, 2 port (BEP 7) */
@@ -94,19 +98,24 @@ static void add_peer(struct tracker_reply *reply, const struct address *address)
     reply->peers[reply->count++] = *address;
 }
 
+enum err tracker_reply_add(struct tracker_reply *reply, struct span compact, uint8_t family)
+{
+    if (!compact_fits(compact, family))
+        return ERR_SYNTAX;
+    size_t count = compact.length / compact_size(family);
+    for (size_t i = 0; i < count && reply->count < LIMIT_TRACKER_PEERS; i++) {
+        struct address address = compact_at(compact, family, i);
+        add_peer(reply, &address);
+    }
+    return ERR_OK;
+}
+
 static void read_compact(struct bencode *in, uint8_t family, struct tracker_reply *ret)
 {
     struct span bytes = bencode_bytes(in);
-    size_t ip = family == 6 ? 16 : 4;
 
-    if (bytes.length % (ip + 2) != 0)
+    if (in->err == ERR_OK && tracker_reply_add(ret, bytes, family) != ERR_OK)
         bencode_fail(in, ERR_SYNTAX);
-    for (size_t at = 0; in->err == ERR_OK && at < bytes.length; at += ip + 2) {
-        struct address address = {.family = family};
-        memcpy(address.ip, bytes.data + at, ip);
-        address.port = (uint16_t)(bytes.data[at + ip] << 8 | bytes.data[at + ip + 1]);
-        add_peer(ret, &address);
-    }
 }
 
 /* A numeric address and a port. Host names are allowed by BEP 3, but nobody sends them and a
@@ -166,56 +175,98 @@ static void read_peers(struct bencode *in, struct tracker_reply *ret)
         read_peer(in, ret);
 }
 
+void tracker_reply_fail(struct tracker_reply *reply, struct span reason)
+{
+    span_printable(reason, reply->failure, sizeof reply->failure);
+    /* A failure is one whether or not the tracker has words for it. */
+    if (reply->failure[0] == '\0')
+        strcpy(reply->failure, "no reason given");
+}
+
 static void read_failure(struct bencode *in, struct tracker_reply *ret)
 {
     struct span text = bencode_bytes(in);
-    size_t length = text.length < sizeof ret->failure ? text.length : sizeof ret->failure - 1;
 
-    for (size_t i = 0; i < length; i++)
-        ret->failure[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
-    ret->failure[length] = '\0';
-    /* A failure is one whether or not the tracker has words for it. */
-    if (in->err == ERR_OK && length == 0)
-        strcpy(ret->failure, "no reason given");
+    if (in->err == ERR_OK)
+        tracker_reply_fail(ret, text);
 }
 
-/* The longer of two waits. */
-static void read_interval(struct bencode *in, int64_t *interval)
+static void read_retry(struct bencode *in, struct tracker_reply *ret)
+{
+    if (bencode_peek(in) != BENCODE_INT) {
+        if (span_is(bencode_bytes(in), "never"))
+            ret->retry_s = TRACKER_NEVER;
+        return;
+    }
+    int64_t minutes = bencode_int(in);
+    if (minutes > 0)
+        ret->retry_s = minutes < INTERVAL_MAX_S / 60 ? (uint32_t)minutes * 60 : INTERVAL_MAX_S;
+}
+
+static void read_external(struct bencode *in, struct tracker_reply *ret)
+{
+    struct span ip = bencode_bytes(in);
+
+    if (in->err != ERR_OK || (ip.length != 4 && ip.length != 16))
+        return;
+    struct address address = {.family = ip.length == 4 ? 4 : 6};
+    memcpy(address.ip, ip.data, ip.length);
+    ret->external = address_plain(&address);
+}
+
+static uint32_t read_count(struct bencode *in)
 {
     int64_t value = bencode_int(in);
 
-    if (value > *interval)
-        *interval = value;
+    if (value <= 0)
+        return 0;
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
-static uint32_t clamp_interval(int64_t interval)
+uint32_t tracker_clamp_interval(int64_t seconds)
 {
-    if (interval <= 0)
+    if (seconds <= 0)
         return INTERVAL_DEFAULT_S;
-    if (interval < INTERVAL_MIN_S)
+    if (seconds < INTERVAL_MIN_S)
         return INTERVAL_MIN_S;
-    return interval > INTERVAL_MAX_S ? INTERVAL_MAX_S : (uint32_t)interval;
+    return seconds > INTERVAL_MAX_S ? INTERVAL_MAX_S : (uint32_t)seconds;
+}
+
+static void read_value(struct bencode *in, struct span key, int64_t *interval, int64_t *least,
+                       struct tracker_reply *ret)
+{
+    if (span_is(key, "failure reason"))
+        read_failure(in, ret);
+    else if (span_is(key, "retry in"))
+        read_retry(in, ret);
+    else if (span_is(key, "interval"))
+        *interval = bencode_int(in);
+    else if (span_is(key, "min interval"))
+        *least = bencode_int(in);
+    else if (span_is(key, "complete"))
+        ret->seeders = read_count(in);
+    else if (span_is(key, "incomplete"))
+        ret->leechers = read_count(in);
+    else if (span_is(key, "external ip"))
+        read_external(in, ret);
+    else if (span_is(key, "peers"))
+        read_peers(in, ret);
+    else if (span_is(key, "peers6"))
+        read_compact(in, 6, ret);
+    else
+        bencode_skip(in);
 }
 
 static void read_reply(struct bencode *in, struct tracker_reply *ret)
 {
     struct span key = {NULL, 0};
-    int64_t interval = 0;
+    int64_t interval = 0, least = 0;
 
     bencode_enter_dict(in);
-    while (bencode_next_key(in, &key)) {
-        if (span_is(key, "failure reason"))
-            read_failure(in, ret);
-        else if (span_is(key, "interval") || span_is(key, "min interval"))
-            read_interval(in, &interval);
-        else if (span_is(key, "peers"))
-            read_peers(in, ret);
-        else if (span_is(key, "peers6"))
-            read_compact(in, 6, ret);
-        else
-            bencode_skip(in);
-    }
-    ret->interval_s = clamp_interval(interval);
+    while (bencode_next_key(in, &key))
+        read_value(in, key, &interval, &least, ret);
+    ret->interval_s = tracker_clamp_interval(interval > least ? interval : least);
+    ret->min_interval_s = least > 0 ? tracker_clamp_interval(least) : 0;
 }
 
 enum err tracker_reply_parse(const uint8_t *data, size_t length, struct tracker_reply *ret)

@@ -22,10 +22,16 @@ struct tracker_announce {
 enum err tracker_announce_url(const char *base, const struct tracker_announce *announce,
                               struct buf *out);
 
+#define TRACKER_NEVER UINT32_MAX
+
 struct tracker_reply {
-    char failure[128];   /* "" or the tracker's failure reason, printable */
-    uint32_t interval_s; /* the longer of interval and min interval, clamped to 60 .. 86400;
-                          * 1800 when absent */
+    char failure[128];       /* "" or the tracker's failure reason, printable */
+    uint32_t retry_s;        /* after a failure: not before (BEP 31); 0: not said; TRACKER_NEVER */
+    uint32_t interval_s;     /* the longer of interval and min interval, clamped to 60 .. 86400;
+                              * 1800 when absent */
+    uint32_t min_interval_s; /* clamped alike; 0: not said */
+    uint32_t seeders, leechers; /* as the tracker counts them; 0: not said */
+    struct address external; /* ours, as the tracker sees it (BEP 24), port 0; family 0: not said */
     size_t count;
     struct address *peers; /* owned, at most LIMIT_TRACKER_PEERS; peers and peers6 together */
 };
@@ -34,3 +40,9 @@ struct tracker_reply {
  * address are left out, and so are those over the limit. After an error *ret is empty. */
 enum err tracker_reply_parse(const uint8_t *data, size_t length, struct tracker_reply *ret);
 void tracker_reply_done(struct tracker_reply *reply);
+
+/* --- for udp_tracker.c, whose replies hold the same things */
+uint32_t tracker_clamp_interval(int64_t seconds);
+/* ERR_SYNTAX: no whole number of peers. */
+enum err tracker_reply_add(struct tracker_reply *reply, struct span compact, uint8_t family);
+void tracker_reply_fail(struct tracker_reply *reply, struct span reason);

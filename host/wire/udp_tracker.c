@@ -1,8 +1,6 @@
 #include "wire/udp_tracker.h"
 
 #include "base/limits.h"
-#include "base/mem.h"
-#include "wire/compact.h"
 #include "wire/host_name.h"
 
 #include <string.h>
@@ -106,58 +104,20 @@ void udp_tracker_put_announce(uint64_t connection, uint32_t transaction,
  *
  * A connect reply may be longer, as BEP 15 says. */
 
-/* As over HTTP (tracker.h). */
-#define INTERVAL_DEFAULT_S 1800
-#define INTERVAL_MIN_S     60
-#define INTERVAL_MAX_S     86400
-
-static uint32_t clamp_interval(uint32_t interval_s)
-{
-    if (interval_s == 0 || interval_s > INT32_MAX)
-        return INTERVAL_DEFAULT_S;
-    if (interval_s < INTERVAL_MIN_S)
-        return INTERVAL_MIN_S;
-    return interval_s > INTERVAL_MAX_S ? INTERVAL_MAX_S : interval_s;
-}
-
-static enum err read_peers(struct span list, uint8_t family, struct tracker_reply *ret)
-{
-    if (!compact_fits(list, family))
-        return ERR_SYNTAX;
-    size_t count = list.length / compact_size(family);
-    if (count == 0)
-        return ERR_OK;
-    ret->peers = mem_calloc(LIMIT_TRACKER_PEERS, sizeof ret->peers[0]);
-    for (size_t i = 0; i < count && ret->count < LIMIT_TRACKER_PEERS; i++) {
-        struct address address = compact_at(list, family, i);
-        if (address.port != 0)
-            ret->peers[ret->count++] = address;
-    }
-    return ERR_OK;
-}
-
 static enum err read_announce(struct reader *in, uint8_t family, struct udp_tracker_reply *ret)
 {
-    ret->reply.interval_s = clamp_interval(reader_u32(in));
-    ret->leechers = reader_u32(in);
-    ret->seeders = reader_u32(in);
+    ret->reply.interval_s = tracker_clamp_interval((int32_t)reader_u32(in));
+    ret->reply.leechers = reader_u32(in);
+    ret->reply.seeders = reader_u32(in);
     if (in->failed)
         return ERR_TRUNCATED;
-    return read_peers(reader_take(in, reader_left(in)), family, &ret->reply);
+    return tracker_reply_add(&ret->reply, reader_take(in, reader_left(in)), family);
 }
 
 static enum err read_error(struct reader *in, struct tracker_reply *ret)
 {
-    size_t length = reader_left(in);
-
-    if (length >= sizeof ret->failure)
-        length = sizeof ret->failure - 1;
-    struct span text = reader_take(in, length);
-    for (size_t i = 0; i < length; i++)
-        ret->failure[i] = text.data[i] >= 0x20 && text.data[i] < 0x7f ? (char)text.data[i] : '?';
-    if (length == 0)
-        strcpy(ret->failure, "no reason given");
-    ret->interval_s = INTERVAL_DEFAULT_S;
+    tracker_reply_fail(ret, reader_take(in, reader_left(in)));
+    ret->interval_s = tracker_clamp_interval(0);
     return ERR_OK;
 }
 

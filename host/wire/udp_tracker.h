@@ -34,8 +34,7 @@ struct udp_tracker_reply {
     enum udp_tracker_action action;
     uint32_t transaction;
     uint64_t connection;        /* CONNECT */
-    uint32_t leechers, seeders; /* ANNOUNCE */
-    struct tracker_reply reply; /* ANNOUNCE: interval and peers; ERROR: failure. Owned */
+    struct tracker_reply reply; /* ANNOUNCE: interval, counts, peers; ERROR: failure. Owned */
 };
 
 /* family: of the socket that it came to; with 6 the peers are IPv6 addresses. Peers with port 0

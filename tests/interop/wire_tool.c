@@ -121,8 +121,8 @@ static void udp_decode(void)
         return;
     }
     printf("%d %" PRIu32 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32, reply.action,
-           reply.transaction, reply.connection, reply.reply.interval_s, reply.seeders,
-           reply.leechers);
+           reply.transaction, reply.connection, reply.reply.interval_s, reply.reply.seeders,
+           reply.reply.leechers);
     for (size_t i = 0; i < reply.reply.count; i++)
         print_address(&reply.reply.peers[i]);
     printf(" %s", reply.reply.failure);

@@ -125,6 +125,10 @@ START_TEST(compact_replies)
     ck_assert_int_eq(PARSE(compact, &reply), ERR_OK);
     ck_assert_str_eq(reply.failure, "");
     ck_assert_uint_eq(reply.interval_s, 1756);
+    ck_assert_uint_eq(reply.min_interval_s, 878);
+    ck_assert_uint_eq(reply.seeders, 1);
+    ck_assert_uint_eq(reply.leechers, 2);
+    ck_assert_uint_eq(reply.external.family, 0);
     ck_assert_uint_eq(reply.count, 3);
     assert_peer(&reply, 0, "127.0.0.1:6881");
     assert_peer(&reply, 1, "1.2.3.4:80");
@@ -191,6 +195,45 @@ START_TEST(failures)
     ck_assert_uint_eq(strlen(reply.failure), sizeof reply.failure - 1);
     mem_free(text);
     tracker_reply_done(&reply);
+}
+END_TEST
+
+static uint32_t retry(const char *text)
+{
+    struct tracker_reply reply;
+    ck_assert_int_eq(tracker_reply_parse((const uint8_t *)text, strlen(text), &reply), ERR_OK);
+    ck_assert_str_eq(reply.failure, "x");
+    return reply.retry_s;
+}
+
+START_TEST(retries)
+{
+    ck_assert_uint_eq(retry("d14:failure reason1:xe"), 0);
+    ck_assert_uint_eq(retry("d14:failure reason1:x8:retry ini5ee"), 300);
+    ck_assert_uint_eq(retry("d14:failure reason1:x8:retry ini-5ee"), 0);
+    ck_assert_uint_eq(retry("d14:failure reason1:x8:retry ini9223372036854775807ee"), 86400);
+    ck_assert_uint_eq(retry("d14:failure reason1:x8:retry in5:nevere"), TRACKER_NEVER);
+    ck_assert_uint_eq(retry("d14:failure reason1:x8:retry in5:neveee"), 0);
+}
+END_TEST
+
+START_TEST(our_address_as_the_tracker_sees_it)
+{
+    struct tracker_reply reply;
+    char text[ADDRESS_TEXT];
+
+    ck_assert_int_eq(PARSE("d11:external ip4:\1\2\3\4e", &reply), ERR_OK);
+    address_format(&reply.external, text);
+    ck_assert_str_eq(text, "1.2.3.4:0");
+    ck_assert_int_eq(PARSE("d11:external ip16:\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\1e", &reply),
+                     ERR_OK);
+    address_format(&reply.external, text);
+    ck_assert_str_eq(text, "[2001::1]:0");
+    ck_assert_int_eq(PARSE("d11:external ip16:\0\0\0\0\0\0\0\0\0\0\xff\xff\1\2\3\4e", &reply),
+                     ERR_OK);
+    ck_assert_uint_eq(reply.external.family, 4);
+    ck_assert_int_eq(PARSE("d11:external ip5:\1\2\3\4\5e", &reply), ERR_OK);
+    ck_assert_uint_eq(reply.external.family, 0);
 }
 END_TEST
 
@@ -292,7 +335,8 @@ START_TEST(random_mutations_leave_nothing_behind)
 }
 END_TEST
 
-TEST_MAIN("wire.tracker", TESTS(announce_urls, bad_bases_are_refused, compact_replies,
-                                replies_with_a_list_of_dicts, failures, intervals_are_clamped,
-                                replies_out_of_form_are_refused, peers_and_sizes_are_capped,
-                                truncation_at_every_byte, random_mutations_leave_nothing_behind))
+TEST_MAIN("wire.tracker",
+          TESTS(announce_urls, bad_bases_are_refused, compact_replies, replies_with_a_list_of_dicts,
+                failures, retries, our_address_as_the_tracker_sees_it, intervals_are_clamped,
+                replies_out_of_form_are_refused, peers_and_sizes_are_capped,
+                truncation_at_every_byte, random_mutations_leave_nothing_behind))

@@ -87,8 +87,8 @@ START_TEST(announce_replies)
     ck_assert_int_eq(reply.action, UDP_TRACKER_ANNOUNCE);
     ck_assert_uint_eq(reply.transaction, 0x7472616e);
     ck_assert_uint_eq(reply.reply.interval_s, 1800);
-    ck_assert_uint_eq(reply.leechers, 5);
-    ck_assert_uint_eq(reply.seeders, 6);
+    ck_assert_uint_eq(reply.reply.leechers, 5);
+    ck_assert_uint_eq(reply.reply.seeders, 6);
     ck_assert_uint_eq(reply.reply.count, 2); /* nobody listens on port 0 */
     assert_peer(&reply, 0, "1.2.3.4:6881");
     assert_peer(&reply, 1, "9.9.9.9:80");
