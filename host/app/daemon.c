@@ -208,15 +208,9 @@ static void client_closed(void *user, uint64_t client)
     arm_idle_exit(daemon);
 }
 
-static void piece_done(void *user, uint64_t op, enum err result)
+static void piece_done(void *user, const struct hasher_result *result)
 {
-    struct daemon *daemon = user;
-
-    daemon_piece_done(daemon, op, result);
-    struct event event = {.kind = EVENT_PIECE_STORED};
-    event.store.op = op;
-    event.store.result = result;
-    daemon_step(daemon, &event);
+    daemon_piece_done(user, result);
 }
 
 static void idle_fired(void *user)

@@ -40,11 +40,23 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
 
 /* --- peers */
 
+/* The store has found content damaged: the node must not offer it any more. */
+static void file_lost(struct daemon *daemon, const struct metainfo_file *file)
+{
+    struct answer *answer = mem_zalloc(sizeof *answer);
+
+    answer->event.kind = EVENT_FILE_LOST;
+    memcpy(answer->root, file->root, HASH_LENGTH);
+    answer->event.store.root = answer->root;
+    list_push_back(&daemon->answers, &answer->link);
+}
+
 static void send_block(struct daemon *daemon, struct effect *effect)
 {
     int fd;
 
     if (store_fd(daemon->store, &effect->peer.file, effect->peer.piece_length, &fd) != ERR_OK) {
+        file_lost(daemon, &effect->peer.file);
         tcp_close(daemon->tcp, effect->peer.conn);
         struct answer *answer = mem_zalloc(sizeof *answer);
         answer->event.kind = EVENT_PEER_CLOSED;
@@ -83,14 +95,29 @@ static void load_content(struct daemon *daemon, struct effect *effect)
     list_push_back(&daemon->answers, &answer->link);
 }
 
-static void piece_refused(struct daemon *daemon, uint64_t op, enum err err)
+static void store_answer(struct daemon *daemon, enum event_kind kind, uint64_t op, enum err err)
 {
     struct answer *answer = mem_zalloc(sizeof *answer);
 
-    answer->event.kind = EVENT_PIECE_STORED;
+    answer->event.kind = kind;
     answer->event.store.op = op;
     answer->event.store.result = err;
     list_push_back(&daemon->answers, &answer->link);
+}
+
+static void submit(struct daemon *daemon, const struct effect *effect, const struct hasher_job *job,
+                   bool reading)
+{
+    struct storing *storing = mem_zalloc(sizeof *storing);
+
+    storing->op = job->op;
+    storing->reading = reading;
+    storing->file = effect->store.file;
+    storing->piece_length = effect->store.piece_length;
+    storing->piece = effect->store.piece;
+    HASH_ADD(hh, daemon->storing, op, sizeof storing->op, storing);
+    store_pin(daemon->store, storing->file.root);
+    hasher_submit(daemon->hasher, job);
 }
 
 static void store_piece(struct daemon *daemon, struct effect *effect)
@@ -103,36 +130,70 @@ static void store_piece(struct daemon *daemon, struct effect *effect)
 
     enum err err = store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd);
     if (err != ERR_OK) {
-        piece_refused(daemon, job.op, err);
+        store_answer(daemon, EVENT_PIECE_STORED, job.op, err);
         return;
     }
-    struct storing *storing = mem_zalloc(sizeof *storing);
-    storing->op = job.op;
-    storing->file = effect->store.file;
-    storing->piece_length = effect->store.piece_length;
-    storing->piece = effect->store.piece;
-    HASH_ADD(hh, daemon->storing, op, sizeof storing->op, storing);
-    store_pin(daemon->store, storing->file.root);
     memcpy(job.expected, effect->store.expected, HASH_LENGTH);
     job.data = effect->store.data;
     effect->store.data = NULL;
-    hasher_submit(daemon->hasher, &job);
+    submit(daemon, effect, &job, false);
 }
 
-void daemon_piece_done(struct daemon *daemon, uint64_t op, enum err result)
+/* Reads a stored piece for the hashes of its blocks. */
+static void load_leaves(struct daemon *daemon, struct effect *effect)
+{
+    struct hasher_job job = {.op = effect->store.op,
+                             .length = effect->store.length,
+                             .file_length = effect->store.file.length,
+                             .piece_length = effect->store.piece_length,
+                             .offset = (uint64_t)effect->store.piece * effect->store.piece_length};
+
+    if (store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd) != ERR_OK) {
+        store_answer(daemon, EVENT_LEAVES_LOADED, job.op, ERR_IO);
+        file_lost(daemon, &effect->store.file);
+        return;
+    }
+    memcpy(job.expected, effect->store.expected, HASH_LENGTH);
+    submit(daemon, effect, &job, true);
+}
+
+static void piece_stored(struct daemon *daemon, const struct storing *storing, enum err err)
+{
+    if (err != ERR_OK)
+        return;
+    store_mark_piece(daemon->store, &storing->file, storing->piece_length, storing->piece);
+    daemon_flush_soon(daemon);
+}
+
+static void leaves_read(struct daemon *daemon, const struct storing *storing, enum err err)
+{
+    if (err == ERR_OK)
+        return;
+    store_doubt(daemon->store, storing->file.root);
+    file_lost(daemon, &storing->file);
+    daemon_flush_soon(daemon);
+}
+
+void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result)
 {
     struct storing *storing;
 
-    HASH_FIND(hh, daemon->storing, &op, sizeof op, storing);
+    HASH_FIND(hh, daemon->storing, &result->op, sizeof result->op, storing);
     if (storing == NULL)
         return;
-    if (result == ERR_OK) {
-        store_mark_piece(daemon->store, &storing->file, storing->piece_length, storing->piece);
-        daemon_flush_soon(daemon);
-    }
+    struct event event = {.kind = storing->reading ? EVENT_LEAVES_LOADED : EVENT_PIECE_STORED};
+    event.store.op = result->op;
+    event.store.result = result->err;
+    event.store.leaves = result->leaves;
+    event.store.data = result->data;
+    if (storing->reading)
+        leaves_read(daemon, storing, result->err);
+    else
+        piece_stored(daemon, storing, result->err);
     store_unpin(daemon->store, storing->file.root);
     HASH_DEL(daemon->storing, storing);
     mem_free(storing);
+    daemon_step(daemon, &event);
 }
 
 void daemon_forget_pieces(struct daemon *daemon)
@@ -226,6 +287,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_STORE_PIECE:
         store_piece(daemon, effect);
+        break;
+    case EFFECT_LOAD_LEAVES:
+        load_leaves(daemon, effect);
         break;
     case EFFECT_SAVE_SITE:
         save_site(daemon, effect);

@@ -20,11 +20,13 @@ struct answer {
     struct event event;
     struct buf torrent;
     struct bitfield have;
+    uint8_t root[HASH_LENGTH];
 };
 
 /* A piece in the hands of the hasher: what to record when it is good. */
 struct storing {
     uint64_t op;
+    bool reading; /* it is in the store, and only read */
     struct metainfo_file file;
     uint32_t piece_length, piece;
     UT_hash_handle hh;
@@ -50,5 +52,5 @@ struct daemon {
 void daemon_step(struct daemon *daemon, struct event *event);
 void daemon_carry_out(struct daemon *daemon, struct update *update);
 void daemon_flush_soon(struct daemon *daemon);
-void daemon_piece_done(struct daemon *daemon, uint64_t op, enum err result);
+void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result);
 void daemon_forget_pieces(struct daemon *daemon);

@@ -60,6 +60,12 @@
 #define LIMIT_PEER_CANDIDATES     512     /* addresses known but not connected, a swarm */
 #define LIMIT_PEER_SEND_QUEUE     MIB(4)
 #define LIMIT_HASHES_COUNT        8192
+#define LIMIT_HASH_WORK           65536   /* for one peer at once; a unit is about a microsecond */
+#define LIMIT_HASH_WORK_S         8192    /* what it gets back in a second */
+#define LIMIT_HASH_READS          4       /* pieces read and hashed at once for one peer */
+#define LIMIT_METADATA_QUEUE      64      /* requests of one peer that wait for the store */
+#define LIMIT_METADATA_S          8       /* pieces of `info` a second for one peer; at once: all
+                                           * of it twice, and these for four seconds */
 #define LIMIT_METADATA            LIMIT_TORRENT /* BEP 9: an info dictionary from a peer */
 #define LIMIT_PEX_PEERS           50      /* added, and as many dropped, in one message */
 #define LIMIT_CLAIM_EXTENTS       32      /* in one fringe_claim */

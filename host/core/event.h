@@ -42,6 +42,8 @@ enum event_kind {
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
+    EVENT_LEAVES_LOADED,  /* ERR_OK; ERR_BAD_HASH: the piece is damaged; ERR_IO */
+    EVENT_FILE_LOST,      /* the store found that its content is not what was stored */
     EVENT_PORT_MAPPED,    /* what the home router says about the peers' port has changed */
 };
 
@@ -81,6 +83,9 @@ struct event {
             enum err result;
             struct span torrent;         /* EVENT_TORRENT_LOADED */
             const struct bitfield *have; /* EVENT_CONTENT_LOADED */
+            struct span leaves;          /* EVENT_LEAVES_LOADED; of a piece with ERR_BAD_HASH */
+            struct span data;            /* that piece's bytes */
+            const uint8_t *root;         /* EVENT_FILE_LOST */
         } store;
         struct {
             struct address external;    /* where the internet reaches us; port 0: nowhere */

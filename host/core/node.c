@@ -302,21 +302,24 @@ static void http_step(struct node *node, const struct event *event)
 
 static void store_step(struct node *node, const struct event *event)
 {
-    static const enum op_kind kinds[] = {[EVENT_TORRENT_LOADED] = OP_TORRENT,
-                                         [EVENT_CONTENT_LOADED] = OP_CONTENT,
-                                         [EVENT_PIECE_STORED] = OP_PIECE};
-    struct op *op = find_op(node, event->store.op, kinds[event->kind]);
+    struct op *op;
 
+    HASH_FIND(hh, node->ops, &event->store.op, sizeof event->store.op, op);
     if (op == NULL)
         return;
+    enum op_kind kind = op->kind;
     void *owner = op->owner;
     node_op_end(node, op->number);
-    if (event->kind == EVENT_TORRENT_LOADED)
+    if (event->kind == EVENT_TORRENT_LOADED && kind == OP_TORRENT)
         swarm_torrent_loaded(owner, event);
-    else if (event->kind == EVENT_CONTENT_LOADED)
+    else if (event->kind == EVENT_TORRENT_LOADED && kind == OP_INFO)
+        peer_info_loaded(owner, event);
+    else if (event->kind == EVENT_CONTENT_LOADED && kind == OP_CONTENT)
         swarm_content_loaded(owner, event);
-    else
-        swarm_piece_stored(owner, event->store.result);
+    else if (event->kind == EVENT_LEAVES_LOADED && kind == OP_LEAVES)
+        peer_leaves_loaded(owner, event);
+    else if (event->kind == EVENT_PIECE_STORED && kind == OP_PIECE)
+        swarm_piece_stored(owner, event);
 }
 
 /* Everything with a deadline is looked at, and the earliest next one kept. That is one pass over
@@ -374,7 +377,11 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_TORRENT_LOADED:
     case EVENT_CONTENT_LOADED:
     case EVENT_PIECE_STORED:
+    case EVENT_LEAVES_LOADED:
         store_step(node, event);
+        break;
+    case EVENT_FILE_LOST:
+        swarm_file_lost(node, event->store.root);
         break;
     case EVENT_PORT_MAPPED:
         port_mapped(node, event);

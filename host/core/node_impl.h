@@ -19,12 +19,12 @@ struct client;
 
 /* --- operations under way */
 
-enum op_kind { OP_DOWNLOAD, OP_ORIGIN, OP_TORRENT, OP_CONTENT, OP_PIECE };
+enum op_kind { OP_DOWNLOAD, OP_ORIGIN, OP_TORRENT, OP_CONTENT, OP_PIECE, OP_INFO, OP_LEAVES };
 
 struct op {
     uint64_t number;
     enum op_kind kind;
-    void *owner; /* struct download, origin_fetch, swarm, swarm, piece */
+    void *owner; /* struct download, origin_fetch, swarm, swarm, piece, swarm, hash_job */
     UT_hash_handle hh;
 };
 

@@ -28,6 +28,7 @@ static struct peer *peer_new(struct node *node, uint64_t conn, const struct addr
     peer->redundant_ms = UINT64_MAX;
     buf_init(&peer->in, LIMIT_PEER_MESSAGE + 4);
     list_init(&peer->in_swarm);
+    list_init(&peer->hash_jobs);
     HASH_ADD(hh, node->peers, conn, sizeof peer->conn, peer);
     node_wake(node, node->now_ms + LIMIT_HANDSHAKE_MS);
     return peer;
@@ -74,12 +75,6 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
         peer_close(peer, false);
 }
 
-static void consider_origin(struct swarm *swarm)
-{
-    list_for_each(link, next, &swarm->wants)
-        origin_consider(list_entry(link, struct want, in_swarm));
-}
-
 /* It has said what it has, or it never will: nobody need wait for it any more. */
 void peer_settle(struct peer *peer)
 {
@@ -89,7 +84,7 @@ void peer_settle(struct peer *peer)
         return;
     peer->settled = true;
     if (--swarm->settling == 0)
-        consider_origin(swarm);
+        swarm_consider_origin(swarm);
 }
 
 static void forget_pieces(struct peer *peer)
@@ -108,6 +103,7 @@ static void peer_free(struct peer *peer, bool ban)
     struct swarm *swarm = peer->swarm;
 
     HASH_DEL(node->peers, peer);
+    peer_hashes_done(peer);
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
         swarm_peer_ended(swarm, peer, ban);
@@ -124,7 +120,7 @@ static void peer_free(struct peer *peer, bool ban)
     if (swarm == NULL)
         return;
     swarm_fill_peers(swarm);
-    consider_origin(swarm); /* it may have been the last that had what is wanted */
+    swarm_consider_origin(swarm); /* it may have been the last that had what is wanted */
 }
 
 void peer_close(struct peer *peer, bool ban)

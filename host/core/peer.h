@@ -7,17 +7,26 @@
  *   peer_requests.c   what we ask for, and the answers
  *   peer_upload.c     what is asked of us
  *   peer_extension.c  BEP 10, and the way to each extension
+ *   peer_metadata.c   the info dictionary (BEP 9)
+ *   peer_hashes.c     hashes that it asks for (BEP 52)
  *
  * A peer without a swarm has not told its info-hash yet. peer_close frees; every function that
  * may close says so by returning false, and then the peer must not be touched. */
 #pragma once
 
+#include "core/flood.h"
 #include "core/swarm.h"
 
 #define PEER_UPLOAD_QUEUE LIMIT_PEER_REQUESTS_IN
 
 /* Extensions (BEP 10), and the numbers under which we want them: the receiver chooses. */
-enum extension { EXTENSION_HANDSHAKE = 0, EXTENSION_FRINGE_CLAIM = 1, EXTENSION_COUNT_ };
+enum extension {
+    EXTENSION_HANDSHAKE = 0,
+    EXTENSION_FRINGE_CLAIM = 1,
+    EXTENSION_UT_METADATA = 2,
+    EXTENSION_LT_DONTHAVE = 3,
+    EXTENSION_COUNT_
+};
 
 struct peer_request {
     uint32_t piece, begin, length;
@@ -47,7 +56,7 @@ struct peer {
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
     uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */
-    bool wanting;                     /* speaks it and wants files of this swarm itself */
+    bool wanting;                     /* speaks fringe_claim and wants files of this swarm itself */
     uint32_t claims, broken_claims;   /* live ones; those that came to nothing */
     struct buf in;                    /* an incomplete message */
     struct bitfield have;
@@ -65,6 +74,11 @@ struct peer {
     struct request_queue wanted;
     size_t send_queued;      /* blocks at the socket */
     uint64_t queue_moved_ms; /* when that last shrank, or began */
+    /* what it asks besides blocks */
+    struct list hash_jobs;
+    uint32_t hash_job_count, hash_file; /* hash_file: of its last hash request */
+    uint32_t metadata_asked[LIMIT_METADATA_QUEUE], metadata_count;
+    struct flood hash_work, metadata_work;
     UT_hash_handle hh;
 };
 
@@ -80,6 +94,7 @@ uint64_t peer_tick(struct peer *peer);        /* may free; returns the next dead
 bool peer_check_redundant(struct peer *peer);
 
 void peer_have(struct peer *peer, uint32_t piece);
+void peer_dont_have(struct peer *peer, uint32_t piece); /* any more */
 void peer_update_interest(struct peer *peer);
 void peer_update_choke(struct peer *peer);
 void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);

@@ -3,7 +3,9 @@
 #include "core/peer_impl.h"
 
 #include "base/limits.h"
+#include "wire/lt_donthave.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* --- sending */
@@ -30,8 +32,12 @@ void peer_send_extended(struct peer *peer)
                                      .port = node_port_for(peer->node, &peer->remote)};
     struct buf payload;
 
-    if (site_may_share(peer->swarm->site))
+    if (site_may_share(peer->swarm->site)) {
         extended.fringe_claim = EXTENSION_FRINGE_CLAIM;
+        extended.ut_metadata = EXTENSION_UT_METADATA;
+        extended.metadata_size = peer->swarm->meta->info_length;
+    }
+    extended.lt_donthave = EXTENSION_LT_DONTHAVE;
     extended.upload_only =
         peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && list_empty(&peer->swarm->wants);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
@@ -43,23 +49,44 @@ void peer_send_extended(struct peer *peer)
 
 /* --- receiving */
 
+/* Where each extension's number stands in a handshake. */
+static const struct {
+    size_t offset;
+    uint8_t name;
+} offered[EXTENSION_COUNT_] = {
+    [EXTENSION_FRINGE_CLAIM] = {offsetof(struct peer_extended, fringe_claim),
+                                PEER_NAMES_FRINGE_CLAIM},
+    [EXTENSION_UT_METADATA] = {offsetof(struct peer_extended, ut_metadata), PEER_NAMES_UT_METADATA},
+    [EXTENSION_LT_DONTHAVE] = {offsetof(struct peer_extended, lt_donthave), PEER_NAMES_LT_DONTHAVE},
+};
+
+/* A handshake may come again, and then adds to what was said: what it does not name stays, and an
+ * id of 0 takes an extension back (BEP 10). */
+static void take_ids(struct peer *peer, const struct peer_extended *said)
+{
+    for (size_t i = EXTENSION_HANDSHAKE + 1; i < EXTENSION_COUNT_; i++)
+        if ((said->named & offered[i].name) != 0)
+            peer->speaks[i] = ((const uint8_t *)said)[offered[i].offset];
+}
+
 static bool handle_handshake(struct peer *peer, struct span payload)
 {
     struct peer_extended said;
+    bool claimed = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
 
     if (peer_extended_decode(payload, &said) != ERR_OK)
         return peer_refuse(peer, "sent a malformed extended handshake");
-    if (said.reqq > 0) /* it may be sent again, and then adds to what was said (BEP 10) */
+    if (said.reqq > 0)
         peer->reqq = said.reqq;
-    uint8_t *claims = &peer->speaks[EXTENSION_FRINGE_CLAIM];
-    bool is_new = *claims == 0 && said.fringe_claim != 0;
-    if (said.fringe_claim != 0)
-        *claims = said.fringe_claim;
-    peer->upload_only = said.upload_only;
+    take_ids(peer, &said);
+    bool claims = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
+    peer->upload_only = said.upload_only; /* of this alone each handshake says how it is now */
     peer_check_redundant(peer);
-    peer->wanting = *claims != 0 && !said.upload_only;
-    if (is_new)
+    peer->wanting = claims && !peer->upload_only;
+    if (claims && !claimed)
         crowd_peer_joined(peer);
+    else if (claimed && !claims)
+        crowd_peer_left(peer);
     return true;
 }
 
@@ -69,10 +96,28 @@ static bool handle_claim(struct peer *peer, struct span payload)
     return true;
 }
 
+/* It has evicted the piece, or found it damaged (BEP 54): it is asked of others. */
+static bool handle_dont_have(struct peer *peer, struct span payload)
+{
+    uint32_t piece;
+
+    if (lt_donthave_decode(payload, &piece) != ERR_OK || piece >= peer->have.bits)
+        return peer_refuse(peer, "lost a piece that does not exist");
+    if (!bitfield_unset(&peer->have, piece))
+        return true;
+    swarm_piece_moved(peer->swarm, piece, -1);
+    peer_give_back(peer, piece);
+    swarm_fill_peers(peer->swarm);
+    swarm_consider_origin(peer->swarm);
+    return true;
+}
+
 /* By our numbers. False: the peer has been closed. */
 static bool (*const handlers[EXTENSION_COUNT_])(struct peer *peer, struct span payload) = {
     [EXTENSION_HANDSHAKE] = handle_handshake,
     [EXTENSION_FRINGE_CLAIM] = handle_claim,
+    [EXTENSION_UT_METADATA] = peer_handle_metadata,
+    [EXTENSION_LT_DONTHAVE] = handle_dont_have,
 };
 
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg)

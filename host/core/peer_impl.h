@@ -30,6 +30,14 @@ void peer_send_have(struct peer *peer); /* all that we have, once, after the han
 bool peer_handle_choke(struct peer *peer, const struct peer_msg *msg);
 bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg);
 bool peer_handle_reject(struct peer *peer, const struct peer_msg *msg);
+void peer_give_back(struct peer *peer, uint32_t piece); /* what was asked of that piece */
 
 /* peer_extension.c */
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg);
+
+/* peer_metadata.c */
+bool peer_handle_metadata(struct peer *peer, struct span payload);
+
+/* peer_hashes.c */
+bool peer_handle_hash_request(struct peer *peer, const struct peer_hashes *request);
+void peer_hashes_done(struct peer *peer);

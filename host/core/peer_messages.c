@@ -51,15 +51,6 @@ static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
     return true;
 }
 
-static bool handle_hash_request(struct peer *peer, const struct peer_msg *msg)
-{
-    struct peer_msg answer = *msg;
-
-    answer.kind = PEER_HASH_REJECT;
-    peer_send(peer, &answer);
-    return true;
-}
-
 /* --- all of them */
 
 bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
@@ -89,7 +80,7 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     case PEER_EXTENDED:
         return peer_handle_extended(peer, msg);
     case PEER_HASH_REQUEST:
-        return handle_hash_request(peer, msg);
+        return peer_handle_hash_request(peer, &msg->hash);
     default:
         return true; /* keep-alive, port, suggest, allowed fast, unknown: nothing to do */
     }

@@ -39,6 +39,16 @@ void peer_drop_requests(struct peer *peer, bool cancel)
     peer->piece = NULL;
 }
 
+void peer_give_back(struct peer *peer, uint32_t piece)
+{
+    for (uint32_t i = peer->asked.count; i-- > 0;) {
+        if (request_queue_at(&peer->asked, i)->piece != piece)
+            continue;
+        struct peer_request request = request_queue_remove(&peer->asked, i);
+        swarm_block_lost(peer->swarm, request.piece, request.begin);
+    }
+}
+
 /* How many blocks to have outstanding: one more for each that arrives until the rate stops
  * rising, then what the peer gives in QUEUE_TIME_MS. */
 static void measure(struct peer *peer, size_t length)

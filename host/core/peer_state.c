@@ -1,10 +1,25 @@
 /* What we tell a peer of ourselves: what we have, whether it may ask, whether we want something. */
 #include "core/peer_impl.h"
 
+#include "wire/lt_donthave.h"
+
 void peer_have(struct peer *peer, uint32_t piece)
 {
     if (peer->told_have)
         peer_send(peer, &(struct peer_msg){.kind = PEER_HAVE, .index = piece});
+}
+
+/* Who does not speak BEP 54 gets a reject when it asks. */
+void peer_dont_have(struct peer *peer, uint32_t piece)
+{
+    struct buf payload;
+
+    if (!peer->told_have)
+        return;
+    buf_init(&payload, 4);
+    lt_donthave_encode(piece, &payload);
+    peer_send_extension(peer, EXTENSION_LT_DONTHAVE, &payload);
+    buf_done(&payload);
 }
 
 /* In zone fetch nobody learns what we have: we would not give it anyway. */

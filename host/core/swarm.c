@@ -90,10 +90,13 @@ void swarm_free(struct swarm *swarm)
     download_done(&swarm->announce);
     download_done(&swarm->get_torrent);
     node_op_end(swarm->node, swarm->load_op);
+    node_op_end(swarm->node, swarm->info_op);
+    buf_done(&swarm->info);
     swarm_free_candidates(swarm);
     crowd_done(swarm);
     bitfield_done(&swarm->have);
     bitfield_done(&swarm->taken);
+    bitfield_done(&swarm->doubted);
     metainfo_free(swarm->meta);
     mem_free(swarm->twins);
     mem_free(swarm->availability);
@@ -254,6 +257,11 @@ void swarm_torrent_loaded(struct swarm *swarm, const struct event *event)
 void swarm_content_loaded(struct swarm *swarm, const struct event *event)
 {
     swarm->load_op = 0;
+    if (swarm->state == SWARM_READY) {
+        if (event->store.result == ERR_OK && event->store.have->bits == swarm->have.bits)
+            swarm_looked_again(swarm, event->store.have);
+        return;
+    }
     bitfield_init(&swarm->have, swarm->meta->piece_count);
     const struct bitfield *have = event->store.have;
     if (event->store.result == ERR_OK && have != NULL && have->bits == swarm->have.bits)
@@ -358,9 +366,10 @@ static struct want *find_want(struct swarm *swarm, uint32_t file)
 }
 
 /* The piece is there: everyone who could care is told. */
-static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, uint32_t length,
-                          enum source source)
+static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, enum source source)
 {
+    uint32_t length = metainfo_piece_bytes(swarm->meta, number);
+
     if (!bitfield_set(&swarm->have, number))
         return;
     bitfield_set(&swarm->taken, number);
@@ -376,8 +385,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, u
         want_piece_stored(want, number, length, source);
 }
 
-static void arrive_in_twins(struct swarm *swarm, uint32_t number, uint32_t length,
-                            enum source source)
+static void arrive_in_twins(struct swarm *swarm, uint32_t number, enum source source)
 {
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
     uint32_t offset = swarm_piece_offset(swarm, file, number);
@@ -386,7 +394,7 @@ static void arrive_in_twins(struct swarm *swarm, uint32_t number, uint32_t lengt
     do {
         uint32_t there = swarm->meta->files[twin].first_piece + offset;
         /* A twin's bytes came with the first one's: from the cache, as far as it can tell. */
-        piece_arrived(swarm, twin, there, length, twin == file ? source : SOURCE_CACHE);
+        piece_arrived(swarm, twin, there, twin == file ? source : SOURCE_CACHE);
         twin = swarm->twins != NULL ? swarm->twins[twin] : file;
     } while (twin != file);
 }
@@ -406,8 +414,7 @@ static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *o
         return;
     for (uint32_t i = 0; i < mine->pieces; i++)
         if (bitfield_get(&other->have, theirs->first_piece + i))
-            piece_arrived(swarm, file, mine->first_piece + i,
-                          metainfo_piece_bytes(swarm->meta, mine->first_piece + i), SOURCE_CACHE);
+            piece_arrived(swarm, file, mine->first_piece + i, SOURCE_CACHE);
 }
 
 void swarm_adopt_file(struct swarm *swarm, uint32_t file)
@@ -432,18 +439,19 @@ static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
     want_free(want);
 }
 
-void swarm_piece_stored(struct piece *piece, enum err result)
+void swarm_piece_stored(struct piece *piece, const struct event *event)
 {
     struct swarm *swarm = piece->swarm;
-    uint32_t number = piece->number, length = piece->length;
+    uint32_t number = piece->number;
     enum source source = piece->source;
+    enum err result = event->store.result;
 
     piece->op = 0;
     if (result == ERR_BAD_HASH && source == SOURCE_PEERS)
         swarm_blame(swarm, piece);
     swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {
-        arrive_in_twins(swarm, number, length, source);
+        arrive_in_twins(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {
         cannot_store(swarm, number, result);
     } else if (source == SOURCE_ORIGIN) {
@@ -486,5 +494,7 @@ uint64_t swarm_tick(struct swarm *swarm)
     }
     uint64_t at = swarm_peers_tick(swarm), renew = crowd_tick(swarm);
     at = renew < at ? renew : at;
+    uint64_t info = peer_info_tick(swarm);
+    at = info < at ? info : at;
     return at < wake ? at : wake;
 }

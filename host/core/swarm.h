@@ -1,6 +1,7 @@
 /* A swarm: one bundle, its pieces, its peers, and what is wanted of it. Layer: core (pure).
  *
  *   swarm.c         life: torrent -> content -> ready; pieces stored; HAVE to all
+ *   swarm_lost.c    pieces that the store has no more
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
  *   swarm_blame.c   who sent what does not have its hash
@@ -49,7 +50,7 @@ struct origin_fetch {
     uint8_t *data;
     uint32_t fill;
     bool headed;
-    bool claimed;         /* neighbours have been told */
+    bool claimed; /* neighbours have been told */
     uint64_t started_ms, claimed_until_ms, body_ms;
 };
 
@@ -112,11 +113,16 @@ struct swarm {
     struct download get_torrent;
     uint64_t load_op;
     struct metainfo *meta;
+    /* The info dictionary's bytes, for peers that ask (peer_metadata.c): kept a short while. */
+    struct buf info;
+    uint64_t info_op, info_until_ms;
     struct bitfield have;
-    uint32_t *twins;       /* file -> next file of the same content, a ring; NULL: none are equal */
-    struct bitfield taken; /* have, and on its way: what nobody need ask for */
-    struct piece *pieces;  /* on their way */
-    uint32_t loose;        /* blocks of pieces on their way that nobody has been asked for */
+    uint32_t *twins; /* file -> next file of the same content, a ring; NULL: none are equal */
+    struct bitfield doubted; /* what we had when the store began to look again */
+    bool doubt;              /* and shall look once more */
+    struct bitfield taken;   /* have, and on its way: what nobody need ask for */
+    struct piece *pieces;    /* on their way */
+    uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
     uint64_t used_ms; /* last want */
 
@@ -170,7 +176,10 @@ struct piece *swarm_add_piece(struct swarm *swarm, uint32_t number);
 void swarm_drop_piece(struct swarm *swarm, struct piece *piece);
 /* Hands whole bytes to be verified and stored; takes data. */
 void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source);
-void swarm_piece_stored(struct piece *piece, enum err result);
+void swarm_piece_stored(struct piece *piece, const struct event *event);
+/* The store no longer has what it had of that content: in all swarms. */
+void swarm_file_lost(struct node *node, const uint8_t root[HASH_LENGTH]);
+void swarm_looked_again(struct swarm *swarm, const struct bitfield *have);
 bool swarm_has_file(const struct swarm *swarm, uint32_t file);
 /* What other releases of the site have of the same file is here as well. */
 void swarm_adopt_file(struct swarm *swarm, uint32_t file);
@@ -205,6 +214,7 @@ void swarm_piece_moved(struct swarm *swarm, uint32_t number, int by); /* availab
 
 /* --- from the origin */
 void origin_consider(struct want *want);
+void swarm_consider_origin(struct swarm *swarm); /* for all that is wanted */
 void origin_asked_again(struct want *want);
 void origin_consider_site(struct site *site); /* a place has become free */
 void origin_head(struct origin_fetch *fetch, const struct event *event);
@@ -228,6 +238,11 @@ void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool ban);
 bool swarm_is_banned(struct swarm *swarm, const struct address *address);
 void swarm_announce_stopped(struct swarm *swarm);
 uint64_t swarm_peers_tick(struct swarm *swarm);
+
+/* --- for node.c: what the store has read for peers (peer_metadata.c, peer_hashes.c) */
+void peer_info_loaded(void *owner, const struct event *event);
+void peer_leaves_loaded(void *owner, const struct event *event);
+uint64_t peer_info_tick(struct swarm *swarm);
 
 /* --- picker */
 /* The piece to ask this peer for next, or UINT32_MAX. */

@@ -78,6 +78,12 @@ void want_free(struct want *want)
     mem_free(want);
 }
 
+void swarm_consider_origin(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->wants)
+        origin_consider(list_entry(link, struct want, in_swarm));
+}
+
 /* --- documents that count its bytes */
 
 void want_add_doc(struct want *want, uint64_t serial)

@@ -25,6 +25,7 @@ enum effect_kind {
     EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
     EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
+    EFFECT_LOAD_LEAVES,  /* read a stored piece, hash its blocks, -> EVENT_LEAVES_LOADED */
     EFFECT_SAVE_SITE,
     EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
     EFFECT_LOG,          /* `text`: a line for the log */
@@ -63,8 +64,8 @@ struct effect {
             uint64_t op;
             uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */
             const struct metainfo *meta;   /* load content */
-            struct metainfo_file file;     /* store piece: a copy (path and layer not valid) */
-            uint32_t piece_length, piece;  /* store piece: number within the file */
+            struct metainfo_file file;     /* of the piece: a copy (path and layer not valid) */
+            uint32_t piece_length, piece;  /* store piece, load leaves: number within the file */
             uint8_t *data;                 /* store piece: owned until taken (set NULL) */
             uint32_t length;
             uint8_t expected[HASH_LENGTH];

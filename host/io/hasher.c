@@ -18,12 +18,13 @@
 struct job {
     struct list link;
     struct hasher_job job;
+    uint8_t *leaves;
     enum err result;
 };
 
 struct hasher {
     struct loop *loop;
-    void (*done)(void *user, uint64_t op, enum err result);
+    void (*done)(void *user, const struct hasher_result *result);
     void *user;
     size_t pending;           /* submitted, not yet told */
     unsigned drains, workers; /* under way; at most */
@@ -59,15 +60,57 @@ static enum err write_all(int fd, const uint8_t *data, size_t length, uint64_t o
     return ERR_OK;
 }
 
-static enum err run(const struct hasher_job *job)
+static enum err read_all(int fd, uint8_t *data, size_t length, uint64_t offset)
 {
+    while (length > 0) {
+        ssize_t got = pread(fd, data, length, (off_t)offset);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return ERR_IO;
+        data += got;
+        offset += (uint64_t)got;
+        length -= (size_t)got;
+    }
+    return ERR_OK;
+}
+
+static void hash_blocks(struct job *job)
+{
+    job->leaves = mem_alloc((size_t)merkle_blocks(job->job.length) * HASH_LENGTH);
+    merkle_leaves(job->job.data, job->job.length, job->leaves);
+}
+
+static enum err read_piece(struct job *entry)
+{
+    struct hasher_job *job = &entry->job;
+    uint64_t span = job->file_length > job->piece_length ? job->piece_length : job->file_length;
+    uint8_t root[HASH_LENGTH];
+
+    job->data = mem_alloc(job->length);
+    if (read_all(job->fd, job->data, job->length, job->offset) != ERR_OK)
+        return ERR_IO;
+    hash_blocks(entry);
+    merkle_root(entry->leaves, merkle_blocks(job->length),
+                (size_t)1 << merkle_height(merkle_blocks(span)), 0, root);
+    return memcmp(root, job->expected, HASH_LENGTH) == 0 ? ERR_OK : ERR_BAD_HASH;
+}
+
+static enum err run(struct job *entry)
+{
+    const struct hasher_job *job = &entry->job;
     uint8_t hash[HASH_LENGTH];
 
     if (job->length == 0 || job->length > job->piece_length)
         return ERR_BAD_HASH;
+    if (job->data == NULL)
+        return read_piece(entry);
     merkle_piece(job->data, job->length, job->file_length, job->piece_length, hash);
-    if (memcmp(hash, job->expected, HASH_LENGTH) != 0)
+    if (memcmp(hash, job->expected, HASH_LENGTH) != 0) {
+        hash_blocks(entry); /* so that it can be told which are wrong */
         return ERR_BAD_HASH;
+    }
     return job->fd < 0 ? ERR_OK : write_all(job->fd, job->data, job->length, job->offset);
 }
 
@@ -97,9 +140,11 @@ static void drain(uv_work_t *work)
     struct job *job = swap_job(hasher, NULL);
 
     for (int i = 1; job != NULL; i++) {
-        job->result = run(&job->job);
-        mem_free(job->job.data);
-        job->job.data = NULL;
+        job->result = run(job);
+        if (job->result != ERR_BAD_HASH) {
+            mem_free(job->job.data);
+            job->job.data = NULL;
+        }
         if (i == JOBS_A_DRAIN)
             break;
         job = swap_job(hasher, job);
@@ -114,15 +159,32 @@ static void drain(uv_work_t *work)
 
 /* --- on the loop */
 
+static void free_job(struct job *job)
+{
+    mem_free(job->job.data);
+    mem_free(job->leaves);
+    mem_free(job);
+}
+
 static void free_jobs(struct list *jobs)
 {
     while (!list_empty(jobs)) {
         struct job *job = list_entry(jobs->next, struct job, link);
 
         list_remove(&job->link);
-        mem_free(job->job.data);
-        mem_free(job);
+        free_job(job);
     }
+}
+
+static void tell(struct hasher *hasher, const struct job *job)
+{
+    struct hasher_result result = {.op = job->job.op, .err = job->result};
+
+    if (job->job.data != NULL)
+        result.data = span_of(job->job.data, job->job.length);
+    if (job->leaves != NULL)
+        result.leaves = span_of(job->leaves, (size_t)merkle_blocks(job->job.length) * HASH_LENGTH);
+    hasher->done(hasher->user, &result);
 }
 
 static void let_go(struct hasher *hasher)
@@ -178,14 +240,12 @@ static void tell_finished(uv_async_t *async)
     uv_mutex_unlock(&hasher->mutex);
     while (!list_empty(&now)) {
         struct job *job = list_entry(now.next, struct job, link);
-        uint64_t op = job->job.op;
-        enum err result = job->result;
 
         list_remove(&job->link);
-        mem_free(job);
         hasher->pending--;
         if (!hasher->freed) /* the owner may free it in here */
-            hasher->done(hasher->user, op, result);
+            tell(hasher, job);
+        free_job(job);
     }
 }
 
@@ -210,7 +270,7 @@ static void async_closed(uv_handle_t *handle)
 
 void hasher_submit(struct hasher *hasher, const struct hasher_job *job)
 {
-    struct job *entry = mem_alloc(sizeof *entry);
+    struct job *entry = mem_zalloc(sizeof *entry);
 
     entry->job = *job;
     list_init(&entry->link);
@@ -235,8 +295,8 @@ static unsigned worker_count(void)
     return cores < WORKERS_MAX ? (unsigned)cores : WORKERS_MAX;
 }
 
-struct hasher *hasher_new(struct loop *loop, void (*done)(void *user, uint64_t op, enum err result),
-                          void *user)
+struct hasher *hasher_new(struct loop *loop,
+                          void (*done)(void *user, const struct hasher_result *result), void *user)
 {
     struct hasher *hasher = mem_zalloc(sizeof *hasher);
 

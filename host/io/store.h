@@ -70,6 +70,9 @@ void store_unpin(struct store *store, const uint8_t root[HASH_LENGTH]);
  * at store_flush). The file is pinned from store_fd until here. */
 void store_mark_piece(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
                       uint32_t piece_in_file);
+/* The content is not what it should be: its pieces are forgotten, and it is unusable until
+ * store_load_have has looked at it. */
+void store_doubt(struct store *store, const uint8_t root[HASH_LENGTH]);
 /* Writes the batch. Call it every second or so and when idle. When it fails nothing is lost but
  * time: the next one tries again. A broken index is begun anew here. */
 enum err store_flush(struct store *store);

@@ -352,3 +352,16 @@ void store_mark_piece(struct store *store, const struct metainfo_file *wanted,
     if (store->changed_count >= STORE_BATCH)
         store_flush(store);
 }
+
+void store_doubt(struct store *store, const uint8_t root[HASH_LENGTH])
+{
+    struct store_file *file = store_file_find(store, root);
+
+    if (file == NULL)
+        return;
+    log_warning("a content file is damaged: it is verified before it is used again");
+    bitfield_clear(&file->have);
+    file->lost = true;
+    store_file_recount(store, file);
+    store_file_change(store, file, true);
+}

@@ -12,7 +12,6 @@ void metainfo_free(struct metainfo *meta)
     mem_free(meta->name);
     mem_free(meta->files);
     mem_free(meta->by_path);
-    mem_free(meta->info);
     mem_free(meta->paths);
     mem_free(meta->layers);
     mem_free(meta);

@@ -28,8 +28,7 @@ struct metainfo {
     uint64_t length;             /* of all files */
     struct metainfo_file *files; /* in file tree order: raw-byte order of each segment */
     uint32_t *by_path;           /* file numbers sorted by strcmp of path */
-    uint8_t *info;               /* the exact info dictionary, for BEP 9 */
-    size_t info_length;
+    uint32_t info_length;        /* of the info dictionary, for BEP 9; metainfo_find_info */
     char *paths; /* the memory behind files[].path and files[].layer */
     uint8_t *layers;
 };
@@ -42,6 +41,8 @@ struct metainfo {
  *   ERR_MISMATCH      a piece layer of the wrong size or that no file needs; one root, two lengths
  *   ERR_BAD_HASH      a piece layer that does not hash up to its file's root */
 enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **ret);
+/* The exact bytes of the info dictionary in a .torrent; nothing about it is checked but bencode. */
+enum err metainfo_find_info(struct span torrent, struct span *ret_info);
 void metainfo_free(struct metainfo *meta);
 
 /* The number of the file with that path, or UINT32_MAX. */

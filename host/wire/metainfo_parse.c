@@ -408,8 +408,19 @@ enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **re
     sort_paths(meta);
     sha256(outline.info.data, outline.info.length, meta->infohash);
     meta->name = mem_strndup((const char *)outline.name.data, outline.name.length);
-    meta->info = mem_dup(outline.info.data, outline.info.length);
-    meta->info_length = outline.info.length;
+    meta->info_length = (uint32_t)outline.info.length;
     *ret = meta;
     return ERR_OK;
+}
+
+enum err metainfo_find_info(struct span torrent, struct span *ret_info)
+{
+    struct outline outline;
+    enum err err = read_outline(torrent.data, torrent.length, &outline);
+
+    if (err == ERR_OK && outline.info.data == NULL)
+        err = ERR_MISSING;
+    if (err == ERR_OK)
+        *ret_info = outline.info;
+    return err;
 }

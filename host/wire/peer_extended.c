@@ -18,13 +18,14 @@
 static const struct {
     const char *name;
     size_t offset;
+    uint8_t bit;
 } names[] = {
     /* sorted, as they are written */
-    {"fringe_claim", offsetof(struct peer_extended, fringe_claim)},
-    {"fringe_release", offsetof(struct peer_extended, fringe_release)},
-    {"lt_donthave", offsetof(struct peer_extended, lt_donthave)},
-    {"ut_metadata", offsetof(struct peer_extended, ut_metadata)},
-    {"ut_pex", offsetof(struct peer_extended, ut_pex)},
+    {"fringe_claim", offsetof(struct peer_extended, fringe_claim), PEER_NAMES_FRINGE_CLAIM},
+    {"fringe_release", offsetof(struct peer_extended, fringe_release), PEER_NAMES_FRINGE_RELEASE},
+    {"lt_donthave", offsetof(struct peer_extended, lt_donthave), PEER_NAMES_LT_DONTHAVE},
+    {"ut_metadata", offsetof(struct peer_extended, ut_metadata), PEER_NAMES_UT_METADATA},
+    {"ut_pex", offsetof(struct peer_extended, ut_pex), PEER_NAMES_UT_PEX},
 };
 #define NAMES (sizeof names / sizeof names[0])
 
@@ -35,9 +36,12 @@ static void read_ids(struct bencode *in, struct peer_extended *ret)
     bencode_enter_dict(in);
     while (bencode_next_key(in, &key)) {
         int64_t id = bencode_int(in);
-        for (size_t i = 0; i < NAMES; i++)
-            if (span_is(key, names[i].name))
-                ((uint8_t *)ret)[names[i].offset] = id > 0 && id <= UINT8_MAX ? (uint8_t)id : 0;
+        for (size_t i = 0; i < NAMES; i++) {
+            if (!span_is(key, names[i].name))
+                continue;
+            ((uint8_t *)ret)[names[i].offset] = id > 0 && id <= UINT8_MAX ? (uint8_t)id : 0;
+            ret->named |= names[i].bit;
+        }
     }
 }
 
@@ -46,6 +50,12 @@ static uint32_t read_number(struct bencode *in, uint32_t max)
     int64_t value = bencode_int(in);
 
     return value > 0 && value <= max ? (uint32_t)value : 0;
+}
+
+static void read_upload_only(struct bencode *in, struct peer_extended *ret)
+{
+    ret->upload_only = bencode_int(in) != 0;
+    ret->says_upload_only = true;
 }
 
 enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
@@ -66,7 +76,7 @@ enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
         else if (span_is(key, "reqq"))
             ret->reqq = read_number(&in, UINT32_MAX);
         else if (span_is(key, "upload_only"))
-            ret->upload_only = bencode_int(&in) != 0;
+            read_upload_only(&in, ret);
         else if (span_is(key, "v"))
             span_printable(bencode_bytes(&in), ret->version, sizeof ret->version);
         else
@@ -75,12 +85,16 @@ enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
     return bencode_finish(&in);
 }
 
-static void put_number(struct buf *out, const char *key, uint32_t value)
+static void put_any(struct buf *out, const char *key, uint32_t value)
 {
-    if (value == 0)
-        return;
     bencode_put_text(out, key);
     bencode_put_int(out, value);
+}
+
+static void put_number(struct buf *out, const char *key, uint32_t value)
+{
+    if (value != 0)
+        put_any(out, key, value);
 }
 
 void peer_extended_encode(const struct peer_extended *extended, struct buf *out)
@@ -88,13 +102,17 @@ void peer_extended_encode(const struct peer_extended *extended, struct buf *out)
     bencode_put_dict(out);
     bencode_put_text(out, "m");
     bencode_put_dict(out);
-    for (size_t i = 0; i < NAMES; i++)
-        put_number(out, names[i].name, ((const uint8_t *)extended)[names[i].offset]);
+    for (size_t i = 0; i < NAMES; i++) {
+        uint8_t id = ((const uint8_t *)extended)[names[i].offset];
+        if (id != 0 || (extended->named & names[i].bit) != 0)
+            put_any(out, names[i].name, id);
+    }
     bencode_put_end(out);
     put_number(out, "metadata_size", extended->metadata_size);
     put_number(out, "p", extended->port);
     put_number(out, "reqq", extended->reqq);
-    put_number(out, "upload_only", extended->upload_only);
+    if (extended->upload_only || extended->says_upload_only)
+        put_any(out, "upload_only", extended->upload_only);
     if (extended->version[0] != '\0') {
         bencode_put_text(out, "v");
         bencode_put_text(out, extended->version);

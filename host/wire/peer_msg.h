@@ -15,7 +15,7 @@
 #define HANDSHAKE_LENGTH  68
 
 struct peer_handshake {
-    bool extended, fast;     /* reserved bits of BEP 10 and BEP 6 */
+    bool extended, fast; /* reserved bits of BEP 10 and BEP 6 */
     uint8_t infohash[SHORT_HASH_LENGTH];
     uint8_t peer_id[PEER_ID_LENGTH];
 };
@@ -60,7 +60,7 @@ struct peer_msg {
     struct span payload;           /* bitfield; piece: the data; extended: after the id byte */
     uint8_t extended_id;           /* 0 is the handshake */
     uint16_t port;
-    struct peer_hashes hash;       /* 21, 22, 23 */
+    struct peer_hashes hash; /* 21, 22, 23 */
 };
 
 /* Takes one message from data. ERR_OK: *ret is filled and *ret_used is its whole length.
@@ -71,14 +71,24 @@ enum err peer_msg_decode(const uint8_t *data, size_t length, struct peer_msg *re
  * frame length counting payload.length: the data follows from the store without a copy. */
 void peer_msg_encode(const struct peer_msg *msg, struct buf *out);
 
-/* The BEP 10 extended handshake (ext-id 0), as far as we use it. */
+/* The BEP 10 extended handshake (ext-id 0), as far as we use it. It may come again; then it adds to
+ * what was said, and an id of 0 takes an extension back: so `named` tells 0 from not named. */
+enum {
+    PEER_NAMES_FRINGE_CLAIM = 1,
+    PEER_NAMES_FRINGE_RELEASE = 2,
+    PEER_NAMES_LT_DONTHAVE = 4,
+    PEER_NAMES_UT_METADATA = 8,
+    PEER_NAMES_UT_PEX = 16,
+};
+
 struct peer_extended {
     uint8_t ut_metadata, ut_pex, lt_donthave, fringe_claim, fringe_release; /* 0: not offered */
-    uint32_t reqq;          /* 0: not said */
-    uint32_t metadata_size; /* 0: not said */
-    uint16_t port;          /* 0: not said */
-    bool upload_only;
-    char version[64];       /* printable ASCII, cut */
+    uint8_t named;                      /* encoding: these are written even with the id 0 */
+    uint32_t reqq;                      /* 0: not said */
+    uint32_t metadata_size;             /* 0: not said */
+    uint16_t port;                      /* 0: not said */
+    bool upload_only, says_upload_only; /* says: 0 is written too */
+    char version[64];                   /* printable ASCII, cut */
 };
 
 enum err peer_extended_decode(struct span payload, struct peer_extended *ret);

@@ -79,10 +79,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct metainfo *meta = NULL;
     uint8_t infohash[HASH_LENGTH];
+    struct span info = {NULL, 0};
 
+    bool found = metainfo_find_info(span_of(data, size), &info) == ERR_OK;
     if (metainfo_parse(data, size, &meta) != ERR_OK)
         return 0;
-    sha256(meta->info, meta->info_length, infohash);
+    check(found && info.length == meta->info_length);
+    sha256(info.data, info.length, infohash);
     check(memcmp(meta->infohash, infohash, HASH_LENGTH) == 0);
     for (uint32_t i = 0; i < meta->file_count; i++)
         check_file(meta, i);

@@ -20,8 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (one.ut_metadata != two.ut_metadata || one.ut_pex != two.ut_pex ||
         one.lt_donthave != two.lt_donthave || one.fringe_claim != two.fringe_claim ||
         one.fringe_release != two.fringe_release || one.reqq != two.reqq ||
-        one.metadata_size != two.metadata_size || one.port != two.port ||
-        one.upload_only != two.upload_only || strcmp(one.version, two.version) != 0)
+        one.metadata_size != two.metadata_size || one.port != two.port || one.named != two.named ||
+        one.upload_only != two.upload_only || one.says_upload_only != two.says_upload_only ||
+        strcmp(one.version, two.version) != 0)
         abort();
     buf_done(&out);
     return 0;

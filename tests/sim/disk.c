@@ -13,8 +13,8 @@ struct job {
     enum err result;
     struct buf torrent;
     struct bitfield have;
-    /* a piece to store */
-    uint8_t *data;
+    /* a piece to store, or to read */
+    uint8_t *data, *leaves;
     uint32_t length, piece_length, piece;
     uint64_t file_length;
     uint8_t root[HASH_LENGTH], expected[HASH_LENGTH];
@@ -35,6 +35,7 @@ static void job_free(struct job *job)
     bitfield_done(&job->have);
     buf_done(&job->torrent);
     mem_free(job->data);
+    mem_free(job->leaves);
     mem_free(job);
 }
 
@@ -60,6 +61,7 @@ void disk_free(struct disk *disk)
     {
         HASH_DEL(disk->contents, content);
         bitfield_done(&content->have);
+        bitfield_done(&content->damaged);
         mem_free(content);
     }
     HASH_ITER(hh, disk->torrents, torrent, next_torrent)
@@ -117,6 +119,7 @@ static struct disk_content *make_content(struct disk *disk, const struct job *jo
     content->length = job->file_length;
     uint64_t pieces = (job->file_length + job->piece_length - 1) / job->piece_length;
     bitfield_init(&content->have, (uint32_t)pieces);
+    bitfield_init(&content->damaged, (uint32_t)pieces);
     content->content = library_find(disk->visitor->world, job->root);
     HASH_ADD(hh, disk->contents, key, sizeof content->key, content);
     return content;
@@ -193,10 +196,12 @@ static void check_expected(struct disk *disk, const struct job *job)
         world_fail(world, "%s stores bytes that nobody published", disk->visitor->host->name);
 }
 
-static enum err write_piece(struct disk *disk, const struct job *job)
+static enum err write_piece(struct disk *disk, struct job *job)
 {
     if (!is_right(disk, job)) {
         disk->refused++;
+        job->leaves = mem_alloc((size_t)merkle_blocks(job->length) * HASH_LENGTH);
+        merkle_leaves(job->data, job->length, job->leaves);
         return ERR_BAD_HASH;
     }
     check_expected(disk, job);
@@ -205,12 +210,65 @@ static enum err write_piece(struct disk *disk, const struct job *job)
         return disk->fail_with;
     }
     bitfield_set(&make_content(disk, job)->have, job->piece);
+    bitfield_unset(&make_content(disk, job)->damaged, job->piece);
     disk->stored++;
     tell_totals(disk);
     return ERR_OK;
 }
 
+/* --- reading */
+
+/* As host/io does it: what is damaged is found when it is read, and then is as if it were not. */
+static enum err read_piece(struct disk *disk, struct job *job)
+{
+    struct disk_content *content = find_content(disk, job->root, job->piece_length);
+    const struct content *file = library_find(disk->visitor->world, job->root);
+    uint64_t offset = (uint64_t)job->piece * job->piece_length;
+
+    if (!disk_has(disk, job->root, job->piece_length, offset, offset + job->length))
+        world_fail(disk->visitor->world, "%s reads a piece that it has not",
+                   disk->visitor->host->name);
+    if (content != NULL && bitfield_get(&content->damaged, job->piece)) {
+        bitfield_unset(&content->have, job->piece);
+        bitfield_unset(&content->damaged, job->piece);
+        return ERR_BAD_HASH;
+    }
+    job->leaves = mem_alloc((size_t)merkle_blocks(job->length) * HASH_LENGTH);
+    merkle_leaves(file->data + offset, job->length, job->leaves);
+    return ERR_OK;
+}
+
+void disk_damage(struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece)
+{
+    for (struct disk_content *c = disk->contents; c != NULL; c = c->hh.next)
+        if (memcmp(c->key.root, root, HASH_LENGTH) == 0)
+            bitfield_set(&c->damaged, piece);
+}
+
 /* --- operations */
+
+static void tell_lost(struct visitor *visitor, const uint8_t root[HASH_LENGTH])
+{
+    struct event event = {.kind = EVENT_FILE_LOST};
+
+    event.store.root = root;
+    world_trace(visitor->world, "%s < lost", visitor->host->name);
+    visitor_step(visitor, &event);
+}
+
+static const char *job_name(const struct job *job)
+{
+    switch (job->kind) {
+    case EVENT_PIECE_STORED:
+        return "stored";
+    case EVENT_CONTENT_LOADED:
+        return "content";
+    case EVENT_LEAVES_LOADED:
+        return "leaves";
+    default:
+        return "torrent";
+    }
+}
 
 static void fire_done(struct world *world, uint64_t visitor_number, uint64_t number)
 {
@@ -226,16 +284,20 @@ static void fire_done(struct world *world, uint64_t visitor_number, uint64_t num
     event.store.op = job->op;
     if (job->kind == EVENT_PIECE_STORED)
         job->result = write_piece(visitor->disk, job);
+    if (job->kind == EVENT_LEAVES_LOADED)
+        job->result = read_piece(visitor->disk, job);
     event.store.result = job->result;
+    if (job->leaves != NULL)
+        event.store.leaves = span_of(job->leaves, (size_t)merkle_blocks(job->length) * HASH_LENGTH);
+    if (job->result == ERR_BAD_HASH && job->data != NULL)
+        event.store.data = span_of(job->data, job->length);
     event.store.torrent = span_of(job->torrent.data, job->torrent.length);
     event.store.have = job->kind == EVENT_CONTENT_LOADED ? &job->have : NULL;
-    world_trace(world, "%s < %s %s", visitor->host->name,
-                job->kind == EVENT_PIECE_STORED     ? "stored"
-                : job->kind == EVENT_CONTENT_LOADED ? "content"
-                                                    : "torrent",
-                err_name(job->result));
+    world_trace(world, "%s < %s %s", visitor->host->name, job_name(job), err_name(job->result));
     HASH_DEL(visitor->disk->jobs, job);
     visitor_step(visitor, &event);
+    if (job->kind == EVENT_LEAVES_LOADED && job->result != ERR_OK)
+        tell_lost(visitor, job->root);
     job_free(job);
 }
 
@@ -298,18 +360,32 @@ void disk_load_content(struct disk *disk, const struct effect *effect)
     job_start(disk, job, 0);
 }
 
-void disk_store_piece(struct disk *disk, struct effect *effect)
+static struct job *piece_job(struct disk *disk, const struct effect *effect, enum event_kind kind)
 {
-    struct job *job = job_new(disk, effect, EVENT_PIECE_STORED);
+    struct job *job = job_new(disk, effect, kind);
 
-    job->data = effect->store.data;
-    effect->store.data = NULL;
     job->length = effect->store.length;
     job->piece_length = effect->store.piece_length;
     job->piece = effect->store.piece;
     job->file_length = effect->store.file.length;
     memcpy(job->root, effect->store.file.root, HASH_LENGTH);
     memcpy(job->expected, effect->store.expected, HASH_LENGTH);
+    return job;
+}
+
+void disk_store_piece(struct disk *disk, struct effect *effect)
+{
+    struct job *job = piece_job(disk, effect, EVENT_PIECE_STORED);
+
+    job->data = effect->store.data;
+    effect->store.data = NULL;
+    job_start(disk, job, job->length);
+}
+
+void disk_load_leaves(struct disk *disk, const struct effect *effect)
+{
+    struct job *job = piece_job(disk, effect, EVENT_LEAVES_LOADED);
+
     job_start(disk, job, job->length);
 }
 

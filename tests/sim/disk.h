@@ -17,6 +17,7 @@ struct disk_content {
     uint64_t length;
     struct bitfield have;
     const struct content *content;
+    struct bitfield damaged;
     UT_hash_handle hh;
 };
 
@@ -56,6 +57,9 @@ void disk_stop(struct disk *disk);
 void disk_load_torrent(struct disk *disk, const struct effect *effect);
 void disk_load_content(struct disk *disk, const struct effect *effect);
 void disk_store_piece(struct disk *disk, struct effect *effect); /* takes the data */
+void disk_load_leaves(struct disk *disk, const struct effect *effect);
+/* One byte of it is no longer what it was; nobody has noticed yet. */
+void disk_damage(struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece);
 void disk_save_site(struct disk *disk, const struct effect *effect);
 void disk_save_torrent(struct disk *disk, const struct effect *effect);
 /* As after an earlier visit: the site's release and torrents are there, and no content. */

@@ -212,6 +212,9 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_STORE_PIECE:
         do_store_piece(visitor, effect);
         break;
+    case EFFECT_LOAD_LEAVES:
+        disk_load_leaves(visitor->disk, effect);
+        break;
     case EFFECT_SAVE_SITE:
         disk_save_site(visitor->disk, effect);
         break;

@@ -73,7 +73,7 @@ static void make_handshake(struct script *script, const struct script_conn *sc, 
     memset(data, 0, 68);
     data[0] = 19;
     memcpy(data + 1, "BitTorrent protocol", 19);
-    data[25] = script->flags.claims ? 0x10 : 0;
+    data[25] = script->flags.claims || script->flags.extended ? 0x10 : 0;
     data[27] = script->flags.no_fast ? 0 : 4;
     memcpy(data + 28, script->torrent->key, 20);
     world_fill(script->number, data + 48, 20);
@@ -294,6 +294,8 @@ static void hear_unchoke(struct script *script, struct script_conn *sc)
 static void hear_message(struct script *script, struct script_conn *sc, uint8_t id,
                          const uint8_t *data, size_t length)
 {
+    if (script->hear != NULL && script->hear(script, sc, id, span_of(data, length)))
+        return;
     if (id == REQUEST && length == 12)
         hear_request(script, sc, data);
     else if (id == UNCHOKE)
@@ -408,6 +410,19 @@ struct torrent *script_torrent(struct publisher *publisher, size_t bundle)
 void script_dial(struct script *script, const struct host *to)
 {
     link_dial(script->host, &to->address, 0, &events, script);
+}
+
+void script_say(struct script *script, const struct script_conn *sc, uint8_t id, const void *data,
+                size_t length)
+{
+    say_message(script, sc, id, data, length);
+}
+
+void script_say_all(struct script *script, uint8_t id, const void *data, size_t length)
+{
+    for (struct script_conn *sc = script->conns; sc != NULL; sc = sc->hh.next)
+        if (sc->handshaken && !sc->closed)
+            say_message(script, sc, id, data, length);
 }
 
 void scripts_free(struct world *world)

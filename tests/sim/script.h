@@ -29,7 +29,8 @@ struct script_flags {
     uint32_t stall_after;   /* serves so many blocks, then none; 0: serves all */
     uint32_t close_after;   /* serves so many blocks, then closes; 0: does not */
     uint32_t flood;         /* so many requests at once as soon as it is unchoked */
-    bool claims;          /* says again and again that it fetches everything, and never does */
+    bool extended;          /* speaks BEP 10; says no more of it than the test does */
+    bool claims;            /* says again and again that it fetches everything, and never does */
     bool asks_whole;        /* 16 KiB even where the file ends earlier */
     uint32_t asks_every_us; /* for the first block, again and again once it is unchoked */
     uint32_t drip_us;       /* a byte of its handshake in so long */
@@ -60,6 +61,9 @@ struct script {
     uint32_t requests_got, blocks_served, interesteds;
     uint64_t bytes_got; /* of blocks */
     uint64_t last_opened_us, last_closed_us;
+    /* what else a test wants to know, or to answer; false: as if it were not there */
+    bool (*hear)(struct script *script, struct script_conn *sc, uint8_t id, struct span body);
+    void *user;
     UT_hash_handle hh;
 };
 
@@ -69,4 +73,8 @@ struct script *script_new(struct world *world, const char *name, const struct li
 struct torrent *script_torrent(struct publisher *publisher, size_t bundle);
 /* Dials a visitor and speaks first. */
 void script_dial(struct script *script, const struct host *to);
+/* A message on one connection, or on all. */
+void script_say(struct script *script, const struct script_conn *sc, uint8_t id, const void *data,
+                size_t length);
+void script_say_all(struct script *script, uint8_t id, const void *data, size_t length);
 void scripts_free(struct world *world);

@@ -14,7 +14,9 @@ enum {
     PIECE = 7,
     HAVE_ALL = 14,
     HAVE_NONE = 15,
-    REJECT = 16
+    REJECT = 16,
+    EXTENDED = 20,
+    HASHES = 22
 };
 
 void sniff_init(struct sniff *sniff)
@@ -88,6 +90,41 @@ static void check_request(struct visitor *visitor, struct sniff *sniff, struct s
     visitor->counts.needless_requests += has_piece(visitor, meta, piece);
 }
 
+/* --- hashes and extended messages */
+
+static uint32_t find_root(struct visitor *visitor, const struct metainfo *meta, const uint8_t *root)
+{
+    for (uint32_t i = 0; i < meta->file_count; i++)
+        if (meta->files[i].pieces > 0 && memcmp(meta->files[i].root, root, HASH_LENGTH) == 0)
+            return i;
+    wrong(visitor, "hashes of no file", 0);
+    return 0;
+}
+
+/* They are right: with a whole proof they lead to the root. */
+static void check_hashes(struct visitor *visitor, const struct sniff *sniff, struct span payload)
+{
+    const struct metainfo *meta = sniff->torrent->meta;
+
+    if (payload.length < 48 || payload.length % HASH_LENGTH != 16)
+        wrong(visitor, "hashes of odd length", payload.length);
+    if (visitor_zone(visitor, sniff->torrent->publisher->site) != ZONE_SHARE)
+        wrong(visitor, "hashes, though it does not share", 0);
+    const struct metainfo_file *file = &meta->files[find_root(visitor, meta, payload.data)];
+    uint32_t base = load_u32be(payload.data + 32), index = load_u32be(payload.data + 36),
+             count = load_u32be(payload.data + 40), layers = load_u32be(payload.data + 44);
+    uint32_t uncles = merkle_uncle_count(count, layers);
+    if (payload.length != 48 + (size_t)(count + uncles) * HASH_LENGTH)
+        wrong(visitor, "hashes of the wrong number", count);
+    unsigned height = merkle_height(merkle_blocks(file->length));
+    if (file->layer != NULL)
+        height = merkle_height(meta->piece_length / BLOCK_LENGTH) + merkle_height(file->pieces);
+    if (base + merkle_height(count) + uncles == height &&
+        merkle_prove(payload.data + 48, count, index, base, height,
+                     payload.data + 48 + (size_t)count * HASH_LENGTH, uncles, file->root) != ERR_OK)
+        wrong(visitor, "hashes that do not prove", index);
+}
+
 /* --- what the other side answers */
 
 static void hear_message(struct sniff *sniff)
@@ -154,6 +191,10 @@ static void check_message(struct visitor *visitor, struct sniff *sniff, uint8_t 
             check_have(visitor, sniff, i);
     else if (id == REQUEST)
         check_request(visitor, sniff, payload);
+    else if (id == HASHES)
+        check_hashes(visitor, sniff, payload);
+    else if (id == EXTENDED && payload.length == 0)
+        wrong(visitor, "an extended message without an id", 0);
     else if (id == PIECE)
         wrong(visitor, "a block that is not from the store", id);
     else if (id > 23 || (id > 9 && id < 13) || id == 18 || id == 19)

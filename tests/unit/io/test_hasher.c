@@ -18,14 +18,20 @@ static unsigned done, free_after;
 static uint64_t ops;
 static enum err last;
 static bool inside;
+static size_t last_data, leaf_bytes;
+static uint8_t leaves[PIECE / BLOCK_LENGTH * HASH_LENGTH];
 
-static void on_done(void *user, uint64_t op, enum err result)
+static void on_done(void *user, const struct hasher_result *result)
 {
     ck_assert_ptr_null(user);
     ck_assert(!inside);
     done++;
-    ops += op;
-    last = result;
+    ops += result->op;
+    last = result->err;
+    last_data = result->data.length;
+    leaf_bytes = result->leaves.length;
+    if (leaf_bytes == sizeof leaves)
+        memcpy(leaves, result->leaves.data, leaf_bytes);
     if (done == free_after) {
         hasher_free(hasher);
         hasher = NULL;
@@ -134,6 +140,57 @@ START_TEST(a_flipped_byte_is_refused_and_nothing_is_written)
     ck_assert_uint_eq(done, 1);
     ck_assert_int_eq(last, ERR_BAD_HASH);
     ck_assert_int_eq(size_of(fd), 0);
+    teardown();
+    close(fd);
+}
+END_TEST
+
+START_TEST(who_was_wrong_can_be_told)
+{
+    struct hasher_job job;
+    uint8_t expected[sizeof leaves];
+
+    setup();
+    job = job_of(3, -1);
+    job.data[BLOCK_LENGTH + 5] ^= 1;
+    merkle_leaves(job.data, PIECE, expected);
+    submit(&job);
+    loop_run(&loop);
+    ck_assert_int_eq(last, ERR_BAD_HASH);
+    ck_assert_uint_eq(last_data, PIECE);
+    ck_assert_uint_eq(leaf_bytes, sizeof leaves);
+    ck_assert_mem_eq(leaves, expected, sizeof leaves);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_stored_piece_is_read_and_its_blocks_hashed)
+{
+    int fd = empty_file();
+    uint8_t expected[sizeof leaves], byte = 0x55;
+    struct hasher_job job = job_of(2, fd);
+
+    setup();
+    merkle_leaves(job.data, PIECE, expected);
+    struct hasher_job read = job;
+    read.data = NULL;
+    submit(&job);
+    loop_run(&loop);
+    submit(&read);
+    loop_run(&loop);
+    ck_assert_int_eq(last, ERR_OK);
+    ck_assert_uint_eq(leaf_bytes, sizeof leaves);
+    ck_assert_mem_eq(leaves, expected, sizeof leaves);
+    /* The disk has changed it, then lost it. */
+    ck_assert_int_eq(pwrite(fd, &byte, 1, 2 * PIECE + 77), 1);
+    submit(&read);
+    loop_run(&loop);
+    ck_assert_int_eq(last, ERR_BAD_HASH);
+    ck_assert_int_eq(ftruncate(fd, 2 * PIECE + 10), 0);
+    submit(&read);
+    loop_run(&loop);
+    ck_assert_int_eq(last, ERR_IO);
+    ck_assert_uint_eq(leaf_bytes, 0);
     teardown();
     close(fd);
 }
@@ -254,7 +311,8 @@ END_TEST
 
 TEST_MAIN("hasher",
           TESTS(good_pieces_are_written_where_they_belong,
-                a_flipped_byte_is_refused_and_nothing_is_written,
-                lengths_that_cannot_be_are_refused, a_short_last_block_and_a_single_piece_file,
+                a_flipped_byte_is_refused_and_nothing_is_written, who_was_wrong_can_be_told,
+                a_stored_piece_is_read_and_its_blocks_hashed, lengths_that_cannot_be_are_refused,
+                a_short_last_block_and_a_single_piece_file,
                 a_full_disk_and_a_bad_descriptor_are_told,
                 the_end_waits_for_workers_and_tells_nothing, the_owner_may_free_it_in_a_callback))

@@ -85,13 +85,16 @@ START_TEST(infohash_is_that_of_libtorrent)
     uint8_t infohash[HASH_LENGTH];
     char text[HEX_LENGTH(HASH_LENGTH)];
     struct metainfo *meta;
+    struct span info;
 
     write_sample(&out, infohash);
     hex_encode(text, infohash, HASH_LENGTH);
     ck_assert_str_eq(text, "54087a657595bf4c73811f9c4a6e4625a0a586397876d32a5830599e4b78d87f");
     ck_assert_int_eq(parse(out.data, out.length, &meta), ERR_OK);
     ck_assert_mem_eq(meta->infohash, infohash, HASH_LENGTH);
-    sha256(meta->info, meta->info_length, infohash);
+    ck_assert_int_eq(metainfo_find_info(span_of(out.data, out.length), &info), ERR_OK);
+    ck_assert_uint_eq(info.length, meta->info_length);
+    sha256(info.data, info.length, infohash);
     ck_assert_mem_eq(meta->infohash, infohash, HASH_LENGTH);
     metainfo_free(meta);
     buf_done(&out);
@@ -613,7 +616,9 @@ START_TEST(random_mutations)
             copy[next_random(&state) % out.length] = (uint8_t)next_random(&state);
         if (metainfo_parse(copy, out.length, &meta) != ERR_OK)
             continue;
-        bool same_info = memmem(copy, out.length, meta->info, meta->info_length) != NULL;
+        struct span info;
+        bool same_info = metainfo_find_info(span_of(copy, out.length), &info) == ERR_OK &&
+                         info.length == meta->info_length;
         ck_assert_msg(same_info, "seed %llu round %d", (unsigned long long)seed, round);
         metainfo_free(meta);
     }

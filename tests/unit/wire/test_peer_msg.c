@@ -410,6 +410,27 @@ START_TEST(numbers_without_sense_read_as_not_said)
 }
 END_TEST
 
+/* It may come again and take back what it offered: that is not the same as silence. */
+START_TEST(an_id_of_0_is_not_silence)
+{
+    struct peer_extended ext;
+    struct buf out;
+
+    ck_assert_int_eq(extended_text("d1:md6:ut_pexi0eee", &ext), ERR_OK);
+    ck_assert_uint_eq(ext.named, PEER_NAMES_UT_PEX);
+    ck_assert_uint_eq(ext.ut_pex, 0);
+    ck_assert(!ext.says_upload_only);
+    ck_assert_int_eq(extended_text("d1:mde11:upload_onlyi0ee", &ext), ERR_OK);
+    ck_assert_uint_eq(ext.named, 0);
+    ck_assert(ext.says_upload_only && !ext.upload_only);
+    ext.named = PEER_NAMES_FRINGE_CLAIM;
+    buf_init(&out, 1000);
+    peer_extended_encode(&ext, &out);
+    ck_assert(span_is(span_of(out.data, out.length), "d1:md12:fringe_claimi0ee11:upload_onlyi0ee"));
+    buf_done(&out);
+}
+END_TEST
+
 START_TEST(extended_handshakes_out_of_form_are_refused)
 {
     struct peer_extended ext;
@@ -461,6 +482,7 @@ TEST_MAIN("wire.peer_msg",
                 every_kind_encodes_back, truncation_at_every_byte,
                 wrong_lengths_are_refused_from_five_bytes, hashes_must_hold_what_they_count,
                 unknown_kinds_are_passed_over, one_message_is_taken_from_a_stream,
-                extended_handshake_round_trips, extended_handshake_of_a_stock_client,
-                numbers_without_sense_read_as_not_said, extended_handshakes_out_of_form_are_refused,
+                extended_handshake_round_trips, an_id_of_0_is_not_silence,
+                extended_handshake_of_a_stock_client, numbers_without_sense_read_as_not_said,
+                extended_handshakes_out_of_form_are_refused,
                 random_mutations_never_read_past_the_end))

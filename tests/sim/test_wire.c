@@ -1,0 +1,324 @@
+/* The wire beyond blocks: hashes (BEP 52), the info dictionary (BEP 9), what is lost (BEP 54), as a
+ * peer sees them. sniff.c proves every hash that a visitor says. */
+#include "sim_test.h"
+#include "wire/peer_msg.h"
+#include "wire/ut_metadata.h"
+
+enum { HAVE = 4, REQUEST = 6, REJECT = 16, EXTENDED = 20, HASH_REQUEST = 21, HASHES, HASH_REJECT };
+
+/* What a script has heard of it. */
+struct heard {
+    uint32_t hashes, rejects, metadata_rejects, donthaves;
+    uint32_t hash_count, donthave; /* of the last one */
+    struct buf info;
+    struct peer_extended said;
+};
+
+static bool hear_extended(struct heard *heard, struct span body)
+{
+    struct span payload = span_of(body.data + 1, body.length - 1);
+    struct ut_metadata msg;
+
+    if (body.data[0] == 0) {
+        ck_assert_int_eq(peer_extended_decode(payload, &heard->said), ERR_OK);
+    } else if (body.data[0] == 2) {
+        ck_assert_int_eq(ut_metadata_decode(payload, &msg), ERR_OK);
+        heard->metadata_rejects += msg.kind == UT_METADATA_REJECT;
+        buf_put(&heard->info, msg.data.data, msg.data.length);
+    } else if (body.data[0] == 3) {
+        heard->donthaves++;
+        heard->donthave = load_u32be(body.data + 1);
+    }
+    return true;
+}
+
+static bool hear(struct script *script, struct script_conn *sc, uint8_t id, struct span body)
+{
+    struct heard *heard = script->user;
+
+    (void)sc;
+    heard->rejects += id == HASH_REJECT;
+    if (id == EXTENDED)
+        return hear_extended(heard, body);
+    if (id != HASHES)
+        return false;
+    heard->hashes++;
+    heard->hash_count = (uint32_t)(body.length - 48) / HASH_LENGTH;
+    return true;
+}
+
+/* A visitor with files, and a peer that asks it. */
+struct talk {
+    struct scene scene;
+    struct visitor *visitor;
+    struct script *script;
+    struct heard heard;
+};
+
+#define OFFERS "\0d1:md11:lt_donthavei3e11:ut_metadatai2eee"
+
+static void say_offers(struct talk *talk)
+{
+    script_say_all(talk->script, EXTENDED, OFFERS, sizeof OFFERS - 1);
+    world_run(talk->scene.world, 200);
+}
+
+static void talk_begin(struct talk *talk, uint64_t seed, enum zone zone)
+{
+    memset(talk, 0, sizeof *talk);
+    buf_init(&talk->heard.info, MIB(1));
+    talk->scene = scene_with_files(seed);
+    talk->visitor = scene_visitor(&talk->scene, "v1", zone, NULL);
+    scene_load(talk->visitor, "/static/b.wasm");
+    talk->script =
+        scene_script(&talk->scene, &(struct script_flags){.has_nothing = true, .extended = true});
+    talk->script->hear = hear;
+    talk->script->user = &talk->heard;
+    script_dial(talk->script, talk->visitor->host);
+    world_run(talk->scene.world, 300);
+    say_offers(talk);
+}
+
+static void talk_end(struct talk *talk)
+{
+    scene_free(&talk->scene);
+    buf_done(&talk->heard.info);
+}
+
+static const struct metainfo_file *file_of(const struct talk *talk, const char *path)
+{
+    const struct metainfo *meta = talk->script->torrent->meta;
+    return &meta->files[metainfo_find_path(meta, path, strlen(path))];
+}
+
+static void ask_hashes(struct talk *talk, const uint8_t *root, uint32_t base, uint32_t index,
+                       uint32_t count, uint32_t layers)
+{
+    uint8_t body[48];
+
+    memcpy(body, root, 32);
+    store_u32be(body + 32, base);
+    store_u32be(body + 36, index);
+    store_u32be(body + 40, count);
+    store_u32be(body + 44, layers);
+    script_say_all(talk->script, HASH_REQUEST, body, sizeof body);
+    world_run(talk->scene.world, 200);
+}
+
+/* --- hashes */
+
+START_TEST(test_hashes_are_given)
+{
+    struct talk talk;
+    talk_begin(&talk, 900, ZONE_SHARE);
+    const uint8_t *b = file_of(&talk, "b.wasm")->root, *c = file_of(&talk, "c.bin")->root;
+
+    /* The piece layer, of what it has not either: the torrent says it. */
+    ask_hashes(&talk, c, 2, 0, 16, 0);
+    ck_assert_uint_eq(talk.heard.hashes, 1);
+    ck_assert_uint_eq(talk.heard.hash_count, 16);
+    /* Five pieces of four blocks in a tree of 32: the second piece's blocks up to the root. */
+    ask_hashes(&talk, b, 0, 4, 4, 4);
+    ck_assert_uint_eq(talk.heard.hashes, 2);
+    ck_assert_uint_eq(talk.heard.hash_count, 4 + 3);
+    ck_assert_uint_eq(talk.heard.rejects, 0);
+    ask_hashes(&talk, c, 0, 4, 4, 4); /* blocks of a piece that it has not */
+    ask_hashes(&talk, b, 0, 3, 4, 4); /* out of place */
+    ask_hashes(&talk, (const uint8_t[32]){0}, 0, 0, 4, 4);
+    ck_assert_uint_eq(talk.heard.hashes, 2);
+    ck_assert_uint_eq(talk.heard.rejects, 3);
+    ck_assert_uint_eq(talk.script->closed, 0);
+    talk_end(&talk);
+}
+END_TEST
+
+START_TEST(test_who_does_not_share_gives_no_hashes)
+{
+    struct talk talk;
+    talk_begin(&talk, 901, ZONE_FETCH);
+
+    ask_hashes(&talk, file_of(&talk, "b.wasm")->root, 2, 0, 8, 0);
+    ck_assert_uint_eq(talk.heard.hashes, 0);
+    ck_assert_uint_eq(talk.heard.rejects, 1);
+    ck_assert_uint_eq(talk.heard.said.ut_metadata, 0);
+    ck_assert_uint_eq(talk.heard.said.metadata_size, 0);
+    talk_end(&talk);
+}
+END_TEST
+
+START_TEST(test_choice_withdrawn_while_the_disk_reads)
+{
+    struct talk talk;
+    talk_begin(&talk, 902, ZONE_SHARE);
+    uint8_t body[48] = {0};
+
+    talk.visitor->disk->delay_us = 50000;
+    memcpy(body, file_of(&talk, "b.wasm")->root, 32);
+    body[43] = 4;
+    script_say_all(talk.script, HASH_REQUEST, body, sizeof body);
+    world_run(talk.scene.world, 30);
+    visitor_set_zone(talk.visitor, SITE, ZONE_FETCH);
+    world_run(talk.scene.world, 300);
+    ck_assert_uint_eq(talk.heard.hashes, 0);
+    ck_assert_uint_eq(talk.heard.rejects, 1);
+    /* And closed meanwhile: nobody is there to answer. */
+    visitor_set_zone(talk.visitor, SITE, ZONE_SHARE);
+    script_say_all(talk.script, HASH_REQUEST, body, sizeof body);
+    world_run(talk.scene.world, 30);
+    visitor_set_zone(talk.visitor, SITE, ZONE_OFF);
+    world_run(talk.scene.world, 300);
+    ck_assert_uint_eq(talk.heard.hashes, 0);
+    talk_end(&talk);
+}
+END_TEST
+
+START_TEST(test_floods_of_hash_requests)
+{
+    struct talk talk;
+    talk_begin(&talk, 903, ZONE_SHARE);
+    uint8_t body[48] = {0};
+
+    memcpy(body, file_of(&talk, "b.wasm")->root, 32);
+    body[43] = 4;
+    /* More at once than are read at once: the rest is refused, and the peer stays. */
+    for (int i = 0; i < 20; i++)
+        script_say_all(talk.script, HASH_REQUEST, body, sizeof body);
+    world_run(talk.scene.world, 500);
+    ck_assert_uint_ge(talk.heard.hashes, LIMIT_HASH_READS);
+    ck_assert_uint_eq(talk.heard.hashes + talk.heard.rejects, 20);
+    ck_assert_uint_eq(talk.script->closed, 0);
+    for (int i = 0; i < 20000; i++)
+        script_say_all(talk.script, HASH_REQUEST, body, sizeof body);
+    world_run(talk.scene.world, 20000);
+    ck_assert_uint_eq(talk.script->closed, 1);
+    ck_assert_uint_le(talk.heard.hashes, 2 * LIMIT_HASH_WORK / 64);
+    talk_end(&talk);
+}
+END_TEST
+
+/* --- the info dictionary */
+
+static void ask_info(struct talk *talk, uint32_t piece)
+{
+    struct ut_metadata msg = {.kind = UT_METADATA_REQUEST, .piece = piece};
+    struct buf out;
+
+    buf_init(&out, 100);
+    buf_put_u8(&out, talk->heard.said.ut_metadata);
+    ut_metadata_encode(&msg, &out);
+    script_say_all(talk->script, EXTENDED, out.data, out.length);
+    buf_done(&out);
+}
+
+START_TEST(test_the_info_dictionary_is_given)
+{
+    struct talk talk;
+    uint8_t hash[HASH_LENGTH];
+    talk_begin(&talk, 910, ZONE_SHARE);
+    const struct metainfo *meta = talk.script->torrent->meta;
+
+    ck_assert_uint_ne(talk.heard.said.ut_metadata, 0);
+    ck_assert_uint_eq(talk.heard.said.metadata_size, meta->info_length);
+    for (int times = 0; times < 2; times++) {
+        buf_clear(&talk.heard.info);
+        for (uint32_t i = 0; i < ut_metadata_pieces(meta->info_length); i++)
+            ask_info(&talk, i);
+        world_run(talk.scene.world, 15000); /* it is not kept for so long */
+        sha256(talk.heard.info.data, talk.heard.info.length, hash);
+        ck_assert_mem_eq(hash, meta->infohash, HASH_LENGTH);
+    }
+    ask_info(&talk, 99);
+    world_run(talk.scene.world, 200);
+    ck_assert_uint_eq(talk.heard.metadata_rejects, 1);
+    /* Who takes the extension back gets no more of it. */
+    script_say_all(talk.script, EXTENDED, "\0d1:md11:ut_metadatai0eee", 25);
+    buf_clear(&talk.heard.info);
+    ask_info(&talk, 0);
+    world_run(talk.scene.world, 500);
+    ck_assert_uint_eq(talk.heard.info.length, 0);
+    ck_assert_uint_eq(talk.script->closed, 0);
+    talk_end(&talk);
+}
+END_TEST
+
+START_TEST(test_floods_of_metadata_requests)
+{
+    struct talk talk;
+    talk_begin(&talk, 911, ZONE_SHARE);
+    size_t length = talk.script->torrent->meta->info_length;
+
+    for (int i = 0; i < 60; i++)
+        ask_info(&talk, 0);
+    world_run(talk.scene.world, 2000);
+    ck_assert_uint_eq(talk.script->closed, 0);
+    ck_assert_uint_eq(talk.heard.info.length / length + talk.heard.metadata_rejects, 60);
+    ck_assert_uint_ge(talk.heard.metadata_rejects, 20);
+    for (int i = 0; i < 1000; i++)
+        ask_info(&talk, 0);
+    world_run(talk.scene.world, 5000);
+    ck_assert_uint_eq(talk.script->closed, 1);
+    talk_end(&talk);
+}
+END_TEST
+
+/* --- what is lost */
+
+START_TEST(test_a_damaged_piece_is_taken_back)
+{
+    struct talk talk;
+    talk_begin(&talk, 920, ZONE_SHARE);
+    const struct metainfo_file *b = file_of(&talk, "b.wasm");
+
+    disk_damage(talk.visitor->disk, b->root, 2);
+    ask_hashes(&talk, b->root, 0, 8, 4, 4);
+    world_run(talk.scene.world, 500);
+    ck_assert_uint_eq(talk.heard.rejects, 1);
+    ck_assert_uint_eq(talk.heard.donthaves, 1);
+    ck_assert_uint_eq(talk.heard.donthave, b->first_piece + 2);
+    /* The file is fetched again, as far as it has to be. */
+    uint64_t before = scene_origin_bytes(&talk.scene);
+    scene_load(talk.visitor, "/static/b.wasm");
+    ck_assert_uint_eq(scene_origin_bytes(&talk.scene) - before, KIB(64));
+    ask_hashes(&talk, b->root, 0, 8, 4, 4);
+    ck_assert_uint_eq(talk.heard.hashes, 1);
+    talk_end(&talk);
+}
+END_TEST
+
+/* A piece that a peer has no more is asked of others, or of the site; at once. */
+START_TEST(test_a_peer_that_loses_pieces)
+{
+    struct scene scene = scene_with_files(921);
+    struct script *script =
+        scene_script(&scene, &(struct script_flags){.extended = true, .stall_after = 1});
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, script->host);
+    uint32_t pieces = script->torrent->meta->piece_count;
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    struct fetch *fetch = fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 100);
+    ck_assert_uint_ge(script->requests_got, 2);
+    for (uint32_t i = 0; i < pieces; i++) {
+        uint8_t body[5] = {3};
+        store_u32be(body + 1, i);
+        script_say_all(script, EXTENDED, body, sizeof body);
+    }
+    fetch_wait(fetch, 10000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_le(scene_ms(fetch), 1000);
+    ck_assert_uint_eq(script->closed, 0);
+    uint8_t body[5] = {3};
+    store_u32be(body + 1, pieces);
+    script_say_all(script, EXTENDED, body, sizeof body);
+    world_run(scene.world, 100);
+    ck_assert_uint_eq(script->closed, 1);
+    scene_free(&scene);
+}
+END_TEST
+
+TEST_MAIN("sim_wire",
+          TESTS(test_hashes_are_given, test_who_does_not_share_gives_no_hashes,
+                test_choice_withdrawn_while_the_disk_reads, test_floods_of_hash_requests,
+                test_the_info_dictionary_is_given, test_floods_of_metadata_requests,
+                test_a_damaged_piece_is_taken_back, test_a_peer_that_loses_pieces))
