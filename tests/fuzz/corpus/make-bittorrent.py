@@ -276,3 +276,45 @@ write("hash_answer", {
     "middle": b"\0" + u32(1, 2, 2, 3), "two-pieces": b"\0" + u32(0, 0, 8, 2), "cut": b"\0" + u32(2, 0, 5, 2),
     "far": b"\0" + u32(2, 0xfffffffe, 2, 0), "unknown": b"\2" + u32(2, 0, 8, 2), "none": b"\0" + u32(2, 0, 0, 0),
 })
+
+
+# --- sim_peer: a peer's deeds (tests/fuzz/fuzz_sim_peer.c)
+
+def said(kind, body=b""):
+    return bytes([kind, len(body)]) + body
+
+
+def extended(number, value):
+    return said(20, bytes([number]) + (value if isinstance(value, bytes) else benc(value)))
+
+
+def numbers(*values):
+    return struct.pack(f">{len(values)}I", *values)
+
+
+HAS, WANTS = b"\1", b"\0"  # the host has every file, or none yet
+HAVE_ALL, HAVE_NONE, UNCHOKE, INTERESTED = said(14), said(15), said(1), said(2)
+ASK = [b"\xe2" + bytes([i]) for i in range(3)]
+BLOCKS = b"".join(bytes([0xe3, piece, block, 0]) for piece in range(5) for block in range(2))
+OFFER = extended(0, {"m": {"fringe_claim": 1, "fringe_release": 2, "lt_donthave": 3, "ut_metadata": 4, "ut_pex": 5}, "reqq": 50, "p": 6881})
+CLAIM = struct.pack(">BBBBI", 1, 0, 0, 1, 7) + b"x" * 19 + b"\1" + struct.pack(">IHH", 0, 3, 5000)
+write("sim_peer", {
+    "leech": HAS + HAVE_NONE + INTERESTED + b"".join(said(6, numbers(piece, 0, BLOCK)) for piece in range(5)) + b"\xe1\5",
+    "leech-twice": HAS + HAVE_NONE + INTERESTED + said(6, numbers(0, 0, BLOCK)) * 5 + said(8, numbers(0, 0, BLOCK)) * 2 + said(3),
+    "seed": WANTS + HAVE_ALL + UNCHOKE + ASK[0] + BLOCKS + b"\xe1\1" + ASK[1] + BLOCKS + ASK[2] + BLOCKS,
+    "seed-flips": WANTS + HAVE_ALL + UNCHOKE + ASK[0] + BLOCKS[:4] + bytes([0xe3, 0, 1, 200]) + BLOCKS,
+    "seed-rejects": WANTS + HAVE_ALL + UNCHOKE + ASK[0] + b"".join(said(16, numbers(0, at, BLOCK)) for at in (0, BLOCK)) + b"\xe1\x20",
+    "seed-stalls": WANTS + HAVE_ALL + UNCHOKE + ASK[0] + BLOCKS[:4] + b"\xe1\x78" + said(0) + said(1) + BLOCKS,
+    "haves": WANTS + b"".join(said(4, numbers(piece)) for piece in range(5)) + UNCHOKE + ASK[0] + BLOCKS,
+    "bitfield": WANTS + said(5, b"\xa8") + UNCHOKE + ASK[0] + ASK[1] + BLOCKS,
+    "bitfield-twice": WANTS + said(5, b"\xa8") + said(5, b"\xa8"),
+    "extended": HAS + HAVE_NONE + OFFER + OFFER + extended(3, b"\0\0\0\1") + extended(5, {"added": b"\x7f\0\0\1\x1a\xe1", "added.f": b"\0"}),
+    "metadata": HAS + HAVE_NONE + OFFER + b"".join(extended(n, {"msg_type": 0, "piece": 0}) for n in range(1, 7)),
+    "claims": WANTS + OFFER + HAVE_NONE + ASK[0] + b"".join(extended(n, CLAIM) for n in range(1, 7)) + b"\xe1\x40",
+    "hashes": HAS + HAVE_NONE + said(21, bytes(32) + numbers(1, 0, 2, 1)) + said(22, bytes(32) + numbers(1, 0, 2, 1) + bytes(64))
+    + said(23, bytes(32) + numbers(1, 0, 2, 1)),
+    "zones": HAS + HAVE_NONE + INTERESTED + said(6, numbers(0, 0, BLOCK)) + b"\xe5\0\xe1\1\xe5\1\xe1\1\xe5\2\xe1\1\xe4" + HAVE_NONE + INTERESTED,
+    "idle": HAS + HAVE_NONE + b"\xe1\xff" * 8 + b"\xe0\4\0\0\0\0",
+    "long": HAS + b"\xe6\x14\x90\0\xe4\xe6\x16\xff\0\xe4\xe6\7\x21\xff",
+    "raw": WANTS + b"\xe0\5\0\0\0\1\2\xe0\3\0\0\0\xe0\5\5\4\0\0\0\xe0\1\1",
+})
