@@ -17,6 +17,7 @@ export class EnterRule {
   #zones = new Map();
   #loaded;
   #update = Promise.resolve();
+  #givenUp = new Map();
 
   constructor(host) {
     this.#host = host;
@@ -26,6 +27,7 @@ export class EnterRule {
     const enterPage = { urls: [`https://*/${ENTER_PAGE.slice(1)}*`], types: ['main_frame'] };
     api.webRequest.onHeadersReceived.addListener(details => this.#answered(details), enterPage);
     api.webRequest.onErrorOccurred.addListener(details => this.#giveUp(details), enterPage);
+    api.tabs.onRemoved.addListener(tab => this.#givenUp.delete(tab));
   }
 
   /** The site has its worker, or cannot have one: no more redirects there. */
@@ -77,9 +79,12 @@ export class EnterRule {
     if (details.statusCode >= 300 && details.statusCode < 400) this.#giveUp(details);
   }
 
-  async #giveUp({ url, tabId, error }) {
+  async #giveUp({ url, tabId, requestId, error }) {
     const target = enterTarget(url);
     if (!target || tabId < 0 || error === 'net::ERR_ABORTED') return;
+    // Until the rules have changed, wherever the site leads on to is redirected to the enter page too: only the first address counts.
+    if (this.#givenUp.get(tabId) === requestId) return;
+    this.#givenUp.set(tabId, requestId);
     await this.entered(new URL(url).origin);
     await api.tabs.update(tabId, { url: target });
   }

@@ -1,10 +1,22 @@
-// Which first visits are redirected to the enter page.
+// Which first visits are redirected to the enter page, and what becomes of those whose enter page is broken.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { enterRules, enterTarget } from '../../extension/chromium/enter-rule.js';
+
+/** The browser, as far as the rules need it: events to fire, and the addresses that tabs were sent to. */
+const fired = {};
+const sent = [];
+const event = name => ({ addListener: listener => (fired[name] = listener) });
+globalThis.chrome = {
+  webRequest: { onHeadersReceived: event('headers'), onErrorOccurred: event('error') },
+  tabs: { onRemoved: event('removed'), update: async (tab, { url }) => sent.push([tab, url]) },
+  storage: { local: { get: async () => ({}), set: async () => {} } },
+  declarativeNetRequest: { getDynamicRules: async () => [], updateDynamicRules: async () => {} },
+};
+const { EnterRule, enterRules, enterTarget } = await import('../../extension/chromium/enter-rule.js');
 
 const GAME = 'https://game.example';
 const SHOP = 'https://shop.example:8443';
+const ENTER = `${GAME}/.well-known/fringe/enter.html?to=`;
 
 /** Where a labelled document ends up by these rules: a small model of the browser's matching. */
 function visit(rules, url) {
@@ -59,4 +71,19 @@ test('the address behind an enter page', () => {
   assert.equal(at('?to=//evil.example/'), `${GAME}//evil.example/`, 'a path of the site itself');
   for (const rest of ['', '?to=', '?to=a', '?to=https://evil.example/', '?x=/a', '?to=/.well-known/fringe/enter.html?to=/a']) assert.equal(at(rest), null, rest);
   assert.equal(enterTarget(`${GAME}/?to=/a`), null);
+});
+
+test('an enter page that fails sends the tab where the visitor wanted to go, whatever the site redirects to on the way', async () => {
+  new EnterRule({ onState: () => {}, onEvent: () => {}, ready: false });
+  const step = async (name, url, details) => {
+    fired[name]({ url: `${ENTER}${url}`, tabId: 5, ...details });
+    await new Promise(resolve => setImmediate(resolve));
+  };
+  await step('headers', '/deep', { requestId: '7', statusCode: 302 });
+  await step('headers', '/elsewhere', { requestId: '7', statusCode: 302 });
+  await step('error', '/elsewhere', { requestId: '7', error: 'net::ERR_TOO_MANY_REDIRECTS' });
+  await step('headers', '/fine', { requestId: '8', statusCode: 200 });
+  await step('error', '/stopped', { requestId: '9', error: 'net::ERR_ABORTED' });
+  await step('error', '/broken', { requestId: '10', error: 'net::ERR_EMPTY_RESPONSE' });
+  assert.deepEqual(sent, [[5, `${GAME}/deep`], [5, `${GAME}/broken`]]);
 });
