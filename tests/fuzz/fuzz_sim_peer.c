@@ -12,7 +12,8 @@
  *   0xe3          u8 piece, u8 block, u8 flip: a right block, or one with a byte that is not
  *   0xe4          it connects once more, and speaks there from now on
  *   0xe5          u8: the visitor chooses that zone
- *   0xe6          u8 id, u8 n, u8 with: a message of n * 512 bytes */
+ *   0xe6          u8 id, u8 n, u8 with: a message of n * 512 bytes
+ *   0xe7          u8 file, base, index, count, proof layers: a hash request */
 #include "base/limits.h"
 #include "base/mem.h"
 #include "fetch.h"
@@ -136,6 +137,16 @@ static void say_long(struct attack *attack)
     say_message(attack, id, span_of(body, length));
 }
 
+static void say_hash_request(struct attack *attack)
+{
+    uint8_t body[48];
+
+    memcpy(body, attack->torrent->meta->files[reader_u8(&attack->in) % FILES].root, HASH_LENGTH);
+    for (unsigned i = 0; i < 4; i++)
+        store_u32be(body + HASH_LENGTH + 4 * i, reader_u8(&attack->in));
+    say_message(attack, 21, span_of(body, sizeof body));
+}
+
 static struct fetch *ask_page(struct attack *attack, unsigned file)
 {
     char path[40] = "/static/";
@@ -173,6 +184,9 @@ static void deed(struct attack *attack)
         break;
     case 0xe6:
         say_long(attack);
+        break;
+    case 0xe7:
+        say_hash_request(attack);
         break;
     default:
         number = reader_u8(&attack->in);

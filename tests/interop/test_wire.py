@@ -48,6 +48,14 @@ class WithServer(WithSite):
     def peer(self, **more):
         return RawPeer(self, self.lab.infohash, self.daemon.port, host=self.host, **more)
 
+    @property
+    def ids(self):
+        """The daemon's numbers for extended messages."""
+        peer = RawPeer(self, self.lab.infohash, self.daemon.port, host=next(self.hosts), offers={})
+        peer.extended(0)
+        peer.socket.close()
+        return peer.ids
+
     def honest_visitor(self, pieces=(0,)):
         """Somebody else gets what it asks for."""
         peer = RawPeer(self, self.lab.infohash, self.daemon.port, host=next(self.hosts))
@@ -129,8 +137,8 @@ class BeforeTheHandshake(WithServer):
         echo.sendall(handshake(self.lab.infohash))
         ours = echo.makefile("rb").read(68)[48:]
         mirror = self.connect()
-        mirror.sendall(handshake(self.lab.infohash, ours))
-        self.assertEqual(mirror.makefile("rb").read(1), b"")
+        mirror.sendall(handshake(self.lab.infohash, ours) + message(HAVE_ALL))
+        self.assertLessEqual(len(mirror.makefile("rb").read()), 68, "it talks with itself")
         self.assertIsNotNone(first)
         self.honest_visitor()
 
@@ -177,6 +185,11 @@ class Messages(WithServer):
             "an extended handshake that is a list": (EXTENDED, b"\0le"),
             "an extended handshake cut short": (EXTENDED, b"\0d1:md11:ut_metadatai"),
             "an extended handshake with text for a number": (EXTENDED, b"\0d1:md6:ut_pex1:1ee"),
+            "a request for metadata that is no bencode": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"\xff"),
+            "a request for no piece of metadata": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"d8:msg_typei0ee"),
+            "a negative piece of metadata": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"d8:msg_typei0e5:piecei-1ee"),
+            "the loss of a piece that does not exist": (EXTENDED, bytes([self.ids["lt_donthave"]]) + u32(pieces)),
+            "half a loss": (EXTENDED, bytes([self.ids["lt_donthave"]]) + b"\0\0"),
         }
         if pieces % 8:
             cannot["a bitfield with spare bits"] = (BITFIELD, bytes(spare))
@@ -339,6 +352,22 @@ class Floods(WithServer):
         info = lt.torrent_info(str(self.lab.torrent)).files()
         roots = [info.root(i).to_bytes() for i in range(info.num_files()) if info.file_size(i) > 65536]
         self.check(b"".join(message(HASH_REQUEST, root + u32(base, 0, 4, 2)) for root in roots for base in (0, 2)), 20_000)
+
+        wait_for("a line in the log", self.complaints)
+        self.assertIn("floods us with hash requests", self.complaints()[0])
+
+    def test_hash_requests_that_are_rejected(self):
+        self.check(message(HASH_REQUEST, bytes(32) + u32(2, 0, 4, 2)), 20_000)
+
+    def test_requests_for_metadata(self):
+        offer = message(EXTENDED, b"\0" + lt.bencode({b"m": {b"ut_metadata": 9}}))
+        asked = message(EXTENDED, bytes([self.ids["ut_metadata"]]) + b"d8:msg_typei0e5:piecei0ee")
+        self.check(asked, 20_000, say=message(HAVE_NONE) + offer)
+        wait_for("a line in the log", self.complaints)
+        self.assertIn("floods us with requests for metadata", self.complaints()[0])
+
+    def test_haves_and_losses(self):
+        self.check(message(HAVE, u32(3)) + message(EXTENDED, bytes([self.ids["lt_donthave"]]) + u32(3)), 100_000)
 
     def test_hashes_that_nobody_asked_for(self):
         self.check(message(HASHES, bytes(32) + u32(2, 0, 512, 0) + bytes(32 * 512)), 1000)

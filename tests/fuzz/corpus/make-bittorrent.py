@@ -312,7 +312,7 @@ write("sim_peer", {
     "metadata": HAS + HAVE_NONE + OFFER + b"".join(extended(n, {"msg_type": 0, "piece": 0}) for n in range(1, 7)),
     "claims": WANTS + OFFER + HAVE_NONE + ASK[0] + b"".join(extended(n, CLAIM) for n in range(1, 7)) + b"\xe1\x40",
     "hashes": HAS + HAVE_NONE + said(21, bytes(32) + numbers(1, 0, 2, 1)) + said(22, bytes(32) + numbers(1, 0, 2, 1) + bytes(64))
-    + said(23, bytes(32) + numbers(1, 0, 2, 1)),
+    + said(23, bytes(32) + numbers(1, 0, 2, 1)) + b"\xe7\0\1\0\2\1\xe7\0\0\2\2\1\xe7\1\0\0\2\0\xe1\1",
     "zones": HAS + HAVE_NONE + INTERESTED + said(6, numbers(0, 0, BLOCK)) + b"\xe5\0\xe1\1\xe5\1\xe1\1\xe5\2\xe1\1\xe4" + HAVE_NONE + INTERESTED,
     "idle": HAS + HAVE_NONE + b"\xe1\xff" * 8 + b"\xe0\4\0\0\0\0",
     "long": HAS + b"\xe6\x14\x90\0\xe4\xe6\x16\xff\0\xe4\xe6\7\x21\xff",
