@@ -47,6 +47,11 @@ def free_port():
         return s.getsockname()[1]
 
 
+def port_of(session):
+    """Where a libtorrent session listens, for `peers`."""
+    return f"127.0.0.1:{session.listen_port()}"
+
+
 def wait_for(what, condition, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -65,11 +70,12 @@ def can_connect(port):
 class Daemon:
     """One `fringe daemon` with a cache of its own."""
 
-    def __init__(self, lab, name, *options, peers=(), zone="share"):
+    def __init__(self, lab, name, *options, peers=(), zone="share", host="127.0.0.1"):
         self.lab = lab
         self.dir = lab.dir / name
         self.dir.mkdir(exist_ok=True)
         self.socket = self.dir / "s"
+        self.host = host
         self.port = free_port()
         self.options = [*options, "--zone", zone]
         for peer in peers:
@@ -80,7 +86,7 @@ class Daemon:
     def start(self):
         self.log = open(self.dir / "log", "ab")
         self.process = subprocess.Popen(
-            [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", f"127.0.0.1:{self.port}",
+            [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", self.address(),
              "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         wait_for("the daemon", lambda: self.process.poll() is not None or self.answers())
         if self.process.poll() is not None:
@@ -94,7 +100,7 @@ class Daemon:
         return (self.dir / "log").read_text(errors="replace")
 
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def stop(self, number=signal.SIGTERM):
         if self.process.poll() is None:
@@ -227,9 +233,9 @@ server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; 
         self.callback(lambda: daemon.process.poll() is None and daemon.stop())
         return daemon
 
-    def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None):
+    def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None, host="127.0.0.1"):
         """A session with our torrent in it: (session, handle). Web seeds are off: only peers count here."""
-        session = lt.session({"listen_interfaces": f"127.0.0.1:{free_port()}", "enable_dht": False, "enable_lsd": False,
+        session = lt.session({"listen_interfaces": f"{host}:{free_port()}", "enable_dht": False, "enable_lsd": False,
                               "enable_upnp": False, "enable_natpmp": False, "allow_multiple_connections_per_ip": True,
                               "alert_mask": lt.alert.category_t.all_categories & ~lt.alert.category_t.stats_notification,
                               **(settings or {})})
@@ -237,7 +243,7 @@ server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; 
         params.ti = lt.torrent_info(str(self.torrent))
         params.save_path = str(folder)
         params.trackers = list(trackers)
-        params.peers = [(p.rsplit(":", 1)[0], int(p.rsplit(":", 1)[1])) for p in peers]
+        params.peers = [(p.rsplit(":", 1)[0].strip("[]"), int(p.rsplit(":", 1)[1])) for p in peers]
         params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
         params.flags |= lt.torrent_flags.override_web_seeds | lt.torrent_flags.override_trackers
         handle = session.add_torrent(params)

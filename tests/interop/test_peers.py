@@ -1,7 +1,7 @@
 """Our daemon and stock libtorrent in one swarm, both ways; opentracker brings strangers together."""
 import unittest
 
-from lab import WithSite
+from lab import WithSite, port_of, wait_for
 
 # Every length at which something changes: block, piece, and one byte to either side.
 SIZES = {"empty.txt": 0, "one.bin": 1, "block-1.bin": 16383, "block.bin": 16384, "block+1.bin": 16385, "piece-1.bin": 65535,
@@ -24,19 +24,55 @@ class Libtorrent(WithSite):
         self.make_site(SIZES)
         self.lab.origin()
         session, _ = self.lab.libtorrent(self.lab.web, seed=True)
-        ours = self.lab.daemon("ours", peers=[f"127.0.0.1:{session.listen_port()}"])
+        ours = self.lab.daemon("ours", peers=[port_of(session)])
         self.get_all(ours)
         self.assertEqual(self.lab.origin_bytes(), 0, "the origin was asked although a peer had everything")
         self.assertEqual(ours.status()["total"]["peers"], sum(SIZES.values()))
 
-    def test_many_small_files_from_it(self):
-        self.make_site({f"d{i % 20}/f{i}.bin": 100 + 37 * i % 20000 for i in range(300)})
+
+class IPv6(WithSite):
+    def setUp(self):
+        super().setUp()
+        self.make_site({"a.bin": 400_000, "b.bin": 70_000})
+        self.lab.origin()
+
+    def test_libtorrent_leeches_from_us(self):
+        ours = self.lab.daemon("ours", host="[::1]")
+        self.get_all(ours)
+        folder = self.lab.dir / "leech"
+        session, handle = self.lab.libtorrent(folder, peers=[ours.address()], host="[::1]")
+        self.assert_complete(session, handle, folder)
+
+    def test_libtorrent_seeds_to_us(self):
+        session, _ = self.lab.libtorrent(self.lab.web, seed=True, host="[::1]")
+        ours = self.lab.daemon("ours", host="[::1]", peers=[f"[::1]:{session.listen_port()}"])
+        self.get_all(ours)
+        self.assertEqual(self.lab.origin_bytes(), 0)
+
+    def test_one_that_listens_everywhere_is_found_on_both(self):
+        ours = self.lab.daemon("ours", host="[::]")
+        self.get_all(ours)
+        for host in ("127.0.0.1", "[::1]"):
+            with self.subTest(host):
+                folder = self.lab.dir / host.strip("[]")
+                session, handle = self.lab.libtorrent(folder, peers=[f"{host}:{ours.port}"], host=host)
+                self.assert_complete(session, handle, folder)
+
+
+class UploadOnly(WithSite):
+    """BEP 21: two that have everything have nothing to say to each other."""
+
+    def test_seeds_part_and_a_leech_stays(self):
+        self.make_site({"a.bin": 400_000, "b.bin": 70_000})
         self.lab.origin()
         session, _ = self.lab.libtorrent(self.lab.web, seed=True)
-        ours = self.lab.daemon("ours", peers=[f"127.0.0.1:{session.listen_port()}"])
-        for path in list(self.files)[:60]:
-            self.assertEqual(ours.get(f"{self.lab.site}/static/{path}"), self.files[path])
+        ours = self.lab.daemon("ours", peers=[port_of(session)])
+        self.get_all(ours)
         self.assertEqual(self.lab.origin_bytes(), 0)
+        wait_for("the seeds to part", lambda: ours.status()["peers"] == 0)
+        folder = self.lab.dir / "leech"
+        leech, handle = self.lab.libtorrent(folder, peers=[ours.address()])
+        self.assert_complete(leech, handle, folder)
 
 
 class OurOwn(WithSite):

@@ -4,14 +4,10 @@ import signal
 import threading
 import unittest
 
-from lab import WithSite, wait_for
+from lab import WithSite, port_of, wait_for
 from raw_peer import RawSeed
 
 MIB = 1 << 20
-
-
-def port_of(session):
-    return f"127.0.0.1:{session.listen_port()}"
 
 
 class ManyFiles(WithSite):
