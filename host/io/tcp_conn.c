@@ -1,6 +1,10 @@
 /* io/tcp: one connection from its birth to its end. */
 #include "io/tcp_private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 enum err tcp_err(int uv_error)
 {
     switch (uv_error) {
@@ -148,6 +152,35 @@ void tcp_conn_run_deferred(struct tcp *tcp)
         uv_idle_stop(&tcp->idle);
 }
 
+/* --- the system's own queue
+ *
+ * What the system has taken cannot be overtaken or taken back. Left alone it takes more than 100
+ * KiB for each of a crowd's connections, together seconds of a home's uplink, and the owner, who
+ * counts what is queued, sees none of it. So it is to hold little that is not on the wire, and more
+ * only where that leaves in no time. */
+
+static void set_unsent(struct conn *conn, int unsent)
+{
+    uv_os_fd_t fd;
+
+    if (conn->unsent == unsent || uv_fileno((const uv_handle_t *)&conn->uv, &fd) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0)
+        conn->unsent = unsent;
+}
+
+static void adapt_unsent(struct conn *conn)
+{
+    uint64_t waited = loop_now_ms(conn->tcp->loop) - conn->waits_since_ms;
+
+    if (conn->unsent == 0)
+        return;
+    if (waited <= TCP_WAIT_LOW_MS && conn->unsent < (int)TCP_UNSENT_MAX)
+        set_unsent(conn, 2 * conn->unsent);
+    else if (waited >= TCP_WAIT_HIGH_MS && conn->unsent > (int)TCP_UNSENT_MIN)
+        set_unsent(conn, conn->unsent / 2);
+}
+
 /* --- reading */
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
@@ -192,6 +225,7 @@ void tcp_conn_open(struct conn *conn)
     struct tcp *tcp = conn->tcp;
 
     uv_tcp_nodelay(&conn->uv, 1);
+    set_unsent(conn, TCP_UNSENT_MIN);
     conn->open = true;
     if (!conn->paused && tcp_conn_read(conn, true) != ERR_OK) {
         tcp_conn_end_tell(conn, ERR_NETWORK);
@@ -217,22 +251,25 @@ static void has_written(uv_write_t *write, int status)
         return;
     }
     tcp_queue_drop(&conn->queue, length);
+    adapt_unsent(conn);
     tcp_conn_pump(conn);
     if (conn->doom == ERR_OK)
         tell_sent(conn);
 }
 
-/* The socket is full: libuv writes a part as it empties. */
+/* The socket is full: libuv writes the next few bytes when it empties, and then we the rest. */
 static void write_later(struct conn *conn)
 {
-    uv_buf_t bufs[TCP_ASYNC_BUFS];
-    unsigned count = tcp_queue_front(&conn->queue, bufs, TCP_ASYNC_BUFS);
+    uv_buf_t buf;
     int result;
 
-    for (unsigned i = 0; i < count; i++)
-        conn->in_flight += bufs[i].len;
+    tcp_queue_front(&conn->queue, &buf, 1);
+    if (buf.len > TCP_ASYNC)
+        buf.len = TCP_ASYNC;
+    conn->in_flight = buf.len;
+    conn->waits_since_ms = loop_now_ms(conn->tcp->loop);
     conn->write.data = conn;
-    result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, bufs, count, has_written);
+    result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, &buf, 1, has_written);
     if (result < 0) {
         conn->in_flight = 0;
         tcp_conn_doom(conn, tcp_err(result));

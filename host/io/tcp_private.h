@@ -10,7 +10,12 @@
 #define TCP_READ_LENGTH KIB(256)
 #define TCP_LOW_WATER   KIB(256) /* `sent` is told below it */
 #define TCP_WRITE_BUFS  32       /* of one writev: 2 MiB */
-#define TCP_ASYNC_BUFS  4        /* of one waiting write: so `sent` is told every 256 KiB */
+#define TCP_ASYNC       KIB(4)  /* of one waiting write: so `sent` is told as the system takes it */
+#define TCP_UNSENT_MIN  KIB(16) /* in the system's own queue, not on the wire yet */
+#define TCP_UNSENT_MAX  MIB(1)
+#define TCP_WAIT_LOW_MS 2 /* a wait as short as this: the connection is fast, more may be unsent   \
+                           */
+#define TCP_WAIT_HIGH_MS 20
 
 struct tcp {
     struct loop *loop;
@@ -40,6 +45,8 @@ struct conn {
     uv_connect_t connect;
     uv_write_t write;
     size_t in_flight; /* bytes of `write`; 0: none under way */
+    uint64_t waits_since_ms;
+    int unsent; /* how much the system may hold that it has not sent; 0: as much as it likes */
     struct tcp_queue queue;
     struct address remote;
     struct list dirty, deferred, dialling;
