@@ -36,6 +36,7 @@ struct conn *tcp_conn_new(struct tcp *tcp, uint64_t number)
     list_init(&conn->dirty);
     list_init(&conn->deferred);
     list_init(&conn->dialling);
+    list_init(&conn->watched);
     if (number & TCP_ACCEPTED)
         tcp->accepted++;
     else
@@ -72,6 +73,7 @@ void tcp_conn_end(struct conn *conn)
     list_remove(&conn->dirty);
     list_remove(&conn->deferred);
     list_remove(&conn->dialling);
+    list_remove(&conn->watched);
     if (conn->number & TCP_ACCEPTED)
         tcp->accepted--;
     else
@@ -117,13 +119,13 @@ void tcp_conn_doom(struct conn *conn, enum err why)
     defer(conn);
 }
 
-static void tell_sent(struct conn *conn)
+void tcp_conn_tell_sent(struct conn *conn)
 {
     struct tcp *tcp = conn->tcp;
 
     conn->tell_sent = false;
     if (conn->queue.length < TCP_LOW_WATER)
-        tcp->events.sent(tcp->events.user, conn->number, conn->queue.length);
+        tcp->events.sent(tcp->events.user, conn->number, conn->queue.length, conn->backlog.bytes);
 }
 
 void tcp_conn_run_deferred(struct tcp *tcp)
@@ -133,12 +135,7 @@ void tcp_conn_run_deferred(struct tcp *tcp)
     /* What the owner defers meanwhile waits for the next turn, or two peers could keep the loop
      * here for good. */
     list_init(&now);
-    while (!list_empty(&tcp->deferred)) {
-        struct list *first = tcp->deferred.next;
-
-        list_remove(first);
-        list_push_back(&now, first);
-    }
+    list_take_all(&now, &tcp->deferred);
     while (!list_empty(&now)) {
         struct conn *conn = list_entry(now.next, struct conn, deferred);
 
@@ -146,7 +143,7 @@ void tcp_conn_run_deferred(struct tcp *tcp)
         if (conn->doom != ERR_OK)
             tcp_conn_end_tell(conn, conn->doom);
         else if (conn->tell_sent)
-            tell_sent(conn);
+            tcp_conn_tell_sent(conn);
     }
     if (list_empty(&tcp->deferred) && !tcp->freed)
         uv_idle_stop(&tcp->idle);
@@ -254,7 +251,7 @@ static void has_written(uv_write_t *write, int status)
     adapt_unsent(conn);
     tcp_conn_pump(conn);
     if (conn->doom == ERR_OK)
-        tell_sent(conn);
+        tcp_conn_tell_sent(conn);
 }
 
 /* The socket is full: libuv writes the next few bytes when it empties, and then we the rest. */
@@ -299,6 +296,8 @@ void tcp_conn_pump(struct conn *conn)
         if (written < 0 || (size_t)written < asked)
             write_later(conn);
     }
+    if (conn->queue.length < before)
+        tcp_backlog_sent(conn, before - conn->queue.length);
     if (conn->queue.length < before && conn->doom == ERR_OK) {
         conn->tell_sent = true;
         defer(conn);

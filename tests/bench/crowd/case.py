@@ -99,6 +99,7 @@ def summary(answers, traffic, website, details):
               "copies_of_files": sum(length for _, length, path in requests if path.startswith("/static/")) / website.bytes,
               "lost_up": sum(host["lost_up"] for host in traffic), "lost_down": sum(host["lost_down"] for host in traffic),
               "peer_copies": sum(host["sent"] for host in traffic[2:]) / website.bytes, **details, "load": os.getloadavg()[0]}
+    print("heads:", " ".join(f"{head:.1f}" for head, _ in sorted(answers)), file=sys.stderr)
     return {name: round(value, 3) for name, value in result.items()}
 
 
