@@ -75,6 +75,7 @@ struct peer {
     size_t send_queued;      /* blocks at the socket */
     bool has_backlog;        /* it has been told: */
     size_t backlog;          /* behind the socket, in front of the uplink */
+    size_t unreported;       /* given to the socket since then */
     uint64_t queue_moved_ms; /* when that last shrank, or began */
     /* what it asks besides blocks */
     struct list hash_jobs;

@@ -89,6 +89,7 @@ static void send_block(struct peer *peer, const struct peer_request *request)
     if (peer->send_queued == 0)
         peer->queue_moved_ms = swarm->node->now_ms;
     peer->send_queued += effect->text.length + request->length;
+    peer->unreported += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
 }
@@ -127,10 +128,10 @@ static bool is_stalled(const struct peer *peer)
 /* Of what we gave to this peer: waits in front of the uplink. */
 static size_t waiting(const struct peer *peer)
 {
-    if (peer->has_backlog)
-        return peer
-            ->backlog; /* what the socket does not take waits for the peer, not for the link */
-    return is_stalled(peer) ? 0 : peer->send_queued;
+    if (is_stalled(peer))
+        return 0;
+    /* What the socket would not take waits for the peer, not for the link. */
+    return peer->has_backlog ? peer->backlog + peer->unreported : peer->send_queued;
 }
 
 static uint64_t queued_at_sockets(const struct node *node)
@@ -181,6 +182,7 @@ void peer_sent(struct peer *peer, const struct event *event)
 
     peer->has_backlog = event->peer.has_backlog;
     peer->backlog = event->peer.backlog;
+    peer->unreported = 0;
     if (queued < peer->send_queued)
         measure_uplink(peer->node, peer->send_queued - queued);
     if (queued != peer->send_queued)
