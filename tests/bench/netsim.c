@@ -268,8 +268,8 @@ static void report(void)
         printf("%s{\"ip\": \"%s\", \"sent\": %llu, \"received\": %llu, \"lost_up\": %llu, "
                "\"lost_down\": %llu, \"from\": [",
                i > 0 ? ", " : "", host->ip_text, (unsigned long long)host->sent,
-               (unsigned long long)host->received,
-               (unsigned long long)host->up.dropped, (unsigned long long)host->down.dropped);
+               (unsigned long long)host->received, (unsigned long long)host->up.dropped,
+               (unsigned long long)host->down.dropped);
         for (size_t j = 0; j < host_count; j++)
             printf("%s%llu", j > 0 ? ", " : "", (unsigned long long)delivered[j][i]);
         printf("]}");
