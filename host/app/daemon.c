@@ -82,13 +82,11 @@ static void peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t le
     daemon_step(user, &event);
 }
 
-static void peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
+static void peer_sent(void *user, uint64_t conn, size_t queued)
 {
     struct event event = {.kind = EVENT_PEER_SENT};
     event.peer.conn = conn;
     event.peer.queued = queued;
-    event.peer.has_backlog = true;
-    event.peer.backlog = backlog;
     daemon_step(user, &event);
 }
 
@@ -336,6 +334,11 @@ static void restore_site(void *user, const struct store_site *site)
 
 static enum err restore(struct daemon *daemon)
 {
+    struct settings_record record;
+    struct event event = {.kind = EVENT_SETTINGS, .settings = &record};
+
+    daemon_load_settings(daemon, &record);
+    step_one(daemon, &event);
     enum err err = store_each_site(daemon->store, restore_site, daemon);
     if (err != ERR_OK)
         log_error("cannot read the known sites: %s", err_text(err));
@@ -350,6 +353,10 @@ static void close_adapters(struct daemon *daemon)
     struct node *node = daemon->node;
 
     daemon->node = NULL; /* late callbacks find nobody */
+    if (node != NULL) {
+        struct settings_record record = node_settings(node);
+        daemon_save_settings(daemon, &record);
+    }
     if (daemon->control != NULL)
         control_free(daemon->control);
     if (daemon->gateway != NULL)

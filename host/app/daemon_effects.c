@@ -240,8 +240,15 @@ static void get_http(struct daemon *daemon, struct effect *effect)
                                    .last = effect->http.last,
                                    .max = effect->http.max,
                                    .public_only = effect->http.public_only,
-                                   .timeout_ms = effect->http.timeout_ms};
+                                   .timeout_ms = effect->http.timeout_ms,
+                                   .paced = effect->http.paced};
     http_get(daemon->http, &request);
+}
+
+static void receive(struct daemon *daemon, struct effect *effect)
+{
+    tcp_receive(daemon->tcp, effect->receive.held, effect->receive.chunk);
+    http_receive(daemon->http, effect->receive.held);
 }
 
 /* --- all */
@@ -279,6 +286,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
     case EFFECT_HTTP_CANCEL:
         http_cancel(daemon->http, effect->http.op);
         break;
+    case EFFECT_RECEIVE:
+        receive(daemon, effect);
+        break;
     case EFFECT_LOAD_TORRENT:
         load_torrent(daemon, effect);
         break;
@@ -293,6 +303,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_SAVE_SITE:
         save_site(daemon, effect);
+        break;
+    case EFFECT_SAVE_SETTINGS:
+        daemon_save_settings(daemon, &effect->settings);
         break;
     case EFFECT_SAVE_TORRENT:
         save_torrent(daemon, effect);

@@ -1,4 +1,5 @@
-/* The daemon's inside, shared by daemon.c (events in) and daemon_effects.c (effects out).
+/* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
+ * daemon_settings.c (the visitor's limits in the store).
  * Layer: app; private. */
 #pragma once
 
@@ -54,3 +55,5 @@ void daemon_carry_out(struct daemon *daemon, struct update *update);
 void daemon_flush_soon(struct daemon *daemon);
 void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result);
 void daemon_forget_pieces(struct daemon *daemon);
+void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
+void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

@@ -88,6 +88,11 @@
 #define LIMIT_HTTP_CONNECT_MS     10000
 #define LIMIT_HTTP_STALL_MS       15000   /* no byte of a body for so long */
 
+/* --- fair use (the visitor sets it) */
+#define LIMIT_RATE_MIN            8000u     /* bytes a second: below it a block takes too long */
+#define LIMIT_RATE_MAX            1000000000000ull
+#define LIMIT_PAUSE_MINUTES       10080u    /* a week; longer is until resumed */
+
 /* --- the visitor's machine */
 #define LIMIT_SITES               4096
 #define LIMIT_CACHE_BYTES         (10ull << 30)

@@ -25,8 +25,16 @@ struct site_record {
     struct span release, signature; /* the current release's exact bytes; length 0: none */
 };
 
+/* The visitor's limits, and what must be remembered for them between runs. */
+struct settings_record {
+    uint64_t settings[SETTING_COUNT_];
+    uint64_t month, month_bytes; /* blocks given away in that month: 12 x year + month - 1 */
+    uint64_t paused_until_s;     /* 0: not paused; UINT64_MAX: until resumed */
+};
+
 enum event_kind {
     EVENT_TICK,     /* time has passed */
+    EVENT_SETTINGS, /* at start: the settings from the store, before any site */
     EVENT_RESTORED, /* at start: a site from the store */
     EVENT_REQUEST,  /* a client asks */
     EVENT_CLIENT_CLOSED,
@@ -50,8 +58,9 @@ enum event_kind {
 struct event {
     enum event_kind kind;
     uint64_t now_ms; /* monotonic */
-    uint64_t wall_s; /* seconds since 1970, for `expires` only */
+    uint64_t wall_s; /* seconds since 1970, for `expires` and the month */
     union {
+        const struct settings_record *settings;
         const struct site_record *restored;
         struct {
             uint64_t client;
@@ -66,9 +75,7 @@ struct event {
             uint64_t conn;
             struct address remote; /* opened */
             struct span data;      /* bytes */
-            size_t queued;         /* sent: what the system has not taken yet */
-            bool has_backlog;
-            size_t backlog; /* sent: of what the system has taken, waits in front of the uplink */
+            size_t queued;         /* sent */
             enum err why;          /* closed */
         } peer;
         struct {

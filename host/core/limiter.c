@@ -49,7 +49,7 @@ bool limiter_allows(struct limiter *limiter, uint64_t bytes, uint64_t now_ms)
 static int64_t deepest(const struct limiter *limiter)
 {
     int64_t debt = (int64_t)(limiter->rate * LIMITER_DEBT_MS);
-    int64_t least = (int64_t)(limiter->least * MILLI);
+    int64_t least = (int64_t)LIMITER_DEBT_LEAST * MILLI;
     return -(debt > least ? debt : least);
 }
 

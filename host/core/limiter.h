@@ -3,15 +3,16 @@
  * A bucket begins empty and never holds more than LIMITER_MS of its rate (or `least` bytes, where
  * that is more), so that over any window of t seconds no more than rate * t + that passes. What
  * has come without being asked is spent all the same: the bucket is then in debt, and shut until
- * it is paid. A debt is never longer than LIMITER_DEBT_MS: one big thing must not stop all others
- * for minutes. */
+ * it is paid. A debt is hardly ever longer than LIMITER_DEBT_MS: one big thing must not stop all
+ * others for minutes. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIMITER_MS      40
-#define LIMITER_DEBT_MS 2000
+#define LIMITER_MS         40
+#define LIMITER_DEBT_MS    2000
+#define LIMITER_DEBT_LEAST 32768 /* bytes: two blocks, however slow it is */
 
 struct limiter {
     uint64_t rate;  /* bytes a second; 0: no limit */

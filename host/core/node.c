@@ -37,6 +37,7 @@ struct node *node_new(const struct node_config *config)
     node->mapping_state = "off";
     node->mapping_method = "";
     rng_init(&node->rng, config->seed);
+    fair_use_init(node);
     return node;
 }
 
@@ -266,6 +267,8 @@ static void peer_step(struct node *node, const struct event *event)
 {
     struct peer *peer;
 
+    if (event->kind == EVENT_PEER_BYTES)
+        fair_use_received(node, event->peer.data.length);
     HASH_FIND(hh, node->peers, &event->peer.conn, sizeof event->peer.conn, peer);
     if (event->kind == EVENT_PEER_OPENED && peer == NULL)
         peer_accepted(node, event->peer.conn, &event->peer.remote);
@@ -276,7 +279,7 @@ static void peer_step(struct node *node, const struct event *event)
     else if (event->kind == EVENT_PEER_BYTES)
         peer_bytes(peer, event->peer.data);
     else if (event->kind == EVENT_PEER_SENT)
-        peer_sent(peer, event);
+        peer_sent(peer, event->peer.queued);
     else
         peer_closed(peer);
 }
@@ -285,6 +288,8 @@ static void http_step(struct node *node, const struct event *event)
 {
     struct op *op = find_op(node, event->http.op, OP_DOWNLOAD);
 
+    if (event->kind == EVENT_HTTP_BODY)
+        fair_use_received(node, event->http.data.length);
     if (op != NULL && event->kind == EVENT_HTTP_BODY)
         download_body(node, op->owner, event);
     else if (op != NULL && event->kind == EVENT_HTTP_DONE)
@@ -329,6 +334,8 @@ static void tick(struct node *node)
     if (node->now_ms < node->deadline_ms)
         return;
     node->deadline_ms = UINT64_MAX;
+    node_wake(node, fair_use_tick(node));
+    node_wake(node, choker_tick(node));
     struct peer *peer, *next_peer;
     HASH_ITER(hh, node->peers, peer, next_peer)
     node_wake(node, peer_tick(peer));
@@ -340,13 +347,25 @@ static void tick(struct node *node)
         node->deadline_ms = node->now_ms + 1;
 }
 
+/* All that goes to peers counts, not only blocks. */
+static void count_messages(struct node *node, size_t from)
+{
+    for (size_t i = from; i < node->update->count; i++)
+        if (node->update->effects[i].kind == EFFECT_SEND)
+            fair_use_sent(node, node->update->effects[i].text.length);
+}
+
 void node_step(struct node *node, const struct event *event, struct update *update)
 {
     node->now_ms = event->now_ms;
     node->wall_s = event->wall_s;
     node->update = update;
+    size_t before = update->count;
     switch (event->kind) {
     case EVENT_TICK:
+        break;
+    case EVENT_SETTINGS:
+        fair_use_restore(node, event->settings);
         break;
     case EVENT_RESTORED:
         site_restore(node, event->restored);
@@ -388,7 +407,13 @@ void node_step(struct node *node, const struct event *event, struct update *upda
         break;
     }
     tick(node);
+    count_messages(node, before);
     node->update = NULL;
+}
+
+struct settings_record node_settings(const struct node *node)
+{
+    return fair_use_record(node);
 }
 
 void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)

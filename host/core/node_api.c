@@ -4,6 +4,7 @@
 #include "core/asset.h"
 #include "core/peer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WAIT_MS 5000 /* then the page is sent to the origin */
@@ -87,6 +88,42 @@ static void put_mapping(const struct node *node, struct api_answer *answer)
     api_answer_close(answer);
 }
 
+static void put_settings(const struct node *node, struct api_answer *answer)
+{
+    for (int i = 0; i < SETTING_COUNT_; i++)
+        api_answer_number(answer, setting_name((enum setting)i), node->fair.settings[i]);
+}
+
+static void put_sharing(const struct node *node, struct api_answer *answer)
+{
+    uint64_t paused_s = fair_use_paused_s(node);
+
+    api_answer_text(answer, "sharing", fair_use_state(node));
+    api_answer_number(answer, "paused_s", paused_s != UINT64_MAX ? paused_s : 0);
+}
+
+static void put_fair_use(struct node *node, struct api_answer *answer)
+{
+    struct fair_use *fair = &node->fair;
+    char month[32];
+
+    fair_use_look_at_calendar(node);
+    snprintf(month, sizeof month, "%04llu-%02llu", (unsigned long long)(fair->month / 12),
+             (unsigned long long)(fair->month % 12 + 1));
+    put_sharing(node, answer);
+    api_answer_open_object(answer, "limits");
+    put_settings(node, answer);
+    api_answer_close(answer);
+    api_answer_open_object(answer, "month");
+    api_answer_text(answer, "name", month);
+    api_answer_number(answer, "uploaded", fair->month_bytes);
+    api_answer_close(answer);
+    api_answer_open_object(answer, "rates");
+    api_answer_number(answer, "upload", meter_rate(&fair->sent, node->now_ms));
+    api_answer_number(answer, "download", meter_rate(&fair->received, node->now_ms));
+    api_answer_close(answer);
+}
+
 static void handle_status(struct node *node, uint64_t client, const struct api_request *request)
 {
     struct api_answer *answer = api_answer_begin(request->id);
@@ -108,6 +145,7 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     api_answer_number(answer, "bytes", node->cache_bytes);
     api_answer_close(answer);
     put_totals(node, answer);
+    put_fair_use(node, answer);
     api_answer_number(answer, "sites", HASH_COUNT(node->sites));
     finish(node, client, answer);
 }
@@ -116,6 +154,35 @@ static void handle_stop(struct node *node, uint64_t client, const struct api_req
 {
     finish(node, client, api_answer_begin(request->id));
     update_add(node->update, EFFECT_STOP, 0);
+}
+
+/* --- fair use */
+
+static void handle_settings(struct node *node, uint64_t client, const struct api_request *request)
+{
+    fair_use_set(node, request);
+    struct api_answer *answer = api_answer_begin(request->id);
+    put_settings(node, answer);
+    finish(node, client, answer);
+}
+
+static void answer_sharing(struct node *node, uint64_t client, uint64_t id)
+{
+    struct api_answer *answer = api_answer_begin(id);
+    put_sharing(node, answer);
+    finish(node, client, answer);
+}
+
+static void handle_pause(struct node *node, uint64_t client, const struct api_request *request)
+{
+    fair_use_pause(node, request->minutes);
+    answer_sharing(node, client, request->id);
+}
+
+static void handle_resume(struct node *node, uint64_t client, const struct api_request *request)
+{
+    fair_use_resume(node);
+    answer_sharing(node, client, request->id);
 }
 
 /* --- sites */
@@ -350,6 +417,9 @@ void node_handle_request(struct node *node, uint64_t client, const struct api_re
         [API_SITES] = handle_sites,
         [API_STATUS] = handle_status,
         [API_STOP] = handle_stop,
+        [API_SETTINGS] = handle_settings,
+        [API_PAUSE] = handle_pause,
+        [API_RESUME] = handle_resume,
     };
     if (request->site[0] != '\0' && site_get(node, request->site, true) == NULL) {
         refuse(node, client, request->id, "too-many", "too many sites at once: try again later");

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "base/list.h"
+#include "core/choker.h"
+#include "core/fair_use.h"
 #include "core/node.h"
 #include "core/rng.h"
 
@@ -44,9 +46,12 @@ struct node {
     struct log_key *logged;
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
+    uint64_t blocks_served;
     uint64_t storing_bytes;                  /* handed to the store, not yet written */
     struct address external; /* the router's address and the port that it maps; port 0: none */
     const char *mapping_state, *mapping_method; /* static text */
+    struct fair_use fair;
+    struct choker choker;
 };
 
 /* Where the internet reaches us: the router's port when it maps one, else our own; 0: nowhere. */

@@ -71,7 +71,7 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
     struct peer *peer = peer_new(node, conn, remote);
 
     peer->incoming = peer->opened = true;
-    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote))
+    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote) || node->fair.paused)
         peer_close(peer, false);
 }
 

@@ -3,7 +3,7 @@
  *   peer.c            birth, death, bytes, time
  *   peer_handshake.c  which swarm, and whether we want this connection
  *   peer_messages.c   each message to whom it concerns
- *   peer_state.c      what we tell: have, choke, interest
+ *   peer_state.c      what we tell: have, choke (whom: choker.h), interest
  *   peer_requests.c   what we ask for, and the answers
  *   peer_upload.c     what is asked of us
  *   peer_extension.c  BEP 10, and the way to each extension
@@ -53,6 +53,7 @@ struct peer {
     uint64_t redundant_ms; /* when it goes, because neither can give anything; UINT64_MAX: stays */
     bool snubbed;          /* answered nothing for long: asked for one block at a time */
     bool told_have;        /* knows what we have: not in zone fetch */
+    bool said_extended; /* our extended handshake has gone */
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
     uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */
@@ -73,10 +74,9 @@ struct peer {
     /* upload */
     struct request_queue wanted;
     size_t send_queued;      /* blocks at the socket */
-    bool has_backlog;        /* it has been told: */
-    size_t backlog;          /* behind the socket, in front of the uplink */
-    size_t unreported;       /* given to the socket since then */
     uint64_t queue_moved_ms; /* when that last shrank, or began */
+    uint64_t served;         /* the node's blocks_served when it last got one */
+    uint64_t turn_ms, given; /* choker.h: when it was last unchoked; bytes since the last turn */
     /* what it asks besides blocks */
     struct list hash_jobs;
     uint32_t hash_job_count, hash_file; /* hash_file: of its last hash request */
@@ -89,7 +89,7 @@ struct peer *peer_dial(struct swarm *swarm, const struct address *to);
 void peer_accepted(struct node *node, uint64_t conn, const struct address *remote);
 void peer_opened(struct peer *peer);
 void peer_bytes(struct peer *peer, struct span data);
-void peer_sent(struct peer *peer, const struct event *event);
+void peer_sent(struct peer *peer, size_t queued);
 void peer_close(struct peer *peer, bool ban); /* we end it */
 void peer_closed(struct peer *peer);          /* it has ended */
 uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */
@@ -100,6 +100,7 @@ void peer_have(struct peer *peer, uint32_t piece);
 void peer_dont_have(struct peer *peer, uint32_t piece); /* any more */
 void peer_update_interest(struct peer *peer);
 void peer_update_choke(struct peer *peer);
+void peer_set_choking(struct peer *peer, bool choking); /* says so when that is new */
 void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
 void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
 void peer_drop_requests(struct peer *peer, bool cancel); /* gives all asked blocks back */

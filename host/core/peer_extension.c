@@ -37,6 +37,9 @@ void peer_send_extended(struct peer *peer)
         extended.ut_metadata = EXTENSION_UT_METADATA;
         extended.metadata_size = peer->swarm->meta->info_length;
     }
+    if (peer->said_extended) /* what we share no more is taken back */
+        extended.named = PEER_NAMES_FRINGE_CLAIM | PEER_NAMES_UT_METADATA;
+    peer->said_extended = true;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
     extended.upload_only =
         peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && list_empty(&peer->swarm->wants);
@@ -87,6 +90,8 @@ static bool handle_handshake(struct peer *peer, struct span payload)
         crowd_peer_joined(peer);
     else if (claimed && !claims)
         crowd_peer_left(peer);
+    if (claims != claimed)
+        peer_update_choke(peer); /* our own kind needs no slot */
     return true;
 }
 

@@ -58,6 +58,7 @@ static void measure(struct peer *peer, size_t length)
 
     most = most < TARGET_MAX ? most : TARGET_MAX;
     peer->rate_bytes += length;
+    peer->given += length;
     if (peer->slow_start && peer->target < most)
         peer->target++;
     if (elapsed < 1000)

@@ -42,6 +42,16 @@ void peer_send_have(struct peer *peer)
 
 /* --- choke and interest */
 
+void peer_set_choking(struct peer *peer, bool choking)
+{
+    if (peer->am_choking == choking)
+        return;
+    peer->am_choking = choking;
+    peer_send_simple(peer, choking ? PEER_CHOKE : PEER_UNCHOKE);
+    if (choking)
+        peer_refuse_all(peer);
+}
+
 void peer_update_choke(struct peer *peer)
 {
     bool share = site_may_share(peer->swarm->site);
@@ -55,16 +65,12 @@ void peer_update_choke(struct peer *peer)
              i = bitfield_next_one(have, i + 1, have->bits))
             peer_have(peer, i);
     }
-    if (share && peer->am_choking && peer->peer_interested) {
-        peer->am_choking = false;
-        peer_send_simple(peer, PEER_UNCHOKE);
-    } else if (!share && !peer->am_choking) {
-        peer->am_choking = true;
-        peer_send_simple(peer, PEER_CHOKE);
-        peer_refuse_all(peer);
+    if (share) {
+        choker_consider(peer);
+        return;
     }
-    if (!share)
-        peer->told_have = false;
+    peer_set_choking(peer, true);
+    peer->told_have = false;
 }
 
 static bool has_something_wanted(const struct peer *peer)

@@ -1,12 +1,12 @@
 /* What a peer asks of us: whole blocks, in the order asked, straight from the store. */
 #include "core/peer.h"
 
-#define QUEUE_MS       150 /* of the uplink's rate may be queued at the sockets */
+#define QUEUE_MS       100 /* of the uplink's rate may be queued at the sockets */
 #define QUEUE_MIN      KIB(64)
 #define QUEUE_MAX      MIB(2)
-#define QUEUE_PEER_MIN KIB(32)  /* for one peer, over a slow link */
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
 #define STALL_MS       500
+#define BLOCK_HEAD     13 /* before the block's bytes */
 
 static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
 {
@@ -89,9 +89,9 @@ static void send_block(struct peer *peer, const struct peer_request *request)
     if (peer->send_queued == 0)
         peer->queue_moved_ms = swarm->node->now_ms;
     peer->send_queued += effect->text.length + request->length;
-    peer->unreported += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
+    fair_use_sent_block(swarm->node, effect->text.length + request->length);
 }
 
 /* --- the uplink: one for all peers */
@@ -103,8 +103,9 @@ static uint64_t queue_limit(const struct node *node)
     uint64_t limit = node->up_rate * QUEUE_MS / 1000;
 
     if (limit < QUEUE_MIN)
-        return QUEUE_MIN;
-    return limit < QUEUE_MAX ? limit : QUEUE_MAX;
+        limit = QUEUE_MIN;
+    limit = limit < QUEUE_MAX ? limit : QUEUE_MAX;
+    return limit < fair_use_queue(node) ? limit : fair_use_queue(node);
 }
 
 static void measure_uplink(struct node *node, size_t length)
@@ -125,43 +126,41 @@ static bool is_stalled(const struct peer *peer)
     return peer->send_queued > 0 && peer->node->now_ms >= peer->queue_moved_ms + STALL_MS;
 }
 
-/* Of what we gave to this peer: waits in front of the uplink. */
-static size_t waiting(const struct peer *peer)
-{
-    if (is_stalled(peer))
-        return 0;
-    /* What the socket would not take waits for the peer, not for the link. */
-    return peer->has_backlog ? peer->backlog + peer->unreported : peer->send_queued;
-}
-
 static uint64_t queued_at_sockets(const struct node *node)
 {
     uint64_t queued = 0;
 
     for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
-        queued += waiting(peer);
+        queued += is_stalled(peer) ? 0 : peer->send_queued;
     return queued;
 }
 
-static size_t peer_limit(const struct peer *peer)
+static bool may_serve(const struct peer *peer)
 {
-    return peer->backlog > 0 ? QUEUE_PEER_MIN : QUEUE_PEER_MAX;
+    return peer->wanted.count > 0 && peer->send_queued < QUEUE_PEER_MAX && !is_stalled(peer) &&
+           site_may_share(peer->swarm->site);
 }
 
-/* Whose request has waited longest. */
+static uint64_t waits_since(struct peer *peer)
+{
+    return request_queue_at(&peer->wanted, 0)->sent_ms;
+}
+
+/* Whose request has waited longest. Where that is a stranger's it is the turn of the strangers, and
+ * goes round among them: who asks for more at once does not get more. */
 static struct peer *next_to_serve(struct node *node)
 {
-    struct peer *best = NULL;
+    struct peer *best = NULL, *stranger = NULL;
 
     for (struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next) {
-        if (peer->wanted.count == 0 || peer->send_queued >= peer_limit(peer) || is_stalled(peer) ||
-            !site_may_share(peer->swarm->site))
+        if (!may_serve(peer))
             continue;
-        if (best == NULL || request_queue_at(&peer->wanted, 0)->sent_ms <
-                                request_queue_at(&best->wanted, 0)->sent_ms)
+        if (best == NULL || waits_since(peer) < waits_since(best))
             best = peer;
+        if (choker_is_stranger(peer) && (stranger == NULL || peer->served < stranger->served))
+            stranger = peer;
     }
-    return best;
+    return best != NULL && choker_is_stranger(best) ? stranger : best;
 }
 
 void peer_serve_all(struct node *node)
@@ -169,20 +168,20 @@ void peer_serve_all(struct node *node)
     uint64_t queued = queued_at_sockets(node), limit = queue_limit(node);
     struct peer *peer;
 
-    while (queued < limit && (peer = next_to_serve(node)) != NULL) {
+    while ((peer = next_to_serve(node)) != NULL) {
+        if (queued >= limit || !fair_use_may_send(node, BLOCK_HEAD + BLOCK_LENGTH)) {
+            choker_uplink_is_full(node);
+            return;
+        }
         struct peer_request request = request_queue_remove(&peer->wanted, 0);
+        peer->served = ++node->blocks_served;
         send_block(peer, &request);
         queued += request.length;
     }
 }
 
-void peer_sent(struct peer *peer, const struct event *event)
+void peer_sent(struct peer *peer, size_t queued)
 {
-    size_t queued = event->peer.queued;
-
-    peer->has_backlog = event->peer.has_backlog;
-    peer->backlog = event->peer.backlog;
-    peer->unreported = 0;
     if (queued < peer->send_queued)
         measure_uplink(peer->node, peer->send_queued - queued);
     if (queued != peer->send_queued)

@@ -126,7 +126,7 @@ bool site_may_use_peers(const struct site *site)
 
 bool site_may_share(const struct site *site)
 {
-    return site_zone(site) == ZONE_SHARE && release_is_live(site);
+    return site_zone(site) == ZONE_SHARE && release_is_live(site) && fair_use_may_give(site->node);
 }
 
 static void apply_zone(struct site *site)

@@ -56,7 +56,7 @@ void site_restore(struct node *node, const struct site_record *record);
 enum zone site_zone(const struct site *site); /* the choice, or the default */
 void site_set_zone(struct site *site, enum zone zone);
 bool site_may_use_peers(const struct site *site);
-bool site_may_share(const struct site *site);
+bool site_may_share(const struct site *site); /* now: fair use may forbid it for a while */
 
 /* Sees to it that the release with that number (0: any) is there or on its way. */
 void site_need(struct site *site, uint64_t seq);

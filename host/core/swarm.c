@@ -481,6 +481,32 @@ void swarm_zone_changed(struct swarm *swarm)
     swarm_find_peers(swarm);
 }
 
+static void consider_origin(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->wants)
+        origin_consider(list_entry(link, struct want, in_swarm));
+}
+
+void swarm_fair_use_changed(struct swarm *swarm)
+{
+    if (swarm->state != SWARM_READY || !site_may_use_peers(swarm->site))
+        return;
+    if (swarm->node->fair.paused) {
+        close_all_peers(swarm);
+        swarm_announce_stopped(swarm);
+        consider_origin(swarm);
+        return;
+    }
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        if (peer->extended)
+            peer_send_extended(peer);
+    }
+    swarm_announce_again(swarm);
+    swarm_zone_changed(swarm);
+}
+
 uint64_t swarm_tick(struct swarm *swarm)
 {
     uint64_t wake = UINT64_MAX;

@@ -163,6 +163,8 @@ void swarm_need(struct swarm *swarm); /* somebody asks: a failed one may try aga
 void swarm_torrent_loaded(struct swarm *swarm, const struct event *event);
 void swarm_content_loaded(struct swarm *swarm, const struct event *event);
 void swarm_zone_changed(struct swarm *swarm);
+/* Giving has been forbidden or allowed again, or all use of peers has. */
+void swarm_fair_use_changed(struct swarm *swarm);
 uint64_t swarm_tick(struct swarm *swarm);
 bool swarm_complete(const struct swarm *swarm);
 
@@ -202,6 +204,7 @@ void stream_fail(struct stream *stream, int status); /* tells the gateway, frees
 
 /* --- from peers */
 void swarm_fill_peers(struct swarm *swarm);
+void swarm_fill_all(struct node *node); /* all swarms' peers */
 void swarm_fill_peer(struct swarm *swarm, struct peer *peer);
 void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32_t begin,
                  struct span data);
@@ -237,6 +240,8 @@ void swarm_free_candidates(struct swarm *swarm);
 void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool ban);
 bool swarm_is_banned(struct swarm *swarm, const struct address *address);
 void swarm_announce_stopped(struct swarm *swarm);
+/* The tracker believes that we are a seed, or not one, and that is no longer so. */
+void swarm_announce_again(struct swarm *swarm);
 uint64_t swarm_peers_tick(struct swarm *swarm);
 
 /* --- for node.c: what the store has read for peers (peer_metadata.c, peer_hashes.c) */

@@ -151,7 +151,7 @@ bool crowd_is_starved(const struct swarm *swarm)
 
     since = swarm->piece_at_ms > since ? swarm->piece_at_ms : since;
     since = swarm->joined_ms > since ? swarm->joined_ms : since;
-    return swarm->node->now_ms >= since + STARVE_MS;
+    return swarm->node->now_ms >= since + STARVE_MS && !fair_use_slows(swarm);
 }
 
 /* When may this piece be asked for, leaving the rank aside? 0: somebody has or brings it. */

@@ -182,8 +182,8 @@ static bool may_assist(const struct swarm *swarm)
     uint64_t budget = swarm->meta->length * ASSIST_TENTHS / 10 / (1 + swarm->connections);
 
     return swarm->node->now_ms > swarm->joined_ms + ASSIST_MS &&
-           bytes_asked(swarm) < ASSIST_ASKED && swarm->assist_bytes < budget &&
-           swarm->node->storing_bytes < STORING_MAX;
+           bytes_asked(swarm) < ASSIST_ASKED && !fair_use_slows(swarm) &&
+           swarm->assist_bytes < budget && swarm->node->storing_bytes < STORING_MAX;
 }
 
 /* The rarest piece that nobody is bringing us. */

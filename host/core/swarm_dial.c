@@ -12,8 +12,8 @@ enum pace { PACE_NONE, PACE_SLOW, PACE_FREE };
 
 bool find_is_active(const struct swarm *swarm)
 {
-    return site_may_use_peers(swarm->site) && swarm->state == SWARM_READY &&
-           swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
+    return site_may_use_peers(swarm->site) && !swarm->node->fair.paused &&
+           swarm->state == SWARM_READY && swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
 }
 
 static enum pace find_pace(const struct swarm *swarm)

@@ -100,7 +100,7 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
     if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
         swarm->node->now_ms < peer->quiet_until_ms || swarm->node->storing_bytes >= STORING_MAX)
         return;
-    while (peer->asked.count < target)
+    while (peer->asked.count < target && fair_use_may_ask(swarm))
         if (!request_next(swarm, peer))
             break;
     if (peer->asked.count == 0)
@@ -111,6 +111,14 @@ void swarm_fill_peers(struct swarm *swarm)
 {
     list_for_each(link, next, &swarm->peers)
         swarm_fill_peer(swarm, list_entry(link, struct peer, in_swarm));
+}
+
+void swarm_fill_all(struct node *node)
+{
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
+        list_for_each(link, next, &site->swarms)
+            swarm_fill_peers(list_entry(link, struct swarm, in_site));
+    }
 }
 
 /* --- blocks */

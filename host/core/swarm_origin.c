@@ -7,17 +7,18 @@
 
 #include <string.h>
 
-#define HEDGE_MIN_MS   300 /* without a block from peers, before the origin is asked */
-#define HEDGE_MAX_MS   800
-#define ASSIST_MS      2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
-#define ASSIST_RATE    KIB(256)
-#define EXTENT         MIB(1) /* at once, while there are peers who may do the rest */
-#define BRINGS_PIECES  8      /* what the origin is about to bring is not asked of peers */
-#define ACTIVE_MAX     32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
-#define RETRY_MS       1000
-#define ASKED_AGAIN_MS 2000 /* after a failure a page's wish may shorten the back-off */
-#define RETRY_MAX_MS   30000
-#define CHANGED_MS     60000 /* the origin's file is not the release's */
+#define HEDGE_MIN_MS    300 /* without a block from peers, before the origin is asked */
+#define HEDGE_MAX_MS    800
+#define SLOWED_HEDGE_MS 3000 /* while the visitor's own cap is what is slow */
+#define ASSIST_MS       2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
+#define ASSIST_RATE     KIB(256)
+#define EXTENT          MIB(1) /* at once, while there are peers who may do the rest */
+#define BRINGS_PIECES   8      /* what the origin is about to bring is not asked of peers */
+#define ACTIVE_MAX      32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define RETRY_MS        1000
+#define ASKED_AGAIN_MS  2000 /* after a failure a page's wish may shorten the back-off */
+#define RETRY_MAX_MS    30000
+#define CHANGED_MS      60000 /* the origin's file is not the release's */
 
 /* --- when */
 
@@ -53,6 +54,8 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
     uint64_t since = latest(want->moved_ms, swarm->block_ms);
     uint64_t due = since + hedge_ms(swarm);
     uint64_t assist = want->created_ms + ASSIST_MS;
+    if (fair_use_slows(swarm)) /* the origin's bytes would have to wait as well */
+        return since + SLOWED_HEDGE_MS;
     if (swarm->rate < ASSIST_RATE && assist < due)
         return assist;
     return due;
@@ -126,6 +129,7 @@ void origin_start(struct want *want, uint32_t first, uint32_t end)
     effect->http.first = from;
     effect->http.last = (to < length ? to : length) - 1;
     effect->http.has_range = from > 0 || effect->http.last < length - 1;
+    effect->http.paced = true;
     effect->http.max = length; /* a server that ignores Range sends the whole */
     put_url(want, &effect->text);
     crowd_started(fetch);

@@ -66,6 +66,8 @@ static bool put_announce(struct swarm *swarm, const char *tracker, enum tracker_
                                         .event = event,
                                         .num_want = NUM_WANT};
 
+    if (!site_may_share(swarm->site)) /* who gives nothing is no seed */
+        announce.left = swarm->meta->length;
     memcpy(announce.infohash, swarm->infohash, SHORT_HASH_LENGTH);
     memcpy(announce.peer_id, swarm->peer_id, PEER_ID_LENGTH);
     memcpy(&announce.key, swarm->peer_id + 8, sizeof announce.key);
@@ -143,6 +145,14 @@ void swarm_announce_stopped(struct swarm *swarm)
     effect->http.public_only = tracker_must_be_public(swarm);
     put_announce(swarm, tracker, TRACKER_STOPPED, &effect->text);
     buf_put_u8(&effect->text, 0);
+}
+
+void swarm_announce_again(struct swarm *swarm)
+{
+    if (!find_is_active(swarm) && !site_may_share(swarm->site))
+        swarm_announce_stopped(swarm); /* there will be no other */
+    else
+        swarm->announce_ms = swarm->node->now_ms;
 }
 
 uint64_t find_ask_trackers(struct swarm *swarm)

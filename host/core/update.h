@@ -22,11 +22,13 @@ enum effect_kind {
     EFFECT_CLOSE,
     EFFECT_HTTP_GET,
     EFFECT_HTTP_CANCEL,
+    EFFECT_RECEIVE,      /* read from peers and of paced responses, or stop doing so */
     EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
     EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
     EFFECT_LOAD_LEAVES,  /* read a stored piece, hash its blocks, -> EVENT_LEAVES_LOADED */
     EFFECT_SAVE_SITE,
+    EFFECT_SAVE_SETTINGS,
     EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
     EFFECT_LOG,          /* `text`: a line for the log */
     EFFECT_STOP,         /* end the daemon */
@@ -59,6 +61,7 @@ struct effect {
             uint64_t first, last, max;
             uint32_t timeout_ms; /* 0: none but the stall limit */
             bool public_only;    /* never to this machine or a private network */
+            bool paced;          /* the body heeds EFFECT_RECEIVE */
         } http;                  /* get: `text` is the URL, NUL-terminated */
         struct {
             uint64_t op;
@@ -70,6 +73,11 @@ struct effect {
             uint32_t length;
             uint8_t expected[HASH_LENGTH];
         } store;
+        struct {
+            bool held;
+            uint32_t chunk; /* bytes to take at a time; 0: as many as there are */
+        } receive;
+        struct settings_record settings;
         struct site_record site; /* borrowed from the node for the call */
         enum log_level level;
     };

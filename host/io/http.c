@@ -42,6 +42,7 @@ static void transfer_keep(struct transfer *transfer)
     struct http *http = transfer->http;
 
     list_remove(&transfer->link);
+    list_remove(&transfer->paused);
     if (http->idle_count >= IDLE_MAX) {
         transfer_free(transfer);
         return;
@@ -147,6 +148,31 @@ static void sweep(void *user)
     sweep_later(http);
 }
 
+/* --- back-pressure */
+
+/* libcurl gives what it has kept at once, from inside curl_easy_pause: that may end or begin other
+ * transfers, or make all wait again, so the list is looked at anew each time. */
+static void resume(void *user)
+{
+    struct http *http = user;
+
+    while (!http->held && !list_empty(&http->paused)) {
+        struct transfer *transfer = list_entry(http->paused.next, struct transfer, paused);
+        list_remove(&transfer->paused);
+        http->multi.inside = true;
+        curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+        http->multi.inside = false;
+    }
+    after_action(http);
+}
+
+void http_receive(struct http *http, bool held)
+{
+    http->held = held;
+    if (!held && !list_empty(&http->paused))
+        loop_timer_set(http->resume, 0); /* libcurl may be on the stack now */
+}
+
 /* --- the public face */
 
 static void http_closed(void *user)
@@ -177,6 +203,7 @@ enum err http_new(struct loop *loop, const char *ca_file, const struct http_even
     http->ca_file = ca_file == NULL ? NULL : mem_strdup(ca_file);
     /* What a compressed answer unpacks to is not what was hashed. */
     http->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    list_init(&http->paused);
     list_init(&http->waiting);
     list_init(&http->running);
     list_init(&http->cancelled);
@@ -187,6 +214,7 @@ enum err http_new(struct loop *loop, const char *ca_file, const struct http_even
         return err;
     }
     http->sweep = loop_timer_new(loop, sweep, http);
+    http->resume = loop_timer_new(loop, resume, http);
     err = transfer_new(http, &first);
     if (err != ERR_OK) {
         http_free(http);
@@ -217,6 +245,7 @@ void http_cancel(struct http *http, uint64_t op)
         return;
     HASH_DEL(http->by_op, transfer);
     transfer->cancelled = true;
+    list_remove(&transfer->paused);
     list_remove(&transfer->link);
     list_push_back(&http->cancelled, &transfer->link);
     if (!http->multi.inside)
@@ -238,5 +267,6 @@ void http_free(struct http *http)
         }
     }
     loop_timer_free(http->sweep);
+    loop_timer_free(http->resume);
     http_multi_done(&http->multi);
 }

@@ -19,7 +19,7 @@
  *   ERR_BAD_URL      not an http or https URL, or one with a user name
  * with the status if there was a head, else 0.
  *
- * http_get and http_cancel may be called from any event, http_free from none. */
+ * http_get, http_cancel and http_receive may be called from any event, http_free from none. */
 #pragma once
 
 #include "base/bytes.h"
@@ -33,6 +33,7 @@ struct http_request {
     uint64_t max;          /* more body bytes than this: ERR_TOO_LARGE */
     bool public_only;      /* a stranger named the host: only a public address will do */
     uint32_t timeout_ms;   /* of the whole transfer; 0: only the stall limit */
+    bool paced;            /* its body waits while http_receive says so */
 };
 
 struct http_head {
@@ -56,4 +57,6 @@ enum err http_new(struct loop *loop, const char *ca_file, const struct http_even
                   struct http **ret);
 void http_get(struct http *http, const struct http_request *request);
 void http_cancel(struct http *http, uint64_t op); /* no event follows */
+/* Back-pressure: no `body` for paced requests until it is called again. */
+void http_receive(struct http *http, bool held);
 void http_free(struct http *http);                /* cancels all */

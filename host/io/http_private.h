@@ -22,17 +22,20 @@ struct http {
     size_t idle_count;
     struct loop_timer *sweep; /* ends connecting that takes too long */
     bool sweeping;            /* the timer is set: as long as something runs */
+    bool held;                /* paced bodies wait */
+    struct list paused;       /* those that have something to give, in order */
+    struct loop_timer *resume;
 };
 
 struct transfer {
-    struct list link;
+    struct list link, paused;
     UT_hash_handle hh;
     struct http *http;
     CURL *easy;
     uint64_t op, max, received;
     size_t header_bytes;
     uint64_t connect_by; /* uv_now; 0: waits its turn, or is connected */
-    bool public_only, cancelled, connected, headed, discard;
+    bool public_only, paced, cancelled, connected, headed, discard;
     enum err verdict; /* why our own callback ended it */
 };
 

@@ -103,6 +103,11 @@ static size_t got_body(char *data, size_t one, size_t length, void *user)
     (void)one;
     if (transfer->cancelled)
         return 0;
+    if (transfer->paced && http->held) {
+        list_remove(&transfer->paused);
+        list_push_back(&http->paused, &transfer->paused);
+        return CURL_WRITEFUNC_PAUSE; /* libcurl keeps it, and reads no more */
+    }
     transfer->received += length;
     if (transfer->discard)
         return transfer->received > ERROR_BODY_MAX ? 0 : length;
@@ -215,6 +220,7 @@ enum err transfer_new(struct http *http, struct transfer **ret)
     }
     transfer = mem_zalloc(sizeof *transfer);
     list_init(&transfer->link);
+    list_init(&transfer->paused);
     transfer->http = http;
     transfer->easy = easy;
     *ret = transfer;
@@ -224,6 +230,7 @@ enum err transfer_new(struct http *http, struct transfer **ret)
 void transfer_free(struct transfer *transfer)
 {
     list_remove(&transfer->link);
+    list_remove(&transfer->paused);
     curl_easy_cleanup(transfer->easy);
     mem_free(transfer);
 }
@@ -239,6 +246,7 @@ void transfer_prepare(struct transfer *transfer, const struct http_request *requ
     transfer->header_bytes = 0;
     transfer->connect_by = 0;
     transfer->public_only = request->public_only;
+    transfer->paced = request->paced;
     transfer->cancelled = transfer->connected = transfer->headed = transfer->discard = false;
     transfer->verdict = ERR_OK;
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)request->first,

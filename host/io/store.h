@@ -50,6 +50,18 @@ enum err store_save_torrent(struct store *store, const uint8_t infohash[HASH_LEN
 enum err store_load_torrent(struct store *store, const uint8_t infohash[HASH_LENGTH],
                             struct buf *ret_torrent); /* ERR_NOT_FOUND */
 
+/* --- settings: numbers by name */
+struct store_setting {
+    const char *name;
+    uint64_t value; /* up to 2^63 - 1 */
+};
+enum err store_each_setting(struct store *store,
+                            void (*each)(void *user, const struct store_setting *setting),
+                            void *user);
+/* All of them or none. */
+enum err store_save_settings(struct store *store, const struct store_setting *settings,
+                             size_t count);
+
 /* --- content */
 /* Sets in ret_have (piece_count bits, initialised here) every piece of the torrent that is in the
  * store. Files that must be verified again (see above) are verified here, piece by piece, which

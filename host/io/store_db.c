@@ -35,6 +35,8 @@ static const char *const texts[STATEMENT_COUNT_] = {
     [STATEMENT_TORRENT_GET] = "SELECT data, last_used FROM torrent WHERE infohash = ?1",
     [STATEMENT_TORRENT_PUT] =
         "REPLACE INTO torrent (infohash, data, last_used) VALUES (?1, ?2, ?3)",
+    [STATEMENT_SETTING_EACH] = "SELECT name, value FROM setting",
+    [STATEMENT_SETTING_PUT] = "REPLACE INTO setting (name, value) VALUES (?1, ?2)",
     [STATEMENT_TORRENT_TOUCH] = "UPDATE torrent SET last_used = ?2 WHERE infohash = ?1",
 };
 
@@ -100,12 +102,13 @@ static sqlite3_int64 ask_number(struct store *store, const char *text, int *ret_
     return number;
 }
 
-static enum err create_schema(struct store *store)
+/* Makes what is missing from statement `from` on. */
+static enum err create_schema(struct store *store, size_t from)
 {
     enum err err = run_text(store, "BEGIN IMMEDIATE");
     char text[64];
 
-    for (size_t i = 0; i < STORE_SCHEMA_COUNT && err == ERR_OK; i++)
+    for (size_t i = from; i < STORE_SCHEMA_COUNT && err == ERR_OK; i++)
         err = run_text(store, store_schema[i]);
     snprintf(text, sizeof text, "PRAGMA user_version = %d", STORE_SCHEMA_NUMBER);
     if (err == ERR_OK)
@@ -115,16 +118,17 @@ static enum err create_schema(struct store *store)
     return err;
 }
 
-static bool schema_has(const char *text)
+static bool schema_has(const char *text, size_t statements)
 {
-    for (size_t i = 0; i < STORE_SCHEMA_COUNT; i++) {
+    for (size_t i = 0; i < statements; i++) {
         if (text != NULL && strcmp(text, store_schema[i]) == 0)
             return true;
     }
     return false;
 }
 
-static bool schema_is_ours(struct store *store)
+/* Is it made of the first so many statements? */
+static bool schema_is_ours(struct store *store, size_t statements)
 {
     sqlite3_stmt *statement = NULL;
     size_t count = 0;
@@ -133,11 +137,11 @@ static bool schema_is_ours(struct store *store)
         store->db, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", -1, &statement, NULL);
 
     while (result == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
-        ours = ours && schema_has((const char *)sqlite3_column_text(statement, 0));
+        ours = ours && schema_has((const char *)sqlite3_column_text(statement, 0), statements);
         count++;
     }
     sqlite3_finalize(statement);
-    return ours && count == STORE_SCHEMA_COUNT;
+    return ours && count == statements;
 }
 
 /* ERR_MISMATCH: not an index of ours, or a broken one. */
@@ -153,8 +157,15 @@ static enum err check_schema(struct store *store)
         return ERR_UNSUPPORTED;
     tables = ask_number(store, "SELECT count(*) FROM sqlite_schema", &result);
     if (result == SQLITE_ROW && version == 0 && tables == 0)
-        return create_schema(store);
-    if (result != SQLITE_ROW || version != STORE_SCHEMA_NUMBER || !schema_is_ours(store))
+        return create_schema(store, 0);
+    if (result == SQLITE_ROW && version == 1 && schema_is_ours(store, STORE_SCHEMA_COUNT_1)) {
+        enum err err = create_schema(store, STORE_SCHEMA_COUNT_1);
+        if (err != ERR_OK)
+            return err;
+        version = STORE_SCHEMA_NUMBER;
+    }
+    if (result != SQLITE_ROW || version != STORE_SCHEMA_NUMBER ||
+        !schema_is_ours(store, STORE_SCHEMA_COUNT))
         return ERR_MISMATCH;
     /* A full check of a big index takes too long at every start; there a fault shows when the
      * page is read. */

@@ -6,7 +6,7 @@
  *   store_files.c    files in memory: those open, pinned or not yet recorded
  *   store_content.c  content files: names, space, verification
  *   store_have.c     which pieces of a torrent are here
- *   store_sites.c    sites and torrents
+ *   store_sites.c    sites, torrents, settings
  *   store_sync.c     content and index to the disk, off the loop's thread */
 #pragma once
 
@@ -43,6 +43,8 @@ enum store_statement {
     STATEMENT_TORRENT_GET,
     STATEMENT_TORRENT_PUT,
     STATEMENT_TORRENT_TOUCH,
+    STATEMENT_SETTING_EACH,
+    STATEMENT_SETTING_PUT,
     STATEMENT_COUNT_
 };
 

@@ -1,4 +1,4 @@
-/* The index's schema, number 1. Layer: io, private to store.
+/* The index's schema, number 2. Layer: io, private to store.
  *
  * SQLite keeps these statements as they are written, so an index is ours exactly when its schema
  * holds these texts and no others: a foreign file brings no trigger or view of its own. A change
@@ -14,10 +14,11 @@
  *     size, mtime_ns   of the content file when the row was written
  *     created, last_used   seconds since 1970; last_used is right to an hour
  *   site     one row for each site: the visitor's choice, the pinned key, the current release
- *   torrent  by info-hash, exact bytes; it names its files' roots, so no table links them */
+ *   torrent  by info-hash, exact bytes; it names its files' roots, so no table links them
+ *   setting  the visitor's limits and what belongs to them, a number each; since number 2 */
 #pragma once
 
-#define STORE_SCHEMA_NUMBER 1
+#define STORE_SCHEMA_NUMBER 2
 
 static const char *const store_schema[] = {
     ("CREATE TABLE file (root BLOB NOT NULL PRIMARY KEY, length INTEGER NOT NULL, "
@@ -30,6 +31,9 @@ static const char *const store_schema[] = {
      "signature BLOB) STRICT"),
     ("CREATE TABLE torrent (infohash BLOB NOT NULL PRIMARY KEY, last_used INTEGER NOT NULL, "
      "data BLOB NOT NULL) STRICT"),
+    ("CREATE TABLE setting (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, "
+     "WITHOUT ROWID"),
 };
 
+#define STORE_SCHEMA_COUNT_1 4 /* of them had number 1 */
 #define STORE_SCHEMA_COUNT (sizeof store_schema / sizeof store_schema[0])

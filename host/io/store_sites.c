@@ -1,4 +1,4 @@
-/* io/store: sites and torrents. */
+/* io/store: sites, torrents and settings. */
 #include "io/store_private.h"
 
 #include "base/limits.h"
@@ -143,5 +143,52 @@ enum err store_load_torrent(struct store *store, const uint8_t infohash[HASH_LEN
     store_db_reset(store, STATEMENT_TORRENT_GET);
     if (touch && err == ERR_OK)
         touch_torrent(store, infohash);
+    return err;
+}
+
+/* --- settings */
+
+enum err store_each_setting(struct store *store,
+                            void (*each)(void *user, const struct store_setting *setting),
+                            void *user)
+{
+    sqlite3_stmt *statement = store->statements[STATEMENT_SETTING_EACH];
+    int result;
+
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        sqlite3_int64 value = sqlite3_column_int64(statement, 1);
+        if (name != NULL && value >= 0)
+            each(user, &(struct store_setting){name, (uint64_t)value});
+    }
+    enum err err = store_db_err(store, result, "be read");
+    store_db_reset(store, STATEMENT_SETTING_EACH);
+    return err;
+}
+
+static enum err put_setting(struct store *store, const struct store_setting *setting)
+{
+    sqlite3_stmt *statement = store->statements[STATEMENT_SETTING_PUT];
+
+    if (setting->value > INT64_MAX)
+        return ERR_RANGE;
+    sqlite3_bind_text(statement, 1, setting->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)setting->value);
+    return store_db_run(store, STATEMENT_SETTING_PUT);
+}
+
+enum err store_save_settings(struct store *store, const struct store_setting *settings,
+                             size_t count)
+{
+    enum err err = store_db_run(store, STATEMENT_BEGIN);
+
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = put_setting(store, &settings[i]);
+    if (err == ERR_OK)
+        err = store_db_run(store, STATEMENT_COMMIT);
+    if (err != ERR_OK)
+        store_db_run(store, STATEMENT_ROLLBACK);
     return err;
 }

@@ -234,6 +234,14 @@ void tcp_close(struct tcp *tcp, uint64_t number)
         tcp_conn_end(conn);
 }
 
+static void read_or_not(struct conn *conn)
+{
+    bool on = !conn->paused && !conn->tcp->held;
+
+    if (conn->doom == ERR_OK && tcp_conn_read(conn, on) != ERR_OK)
+        tcp_conn_doom(conn, ERR_NETWORK);
+}
+
 void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
 {
     struct conn *conn = tcp_conn_find(tcp, number);
@@ -241,8 +249,22 @@ void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
     if (conn == NULL || conn->paused == paused)
         return;
     conn->paused = paused;
-    if (tcp_conn_read(conn, !paused) != ERR_OK)
-        tcp_conn_doom(conn, ERR_NETWORK);
+    read_or_not(conn);
+}
+
+void tcp_receive(struct tcp *tcp, bool held, size_t chunk)
+{
+    unsigned count = HASH_COUNT(tcp->conns), first = count > 0 ? tcp->turn++ % count : 0, i = 0;
+    struct conn *conn;
+
+    tcp->held = held;
+    tcp->read_length = chunk > 0 && chunk < TCP_READ_LENGTH ? chunk : TCP_READ_LENGTH;
+    for (conn = tcp->conns; conn != NULL; conn = conn->hh.next)
+        if (i++ >= first)
+            read_or_not(conn);
+    i = 0;
+    for (conn = tcp->conns; i++ < first; conn = conn->hh.next)
+        read_or_not(conn);
 }
 
 /* --- birth and end */
@@ -254,12 +276,11 @@ enum err tcp_new(struct loop *loop, const struct address *listen, const struct t
     enum err err = ERR_OK;
 
     tcp->loop = loop;
+    tcp->read_length = TCP_READ_LENGTH;
     tcp->events = *events;
     list_init(&tcp->deferred);
     list_init(&tcp->dirty);
     list_init(&tcp->dialling);
-    list_init(&tcp->watched);
-    tcp->watch_timer = loop_timer_new(loop, tcp_backlog_look, tcp);
     tcp->dial_timer = loop_timer_new(loop, dial_timed_out, tcp);
     uv_idle_init(&loop->uv, &tcp->idle);
     uv_tcp_init(&loop->uv, &tcp->listener);
@@ -288,7 +309,6 @@ void tcp_free(struct tcp *tcp)
     while (tcp->conns != NULL)
         tcp_conn_end(tcp->conns);
     loop_timer_free(tcp->dial_timer);
-    loop_timer_free(tcp->watch_timer);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
     uv_close((uv_handle_t *)&tcp->listener, handle_closed);
 }

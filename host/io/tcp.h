@@ -18,9 +18,8 @@ struct tcp_events {
     void (*opened)(void *user, uint64_t conn, const struct address *remote);
     /* data is borrowed for the call; up to 256 KiB */
     void (*bytes)(void *user, uint64_t conn, const uint8_t *data, size_t length);
-    /* the queue has shrunk to `queued` bytes that the system has not taken (told at least when it
-     * falls below 256 KiB); of what it has taken, `backlog` wait in front of the uplink */
-    void (*sent)(void *user, uint64_t conn, size_t queued, size_t backlog);
+    /* the queue has shrunk to `queued` unsent bytes (told at least when it falls below 256 KiB) */
+    void (*sent)(void *user, uint64_t conn, size_t queued);
     void (*closed)(void *user, uint64_t conn, enum err why);
 };
 
@@ -45,4 +44,7 @@ void tcp_flush(struct tcp *tcp);
 void tcp_close(struct tcp *tcp, uint64_t conn); /* no `closed` call follows */
 /* Stop reading from a connection and go on: back-pressure. */
 void tcp_pause(struct tcp *tcp, uint64_t conn, bool paused);
+/* The same for all of them, those to come too, besides tcp_pause; and how much to read at a time
+ * (0: as much as there is). Each time that reading goes on another connection is the first. */
+void tcp_receive(struct tcp *tcp, bool held, size_t chunk);
 void tcp_free(struct tcp *tcp); /* closes everything, silently */

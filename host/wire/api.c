@@ -30,6 +30,29 @@ bool zone_parse(const char *text, enum zone *ret)
     return false;
 }
 
+static const struct {
+    const char *name;
+    uint64_t least, most; /* besides 0, where `none` */
+    bool none;
+} settings[SETTING_COUNT_] = {
+    [SETTING_UPLOAD_RATE] = {"upload_rate", LIMIT_RATE_MIN, LIMIT_RATE_MAX, true},
+    [SETTING_DOWNLOAD_RATE] = {"download_rate", LIMIT_RATE_MIN, LIMIT_RATE_MAX, true},
+    [SETTING_MONTHLY_CAP] = {"monthly_cap", 1, JSON_INTEGER_MAX, true},
+    [SETTING_SLOTS] = {"slots", 1, LIMIT_PEERS, false},
+};
+
+const char *setting_name(enum setting setting)
+{
+    return settings[setting].name;
+}
+
+enum err setting_check(enum setting setting, uint64_t value)
+{
+    if (value == 0 && settings[setting].none)
+        return ERR_OK;
+    return value >= settings[setting].least && value <= settings[setting].most ? ERR_OK : ERR_RANGE;
+}
+
 const char *source_name(enum source source)
 {
     return (unsigned)source < SOURCE_COUNT_ ? sources[source] : "unknown";
@@ -44,6 +67,8 @@ enum {
     FIELD_DOC = 8,
     FIELD_ZONE = 16,
     FIELD_HELLO = 32,
+    FIELD_MINUTES = 64,
+    FIELD_SETTINGS = 128,
 };
 
 static const struct {
@@ -59,6 +84,9 @@ static const struct {
     [API_SITES] = {"sites", 0, 0},
     [API_STATUS] = {"status", 0, 0},
     [API_STOP] = {"stop", 0, 0},
+    [API_SETTINGS] = {"settings", FIELD_SETTINGS, 0},
+    [API_PAUSE] = {"pause", 0, FIELD_MINUTES},
+    [API_RESUME] = {"resume", 0, 0},
 };
 
 /* --- one reader a field; each answers the code of PROTOCOL.md, NULL when all is well */
@@ -130,15 +158,37 @@ static const char *read_hello(const json_t *root, struct api_request *ret, enum 
     return NULL;
 }
 
+static const char *read_minutes(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "minutes", 0, LIMIT_PAUSE_MINUTES, &ret->minutes);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
+/* Each of them may be missing. */
+static const char *read_settings(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    for (int i = 0; i < SETTING_COUNT_ && *ret_err == ERR_OK; i++) {
+        const char *name = settings[i].name;
+        ret->given[i] = json_object_get(root, name) != NULL;
+        if (!ret->given[i])
+            continue;
+        *ret_err = json_get_integer(root, name, 0, JSON_INTEGER_MAX, &ret->settings[i]);
+        if (*ret_err == ERR_OK)
+            *ret_err = setting_check((enum setting)i, ret->settings[i]);
+    }
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
 typedef const char *(*field_reader)(const json_t *, struct api_request *, enum err *);
 static const struct {
     unsigned bit;
     const char *key;
     field_reader read;
 } fields[] = {
-    {FIELD_SITE, "site", read_site}, {FIELD_SEQ, "seq", read_seq},
-    {FIELD_PATH, "path", read_path}, {FIELD_DOC, "doc", read_doc},
-    {FIELD_ZONE, "zone", read_zone}, {FIELD_HELLO, "api", read_hello},
+    {FIELD_SITE, "site", read_site},          {FIELD_SEQ, "seq", read_seq},
+    {FIELD_PATH, "path", read_path},          {FIELD_DOC, "doc", read_doc},
+    {FIELD_ZONE, "zone", read_zone},          {FIELD_HELLO, "api", read_hello},
+    {FIELD_MINUTES, "minutes", read_minutes}, {FIELD_SETTINGS, "settings", read_settings},
 };
 
 static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
@@ -221,5 +271,11 @@ void api_request_write(const struct api_request *request, struct buf *out)
         put_text_field(out, "doc", request->doc);
     if (has & FIELD_ZONE)
         put_text_field(out, "zone", zone_name(request->zone));
+    if (has & FIELD_MINUTES)
+        buf_printf(out, ",\"minutes\":%llu", (unsigned long long)request->minutes);
+    for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
+        if (request->given[i])
+            buf_printf(out, ",\"%s\":%llu", settings[i].name,
+                       (unsigned long long)request->settings[i]);
     buf_put_u8(out, '}');
 }

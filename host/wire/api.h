@@ -23,12 +23,27 @@ enum api_type {
     API_SITES,
     API_STATUS,
     API_STOP,
+    API_SETTINGS,
+    API_PAUSE,
+    API_RESUME,
     API_TYPE_COUNT_
 };
 
 /* Where bytes came from. */
 enum source { SOURCE_CACHE, SOURCE_PEERS, SOURCE_SUPERNODE, SOURCE_ORIGIN, SOURCE_COUNT_ };
 const char *source_name(enum source source);
+
+/* What the visitor may set, by name: bytes a second, bytes a month, places; 0: no limit. */
+enum setting {
+    SETTING_UPLOAD_RATE,
+    SETTING_DOWNLOAD_RATE,
+    SETTING_MONTHLY_CAP,
+    SETTING_SLOTS,
+    SETTING_COUNT_
+};
+const char *setting_name(enum setting setting);
+/* ERR_RANGE: no such value. */
+enum err setting_check(enum setting setting, uint64_t value);
 
 struct api_request {
     uint64_t id;
@@ -37,6 +52,9 @@ struct api_request {
     bool extension;                /* hello: client is "extension" */
     enum zone zone;                /* site.zone */
     uint64_t seq;
+    bool given[SETTING_COUNT_];    /* settings: which are to be changed */
+    uint64_t settings[SETTING_COUNT_];
+    uint64_t minutes;              /* pause; 0: until resumed */
     char site[LIMIT_SITE + 1];     /* canonical, checked */
     char path[LIMIT_PATH + 1];     /* as sent, begins with '/'; path_decode it */
     char doc[LIMIT_DOC_ID + 1];

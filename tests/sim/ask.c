@@ -20,6 +20,7 @@ struct ask *visitor_ask(struct visitor *visitor, uint64_t client, const struct a
     event.client.client = client;
     event.client.request = &ask->request;
     visitor_step(visitor, &event);
+    gauges_hear(visitor, request);
     return ask;
 }
 
@@ -42,6 +43,27 @@ struct ask *visitor_site_open(struct visitor *visitor, const char *site, uint64_
 struct ask *visitor_site_status(struct visitor *visitor, const char *site, const char *doc)
 {
     struct api_request request = request_for(API_SITE_STATUS, site, doc);
+    return visitor_ask(visitor, 1, &request);
+}
+
+struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t value)
+{
+    struct api_request request = request_for(API_SETTINGS, "", NULL);
+    request.given[setting] = true;
+    request.settings[setting] = value;
+    return visitor_ask(visitor, 1, &request);
+}
+
+struct ask *visitor_pause(struct visitor *visitor, uint64_t minutes)
+{
+    struct api_request request = request_for(API_PAUSE, "", NULL);
+    request.minutes = minutes;
+    return visitor_ask(visitor, 1, &request);
+}
+
+struct ask *visitor_resume(struct visitor *visitor)
+{
+    struct api_request request = request_for(API_RESUME, "", NULL);
     return visitor_ask(visitor, 1, &request);
 }
 

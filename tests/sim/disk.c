@@ -458,6 +458,11 @@ void disk_know(struct disk *disk, const struct publisher *publisher)
 
 void disk_restore(struct disk *disk)
 {
+    if (disk->has_settings) {
+        struct event event = {.kind = EVENT_SETTINGS};
+        event.settings = &disk->settings;
+        visitor_step(disk->visitor, &event);
+    }
     for (struct disk_site *site = disk->sites; site != NULL; site = site->hh.next) {
         struct event event = {.kind = EVENT_RESTORED};
         event.restored = &site->record;

@@ -39,6 +39,8 @@ struct disk {
     struct disk_content *contents;
     struct disk_torrent *torrents;
     struct disk_site *sites;
+    struct settings_record settings;
+    bool has_settings;
     uint64_t rate;      /* bytes a second, hashing and writing */
     uint32_t delay_us;  /* of every operation */
     uint32_t jitter_us; /* up to so much more, at random: operations overtake each other */
@@ -64,7 +66,7 @@ void disk_save_site(struct disk *disk, const struct effect *effect);
 void disk_save_torrent(struct disk *disk, const struct effect *effect);
 /* As after an earlier visit: the site's release and torrents are there, and no content. */
 void disk_know(struct disk *disk, const struct publisher *publisher);
-void disk_restore(struct disk *disk); /* EVENT_RESTORED for every site */
+void disk_restore(struct disk *disk); /* EVENT_SETTINGS, EVENT_RESTORED for every site */
 
 /* Is [first, end) of that file there? */
 bool disk_has(const struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece_length,

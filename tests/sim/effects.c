@@ -36,6 +36,8 @@ static void do_dial(struct visitor *visitor, const struct effect *effect)
     check_may_talk(visitor, "dial");
     if (visitor_socket(visitor, effect->peer.conn) != NULL)
         world_fail(visitor->world, "%s dials with a number that it uses", visitor->host->name);
+    if (gauges_paused(visitor))
+        world_fail(visitor->world, "%s dials though it is paused", visitor->host->name);
     visitor->counts.dials++;
     struct host *host = link_find_address(visitor->world, &effect->peer.to);
     world_trace(visitor->world, "%s > dial %s", visitor->host->name,
@@ -76,6 +78,7 @@ static void do_send_block(struct visitor *visitor, const struct effect *effect)
     sniff_block(visitor, socket, effect, &out);
     visitor->counts.blocks_sent++;
     visitor->counts.block_bytes_sent += effect->peer.length;
+    gauges_sent_block(visitor, out.length);
     link_send(conn, socket->side, out.data, out.length);
     buf_done(&out);
     check_queue(visitor, conn, socket->side);
@@ -106,6 +109,7 @@ static void do_http_get(struct visitor *visitor, const struct effect *effect)
                              .first = effect->http.first,
                              .last = effect->http.last,
                              .max = effect->http.max,
+                             .paced = effect->http.paced,
                              .timeout_ms = effect->http.timeout_ms};
 
     /* A last word to the tracker is no more than the politeness to be forgotten. */
@@ -203,6 +207,9 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_HTTP_CANCEL:
         do_http_cancel(visitor, effect);
         break;
+    case EFFECT_RECEIVE:
+        link_hold(visitor->host, effect->receive.held);
+        break;
     case EFFECT_LOAD_TORRENT:
         disk_load_torrent(visitor->disk, effect);
         break;
@@ -217,6 +224,10 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
         break;
     case EFFECT_SAVE_SITE:
         disk_save_site(visitor->disk, effect);
+        break;
+    case EFFECT_SAVE_SETTINGS:
+        visitor->disk->settings = effect->settings;
+        visitor->disk->has_settings = true;
         break;
     case EFFECT_SAVE_TORRENT:
         disk_save_torrent(visitor->disk, effect);

@@ -263,6 +263,15 @@ static void send_end(struct pipe *pipe)
                 fire_end_arrives, conn->number, (uint64_t)pipe->side);
 }
 
+static void hold_back(struct host *host, uint64_t conn, uint64_t side)
+{
+    if (host->held_count == host->held_capacity) {
+        host->held_capacity = 16 + 2 * host->held_capacity;
+        host->held = mem_realloc(host->held, host->held_capacity * sizeof *host->held);
+    }
+    host->held[host->held_count++] = (struct held){conn, side};
+}
+
 static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
 {
     struct conn *conn = link_find(world, number);
@@ -271,6 +280,11 @@ static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
     struct pipe *pipe = &conn->pipes[side];
     struct chunk *chunk = pipe->first;
     struct end *to = &conn->ends[1 - side];
+
+    if (to->open && to->host->holding && !conn->unheld) {
+        hold_back(to->host, number, side);
+        return;
+    }
 
     pipe->first = chunk->next;
     if (pipe->first == NULL)
@@ -365,6 +379,16 @@ void link_send(struct conn *conn, int side, const void *data, size_t length)
         pipe_ready(pipe);
 }
 
+void link_hold(struct host *host, bool holding)
+{
+    host->holding = holding;
+    if (holding)
+        return;
+    for (size_t i = 0; i < host->held_count; i++)
+        world_after(host->world, 0, fire_delivered, host->held[i].conn, host->held[i].side);
+    host->held_count = 0;
+}
+
 /* --- the end */
 
 static void pipe_end(struct pipe *pipe, enum err why)
@@ -420,6 +444,7 @@ void link_host_down(struct host *host)
     struct conn *conn, *next;
 
     host->alive = false;
+    link_hold(host, false);
     HASH_ITER(hh, host->world->conns, conn, next)
     {
         for (int side = 0; side < 2; side++) {
@@ -446,6 +471,7 @@ void link_free_all(struct world *world)
     {
         HASH_DEL(world->hosts, host);
         HASH_DELETE(by_place, world->places, host);
+        mem_free(host->held);
         mem_free(host);
     }
 }

@@ -16,7 +16,6 @@ struct link {
     uint64_t up, down;   /* bytes a second */
     uint32_t latency_us; /* one way, to the middle of the network */
     bool nat;            /* cannot be dialled */
-    bool deep;           /* its system takes all that is sent, and says how much of it waits */
 };
 
 /* 8 up, 16 down Mbit/s, 20 ms round trip between two of them. */
@@ -45,9 +44,17 @@ struct host {
     struct list ready; /* pipes with something to send */
     bool sending;
     uint64_t down_free_us;
+    bool holding;      /* its sockets are not read */
+    struct held *held; /* what waits for that, in order */
+    size_t held_count, held_capacity;
     uint64_t sent, received; /* bytes */
     uint32_t open_conns;
     UT_hash_handle hh, by_place;
+};
+
+/* A chunk that has arrived at a host that does not read. */
+struct held {
+    uint64_t conn, side;
 };
 
 struct chunk {
@@ -83,6 +90,7 @@ struct conn {
     struct end ends[2];   /* 0 dialled */
     struct pipe pipes[2]; /* [i]: what end i sends */
     bool established;
+    bool unheld; /* delivered though its receiver holds */
     UT_hash_handle hh;
 };
 
@@ -92,6 +100,8 @@ struct host *link_find_address(struct world *world, const struct address *addres
 /* Everything that it had open breaks; nobody can dial it. The owner is not told. */
 void link_host_down(struct host *host);
 void link_host_up(struct host *host);
+/* Back-pressure: its sockets are not read until it reads again. */
+void link_hold(struct host *host, bool holding);
 void link_free_all(struct world *world);
 
 struct conn *link_find(struct world *world, uint64_t number);

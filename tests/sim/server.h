@@ -71,6 +71,7 @@ struct http_want {
     bool has_range;
     uint64_t first, last, max;
     uint32_t timeout_ms;
+    bool paced; /* waits while the visitor's host does not read */
 };
 void server_request(struct visitor *visitor, const struct http_want *want);
 /* False when there is no such request. */

@@ -8,6 +8,7 @@
 
 enum {
     CHOKE = 0,
+    UNCHOKE = 1,
     HAVE = 4,
     BITFIELD = 5,
     REQUEST = 6,
@@ -180,6 +181,8 @@ static void check_message(struct visitor *visitor, struct sniff *sniff, uint8_t 
             wrong(visitor, "a second bitfield", id);
         sniff->said_have = true;
     }
+    if (id == CHOKE || id == UNCHOKE)
+        sniff->unchoked = id == UNCHOKE;
     if (id == HAVE && payload.length != 4)
         wrong(visitor, "have of odd length", payload.length);
     else if (id == HAVE)

@@ -11,7 +11,7 @@ struct socket;
 
 struct sniff {
     struct buf in; /* an incomplete message */
-    bool handshaken, said_have;
+    bool handshaken, said_have, unchoked;
     const struct torrent *torrent; /* after the handshake */
     uint32_t asked;                /* requests without an answer */
     /* what the other side says, as far as it answers requests */

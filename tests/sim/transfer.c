@@ -158,6 +158,8 @@ static void client_bytes(void *owner, struct conn *conn, int side, const uint8_t
     uint64_t number = transfer->number;
     event.http.op = transfer->op;
     event.http.data = span_of(data, length);
+    if (transfer->paced)
+        gauges_received(visitor, length);
     visitor_step(visitor, &event);
     transfer = transfer_find(world, number);
     /* Content-Length tells the end: nobody waits for the connection's. */
@@ -239,6 +241,7 @@ static void fire_respond(struct world *world, uint64_t number, uint64_t b)
     struct conn *conn =
         link_join(host, &server_events, world, visitor->host, &client_events, world);
     conn->ends[0].name = conn->ends[1].name = number;
+    conn->unheld = !transfer->paced;
     transfer->conn = conn->number;
     push_body(transfer, conn);
 }
@@ -335,6 +338,7 @@ void server_request(struct visitor *visitor, const struct http_want *want)
                                   .last = want->last,
                                   .max = want->max,
                                   .timeout_ms = want->timeout_ms,
+                                  .paced = want->paced,
                                   .fault = FAULT_NONE};
     buf_init(&transfer->own_body, MIB(1));
     HASH_ADD(hh, world->transfers, number, sizeof transfer->number, transfer);

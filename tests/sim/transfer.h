@@ -8,7 +8,7 @@ struct transfer {
     uint64_t number, visitor, op;
     struct server *server;
     char *path; /* with the query */
-    bool has_range, active, answered;
+    bool has_range, active, answered, paced;
     uint64_t first, last, max;
     uint32_t timeout_ms;
     uint64_t begun_us, moved_us;

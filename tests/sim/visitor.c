@@ -92,6 +92,7 @@ static void peer_bytes(void *owner, struct conn *conn, int side, const uint8_t *
 
     event.peer.conn = conn->ends[side].name;
     event.peer.data = span_of(data, length);
+    gauges_received(visitor, length);
     if (!visitor->world->bare)
         sniff_heard(&visitor_socket(visitor, event.peer.conn)->out, event.peer.data);
     visitor_step(visitor, &event);
@@ -105,11 +106,7 @@ static void peer_sent(void *owner, struct conn *conn, int side, size_t queued)
     if (queued >= SENT_BELOW)
         return;
     event.peer.conn = conn->ends[side].name;
-    event.peer.has_backlog = visitor->host->link.deep;
-    if (event.peer.has_backlog)
-        event.peer.backlog = queued;
-    else
-        event.peer.queued = queued;
+    event.peer.queued = queued;
     visitor_step(visitor, &event);
 }
 
@@ -160,6 +157,7 @@ void visitor_start(struct visitor *visitor)
         visitor->host->accept = &visitor_peer_events;
     visitor->host->accept_owner = visitor;
     world_trace(visitor->world, "%s starts", visitor->host->name);
+    gauges_start(visitor);
     disk_restore(visitor->disk);
 }
 
@@ -333,7 +331,7 @@ void visitor_step(struct visitor *visitor, struct event *event)
     visitor->stepping = true;
     visitor->counts.steps++;
     event->now_ms = world_now_ms(world);
-    event->wall_s = WORLD_WALL_S + world_elapsed_us(world) / 1000000;
+    event->wall_s = WORLD_WALL_S + world_elapsed_us(world) / 1000000 + (uint64_t)visitor->skew_s;
     node_step(visitor->node, event, &visitor->update);
     check_spinning(visitor, event);
     for (size_t i = 0; i < visitor->update.count; i++)

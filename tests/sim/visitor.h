@@ -8,6 +8,7 @@
 #include "core/node.h"
 #include "disk.h"
 #include "fetch.h"
+#include "gauge.h"
 #include "link.h"
 #include "sniff.h"
 
@@ -78,7 +79,9 @@ struct visitor {
     uint64_t next_name, next_request;
     json_t *last_event; /* the last event without id that a client got */
     uint32_t events;
+    int64_t skew_s; /* its clock is so much ahead */
     bool stepping;
+    struct gauges gauges;
     struct visitor_counts counts;
     UT_hash_handle hh;
 };
@@ -99,6 +102,10 @@ struct ask *visitor_site_open(struct visitor *visitor, const char *site, uint64_
 /* The choice is in force when this returns. */
 struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zone zone);
 struct ask *visitor_site_status(struct visitor *visitor, const char *site, const char *doc);
+/* Limits, in force when these return. */
+struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t value);
+struct ask *visitor_pause(struct visitor *visitor, uint64_t minutes);
+struct ask *visitor_resume(struct visitor *visitor);
 enum zone visitor_zone(const struct visitor *visitor, const char *site);
 /* Runs until it is answered; fails the test when that takes longer than `ms`. */
 json_t *ask_wait(struct visitor *visitor, struct ask *ask, uint64_t ms);

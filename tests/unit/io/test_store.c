@@ -457,7 +457,7 @@ START_TEST(a_broken_index_is_moved_aside)
     unlink(folder_path("index.sqlite.corrupt"));
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
-    run_sql("PRAGMA user_version = 2");
+    run_sql("PRAGMA user_version = 3");
     ck_assert_int_eq(store_open(folder, &store), ERR_UNSUPPORTED);
     fixture_free(fixture);
     folder_done();
@@ -902,6 +902,77 @@ START_TEST(a_kill_at_any_moment_never_marks_a_wrong_piece)
 }
 END_TEST
 
+struct numbers {
+    unsigned count;
+    uint64_t sum;
+};
+
+static void on_setting(void *user, const struct store_setting *setting)
+{
+    struct numbers *numbers = user;
+
+    numbers->count++;
+    numbers->sum += setting->value * (uint64_t)setting->name[0];
+}
+
+static struct numbers all_settings(struct store *store)
+{
+    struct numbers numbers = {0};
+    ck_assert_int_eq(store_each_setting(store, on_setting, &numbers), ERR_OK);
+    return numbers;
+}
+
+START_TEST(settings_are_remembered)
+{
+    struct store *store = store_at(folder_new());
+    struct store_setting settings[] = {{"a", 1}, {"b", 1000}};
+
+    ck_assert_uint_eq(all_settings(store).count, 0);
+    ck_assert_int_eq(store_save_settings(store, settings, 2), ERR_OK);
+    settings[1].value = INT64_MAX / 1000;
+    ck_assert_int_eq(store_save_settings(store, settings, 2), ERR_OK);
+    settings[0].value = 7;
+    settings[1].value = UINT64_MAX;
+    ck_assert_int_eq(store_save_settings(store, settings, 2), ERR_RANGE); /* and none of them */
+    store_close(store);
+    run_sql("INSERT INTO setting VALUES ('c', -5)");
+    store = store_at(folder);
+    ck_assert_uint_eq(all_settings(store).count, 2);
+    ck_assert_uint_eq(all_settings(store).sum, 'a' + 'b' * (uint64_t)(INT64_MAX / 1000));
+    store_close(store);
+    folder_done();
+}
+END_TEST
+
+START_TEST(an_index_of_schema_1_is_converted)
+{
+    struct fixture *fixture = some_files();
+    struct store *store = store_at(folder_new());
+    struct store_site site = {.site = "https://a.example", .zone = ZONE_FETCH, .seq = 7};
+    struct store_setting setting = {"a", 3};
+    struct seen seen = {0};
+
+    fixture_write_all(fixture, store);
+    store_save_site(store, &site);
+    store_close(store);
+    run_sql("DROP TABLE setting; PRAGMA user_version = 1");
+    store = store_at(folder);
+    ck_assert_uint_eq(have_count(fixture, store), fixture->meta.piece_count);
+    ck_assert_int_eq(store_each_site(store, on_site, &seen), ERR_OK);
+    ck_assert_uint_eq(seen.count, 1);
+    ck_assert_uint_eq(seen.last.seq, 7);
+    ck_assert_int_eq(store_save_settings(store, &setting, 1), ERR_OK);
+    store_close(store);
+    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 2);
+    /* Not ours, though it says so. */
+    run_sql("DROP TABLE setting; PRAGMA user_version = 1; CREATE TABLE more (a)");
+    store_close(store_at(folder));
+    ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
+    fixture_free(fixture);
+    folder_done();
+}
+END_TEST
+
 TEST_MAIN("store",
           TESTS(pieces_are_remembered, files_and_folders_are_private, equal_files_share_one_content,
                 other_piece_lengths_of_a_part_are_verified_again,
@@ -914,5 +985,6 @@ TEST_MAIN("store",
                 folders_that_cannot_be_are_refused, no_room_is_known_before,
                 a_batch_that_fails_is_kept, content_is_synced_behind_the_loop,
                 the_log_of_the_index_stays_short, thousands_of_small_files,
+                settings_are_remembered, an_index_of_schema_1_is_converted,
                 sites_and_torrents_are_remembered, sites_have_a_cap_and_choices_are_kept_longest,
                 a_kill_at_any_moment_never_marks_a_wrong_piece))

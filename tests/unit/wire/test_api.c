@@ -51,6 +51,17 @@ START_TEST(every_request_is_read)
     expect_ok("{\"id\":2,\"type\":\"sites\"}");
     expect_ok("{\"id\":2,\"type\":\"status\"}");
     expect_ok("{\"id\":2,\"type\":\"stop\"}");
+    r = expect_ok("{\"id\":2,\"type\":\"settings\",\"upload_rate\":8000,\"slots\":3}");
+    ck_assert(r.given[SETTING_UPLOAD_RATE] && r.given[SETTING_SLOTS]);
+    ck_assert(!r.given[SETTING_DOWNLOAD_RATE] && !r.given[SETTING_MONTHLY_CAP]);
+    ck_assert_uint_eq(r.settings[SETTING_UPLOAD_RATE], 8000);
+    ck_assert_uint_eq(r.settings[SETTING_SLOTS], 3);
+    r = expect_ok("{\"id\":2,\"type\":\"settings\",\"download_rate\":0,\"monthly_cap\":1}");
+    ck_assert(r.given[SETTING_DOWNLOAD_RATE] && r.given[SETTING_MONTHLY_CAP]);
+    expect_ok("{\"id\":2,\"type\":\"settings\"}");
+    ck_assert_uint_eq(expect_ok("{\"id\":2,\"type\":\"pause\"}").minutes, 0);
+    ck_assert_uint_eq(expect_ok("{\"id\":2,\"type\":\"pause\",\"minutes\":10080}").minutes, 10080);
+    expect_ok("{\"id\":2,\"type\":\"resume\"}");
 }
 END_TEST
 
@@ -88,6 +99,16 @@ START_TEST(bad_requests_say_which_part)
     expect_refusal("{\"id\":3,\"type\":\"site.zone\",\"site\":\"https://a.test\","
                    "\"zone\":\"all\"}",
                    "bad-zone", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"upload_rate\":7999}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"upload_rate\":-1}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"download_rate\":\"9k\"}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"download_rate\":1000000000001}",
+                   "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"slots\":0}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"slots\":201}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"slots\":1,\"monthly_cap\":null}",
+                   "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"pause\",\"minutes\":10081}", "bad-request", 3);
     expect_refusal("{\"id\":3,\"type\":\"doc.close\"}", "bad-request", 3);
     expect_refusal("{\"id\":3,\"type\":\"doc.close\",\"doc\":\"\"}", "bad-request", 3);
 }
@@ -135,13 +156,18 @@ START_TEST(written_requests_read_the_same)
                                       .zone = ZONE_OFF,
                                       .site = "https://a.test",
                                       .path = "/a\"b",
-                                      .doc = "d"};
+                                      .doc = "d",
+                                      .minutes = 8,
+                                      .given = {[SETTING_SLOTS] = true},
+                                      .settings = {[SETTING_SLOTS] = 6}};
         struct buf out;
         buf_init(&out, 4096);
         api_request_write(&request, &out);
         buf_put_u8(&out, 0);
         struct api_request again = expect_ok((char *)out.data);
         ck_assert_int_eq(again.type, type);
+        ck_assert_uint_eq(again.minutes, type == API_PAUSE ? 8 : 0);
+        ck_assert_uint_eq(again.settings[SETTING_SLOTS], type == API_SETTINGS ? 6 : 0);
         if (type == API_ASSET_WANT)
             ck_assert_str_eq(again.path, "/a\"b");
         buf_done(&out);
