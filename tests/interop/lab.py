@@ -30,6 +30,9 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(REPO / "tests" / "lib"))
 from control import Control  # noqa: E402
 
+# What is freed counts as memory as long as AddressSanitizer keeps it; 256 MiB, unless told otherwise.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=4"}
+
 BUILD = pathlib.Path(os.environ.get("FRINGE_BUILD", REPO / "build"))
 FRINGE = BUILD / "bin" / "fringe"
 
@@ -87,7 +90,7 @@ class Daemon:
         self.log = open(self.dir / "log", "ab")
         self.process = subprocess.Popen(
             [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", self.address(),
-             "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+             "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
         wait_for("the daemon", lambda: self.process.poll() is not None or self.answers())
         if self.process.poll() is not None:
             raise AssertionError("the daemon ended at once:\n" + self.text())
