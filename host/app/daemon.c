@@ -82,11 +82,13 @@ static void peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t le
     daemon_step(user, &event);
 }
 
-static void peer_sent(void *user, uint64_t conn, size_t queued)
+static void peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
 {
     struct event event = {.kind = EVENT_PEER_SENT};
     event.peer.conn = conn;
     event.peer.queued = queued;
+    event.peer.has_backlog = true;
+    event.peer.backlog = backlog;
     daemon_step(user, &event);
 }
 

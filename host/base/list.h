@@ -45,6 +45,17 @@ static inline void list_remove(struct list *member)
     list_init(member);
 }
 
+/* `to` must be empty. */
+static inline void list_take_all(struct list *to, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    to->next = from->next;
+    to->prev = from->prev;
+    to->next->prev = to->prev->next = to;
+    list_init(from);
+}
+
 #define list_entry(LINK, TYPE, MEMBER) ((TYPE *)(void *)((char *)(LINK)-offsetof(TYPE, MEMBER)))
 
 /* The member at hand may be removed inside the loop; others may not. */

@@ -75,7 +75,9 @@ struct event {
             uint64_t conn;
             struct address remote; /* opened */
             struct span data;      /* bytes */
-            size_t queued;         /* sent */
+            size_t queued;         /* sent: what the system has not taken yet */
+            bool has_backlog;
+            size_t backlog; /* sent: of what the system has taken, waits in front of the uplink */
             enum err why;          /* closed */
         } peer;
         struct {

@@ -279,7 +279,7 @@ static void peer_step(struct node *node, const struct event *event)
     else if (event->kind == EVENT_PEER_BYTES)
         peer_bytes(peer, event->peer.data);
     else if (event->kind == EVENT_PEER_SENT)
-        peer_sent(peer, event->peer.queued);
+        peer_sent(peer, event);
     else
         peer_closed(peer);
 }

@@ -74,6 +74,9 @@ struct peer {
     /* upload */
     struct request_queue wanted;
     size_t send_queued;      /* blocks at the socket */
+    bool has_backlog;        /* it has been told: */
+    size_t backlog;          /* behind the socket, in front of the uplink */
+    size_t unreported;       /* given to the socket since then */
     uint64_t queue_moved_ms; /* when that last shrank, or began */
     uint64_t served;         /* the node's blocks_served when it last got one */
     uint64_t turn_ms, given; /* choker.h: when it was last unchoked; bytes since the last turn */
@@ -89,7 +92,7 @@ struct peer *peer_dial(struct swarm *swarm, const struct address *to);
 void peer_accepted(struct node *node, uint64_t conn, const struct address *remote);
 void peer_opened(struct peer *peer);
 void peer_bytes(struct peer *peer, struct span data);
-void peer_sent(struct peer *peer, size_t queued);
+void peer_sent(struct peer *peer, const struct event *event);
 void peer_close(struct peer *peer, bool ban); /* we end it */
 void peer_closed(struct peer *peer);          /* it has ended */
 uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */

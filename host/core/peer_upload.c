@@ -1,9 +1,10 @@
 /* What a peer asks of us: whole blocks, in the order asked, straight from the store. */
 #include "core/peer.h"
 
-#define QUEUE_MS       100 /* of the uplink's rate may be queued at the sockets */
+#define QUEUE_MS       150 /* of the uplink's rate may be queued at the sockets */
 #define QUEUE_MIN      KIB(64)
 #define QUEUE_MAX      MIB(2)
+#define QUEUE_PEER_MIN KIB(32)  /* for one peer, over a slow link */
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
 #define STALL_MS       500
 #define BLOCK_HEAD     13 /* before the block's bytes */
@@ -89,6 +90,7 @@ static void send_block(struct peer *peer, const struct peer_request *request)
     if (peer->send_queued == 0)
         peer->queue_moved_ms = swarm->node->now_ms;
     peer->send_queued += effect->text.length + request->length;
+    peer->unreported += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
     fair_use_sent_block(swarm->node, effect->text.length + request->length);
@@ -126,18 +128,32 @@ static bool is_stalled(const struct peer *peer)
     return peer->send_queued > 0 && peer->node->now_ms >= peer->queue_moved_ms + STALL_MS;
 }
 
+/* Of what we gave to this peer: waits in front of the uplink. */
+static size_t waiting(const struct peer *peer)
+{
+    if (is_stalled(peer))
+        return 0;
+    /* What the socket would not take waits for the peer, not for the link. */
+    return peer->has_backlog ? peer->backlog + peer->unreported : peer->send_queued;
+}
+
 static uint64_t queued_at_sockets(const struct node *node)
 {
     uint64_t queued = 0;
 
     for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
-        queued += is_stalled(peer) ? 0 : peer->send_queued;
+        queued += waiting(peer);
     return queued;
+}
+
+static size_t peer_limit(const struct peer *peer)
+{
+    return peer->backlog > 0 ? QUEUE_PEER_MIN : QUEUE_PEER_MAX;
 }
 
 static bool may_serve(const struct peer *peer)
 {
-    return peer->wanted.count > 0 && peer->send_queued < QUEUE_PEER_MAX && !is_stalled(peer) &&
+    return peer->wanted.count > 0 && peer->send_queued < peer_limit(peer) && !is_stalled(peer) &&
            site_may_share(peer->swarm->site);
 }
 
@@ -180,8 +196,13 @@ void peer_serve_all(struct node *node)
     }
 }
 
-void peer_sent(struct peer *peer, size_t queued)
+void peer_sent(struct peer *peer, const struct event *event)
 {
+    size_t queued = event->peer.queued;
+
+    peer->has_backlog = event->peer.has_backlog;
+    peer->backlog = event->peer.backlog;
+    peer->unreported = 0;
     if (queued < peer->send_queued)
         measure_uplink(peer->node, peer->send_queued - queued);
     if (queued != peer->send_queued)

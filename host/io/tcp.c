@@ -281,6 +281,8 @@ enum err tcp_new(struct loop *loop, const struct address *listen, const struct t
     list_init(&tcp->deferred);
     list_init(&tcp->dirty);
     list_init(&tcp->dialling);
+    list_init(&tcp->watched);
+    tcp->watch_timer = loop_timer_new(loop, tcp_backlog_look, tcp);
     tcp->dial_timer = loop_timer_new(loop, dial_timed_out, tcp);
     uv_idle_init(&loop->uv, &tcp->idle);
     uv_tcp_init(&loop->uv, &tcp->listener);
@@ -309,6 +311,7 @@ void tcp_free(struct tcp *tcp)
     while (tcp->conns != NULL)
         tcp_conn_end(tcp->conns);
     loop_timer_free(tcp->dial_timer);
+    loop_timer_free(tcp->watch_timer);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
     uv_close((uv_handle_t *)&tcp->listener, handle_closed);
 }

@@ -18,8 +18,9 @@ struct tcp_events {
     void (*opened)(void *user, uint64_t conn, const struct address *remote);
     /* data is borrowed for the call; up to 256 KiB */
     void (*bytes)(void *user, uint64_t conn, const uint8_t *data, size_t length);
-    /* the queue has shrunk to `queued` unsent bytes (told at least when it falls below 256 KiB) */
-    void (*sent)(void *user, uint64_t conn, size_t queued);
+    /* the queue has shrunk to `queued` bytes that the system has not taken (told at least when it
+     * falls below 256 KiB); of what it has taken, `backlog` wait in front of the uplink */
+    void (*sent)(void *user, uint64_t conn, size_t queued, size_t backlog);
     void (*closed)(void *user, uint64_t conn, enum err why);
 };
 

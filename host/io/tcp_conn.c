@@ -1,6 +1,10 @@
 /* io/tcp: one connection from its birth to its end. */
 #include "io/tcp_private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 enum err tcp_err(int uv_error)
 {
     switch (uv_error) {
@@ -32,6 +36,7 @@ struct conn *tcp_conn_new(struct tcp *tcp, uint64_t number)
     list_init(&conn->dirty);
     list_init(&conn->deferred);
     list_init(&conn->dialling);
+    list_init(&conn->watched);
     if (number & TCP_ACCEPTED)
         tcp->accepted++;
     else
@@ -68,6 +73,7 @@ void tcp_conn_end(struct conn *conn)
     list_remove(&conn->dirty);
     list_remove(&conn->deferred);
     list_remove(&conn->dialling);
+    list_remove(&conn->watched);
     if (conn->number & TCP_ACCEPTED)
         tcp->accepted--;
     else
@@ -113,13 +119,13 @@ void tcp_conn_doom(struct conn *conn, enum err why)
     defer(conn);
 }
 
-static void tell_sent(struct conn *conn)
+void tcp_conn_tell_sent(struct conn *conn)
 {
     struct tcp *tcp = conn->tcp;
 
     conn->tell_sent = false;
     if (conn->queue.length < TCP_LOW_WATER)
-        tcp->events.sent(tcp->events.user, conn->number, conn->queue.length);
+        tcp->events.sent(tcp->events.user, conn->number, conn->queue.length, conn->backlog.bytes);
 }
 
 void tcp_conn_run_deferred(struct tcp *tcp)
@@ -129,12 +135,7 @@ void tcp_conn_run_deferred(struct tcp *tcp)
     /* What the owner defers meanwhile waits for the next turn, or two peers could keep the loop
      * here for good. */
     list_init(&now);
-    while (!list_empty(&tcp->deferred)) {
-        struct list *first = tcp->deferred.next;
-
-        list_remove(first);
-        list_push_back(&now, first);
-    }
+    list_take_all(&now, &tcp->deferred);
     while (!list_empty(&now)) {
         struct conn *conn = list_entry(now.next, struct conn, deferred);
 
@@ -142,10 +143,39 @@ void tcp_conn_run_deferred(struct tcp *tcp)
         if (conn->doom != ERR_OK)
             tcp_conn_end_tell(conn, conn->doom);
         else if (conn->tell_sent)
-            tell_sent(conn);
+            tcp_conn_tell_sent(conn);
     }
     if (list_empty(&tcp->deferred) && !tcp->freed)
         uv_idle_stop(&tcp->idle);
+}
+
+/* --- the system's own queue
+ *
+ * What the system has taken cannot be overtaken or taken back. Left alone it takes more than 100
+ * KiB for each of a crowd's connections, together seconds of a home's uplink, and the owner, who
+ * counts what is queued, sees none of it. So it is to hold little that is not on the wire, and more
+ * only where that leaves in no time. */
+
+static void set_unsent(struct conn *conn, int unsent)
+{
+    uv_os_fd_t fd;
+
+    if (conn->unsent == unsent || uv_fileno((const uv_handle_t *)&conn->uv, &fd) != 0)
+        return;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0)
+        conn->unsent = unsent;
+}
+
+static void adapt_unsent(struct conn *conn)
+{
+    uint64_t waited = loop_now_ms(conn->tcp->loop) - conn->waits_since_ms;
+
+    if (conn->unsent == 0)
+        return;
+    if (waited <= TCP_WAIT_LOW_MS && conn->unsent < (int)TCP_UNSENT_MAX)
+        set_unsent(conn, 2 * conn->unsent);
+    else if (waited >= TCP_WAIT_HIGH_MS && conn->unsent > (int)TCP_UNSENT_MIN)
+        set_unsent(conn, conn->unsent / 2);
 }
 
 /* --- reading */
@@ -192,6 +222,7 @@ void tcp_conn_open(struct conn *conn)
     struct tcp *tcp = conn->tcp;
 
     uv_tcp_nodelay(&conn->uv, 1);
+    set_unsent(conn, TCP_UNSENT_MIN);
     conn->open = true;
     if (!conn->paused && !tcp->held && tcp_conn_read(conn, true) != ERR_OK) {
         tcp_conn_end_tell(conn, ERR_NETWORK);
@@ -217,22 +248,25 @@ static void has_written(uv_write_t *write, int status)
         return;
     }
     tcp_queue_drop(&conn->queue, length);
+    adapt_unsent(conn);
     tcp_conn_pump(conn);
     if (conn->doom == ERR_OK)
-        tell_sent(conn);
+        tcp_conn_tell_sent(conn);
 }
 
-/* The socket is full: libuv writes a part as it empties. */
+/* The socket is full: libuv writes the next few bytes when it empties, and then we the rest. */
 static void write_later(struct conn *conn)
 {
-    uv_buf_t bufs[TCP_ASYNC_BUFS];
-    unsigned count = tcp_queue_front(&conn->queue, bufs, TCP_ASYNC_BUFS);
+    uv_buf_t buf;
     int result;
 
-    for (unsigned i = 0; i < count; i++)
-        conn->in_flight += bufs[i].len;
+    tcp_queue_front(&conn->queue, &buf, 1);
+    if (buf.len > TCP_ASYNC)
+        buf.len = TCP_ASYNC;
+    conn->in_flight = buf.len;
+    conn->waits_since_ms = loop_now_ms(conn->tcp->loop);
     conn->write.data = conn;
-    result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, bufs, count, has_written);
+    result = uv_write(&conn->write, (uv_stream_t *)&conn->uv, &buf, 1, has_written);
     if (result < 0) {
         conn->in_flight = 0;
         tcp_conn_doom(conn, tcp_err(result));
@@ -262,6 +296,8 @@ void tcp_conn_pump(struct conn *conn)
         if (written < 0 || (size_t)written < asked)
             write_later(conn);
     }
+    if (conn->queue.length < before)
+        tcp_backlog_sent(conn, before - conn->queue.length);
     if (conn->queue.length < before && conn->doom == ERR_OK) {
         conn->tell_sent = true;
         defer(conn);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "io/socket_backlog.h"
 #include "io/table.h"
 #include "io/tcp.h"
 #include "io/tcp_queue.h"
@@ -10,7 +11,13 @@
 #define TCP_READ_LENGTH KIB(256)
 #define TCP_LOW_WATER   KIB(256) /* `sent` is told below it */
 #define TCP_WRITE_BUFS  32       /* of one writev: 2 MiB */
-#define TCP_ASYNC_BUFS  4        /* of one waiting write: so `sent` is told every 256 KiB */
+#define TCP_ASYNC       KIB(4)  /* of one waiting write: so `sent` is told as the system takes it */
+#define TCP_UNSENT_MIN  KIB(16) /* in the system's own queue, not on the wire yet */
+#define TCP_UNSENT_MAX  MIB(1)
+#define TCP_WAIT_LOW_MS                                                                            \
+    2 /* a wait as short as this: the connection is fast, more may be unsent                       \
+       */
+#define TCP_WAIT_HIGH_MS 20
 
 struct tcp {
     struct loop *loop;
@@ -24,6 +31,8 @@ struct tcp {
     struct list deferred; /* connections with something to tell on a later turn */
     struct list dirty;    /* connections with something to write */
     struct list dialling; /* in order of their deadlines */
+    struct list watched;  /* connections that have sent what is not acknowledged yet */
+    struct loop_timer *watch_timer;
     struct loop_timer *dial_timer;
     struct tcp_pool pool;
     unsigned handles;   /* not yet closed: the last one frees the struct */
@@ -43,9 +52,12 @@ struct conn {
     uv_connect_t connect;
     uv_write_t write;
     size_t in_flight; /* bytes of `write`; 0: none under way */
+    uint64_t waits_since_ms;
+    int unsent; /* how much the system may hold that it has not sent; 0: as much as it likes */
+    struct socket_backlog backlog; /* when last looked at */
     struct tcp_queue queue;
     struct address remote;
-    struct list dirty, deferred, dialling;
+    struct list dirty, deferred, dialling, watched;
     uint64_t deadline_ms; /* of the dial */
     bool open;            /* connected, and told */
     bool ended;           /* closing; out of the table */
@@ -68,7 +80,13 @@ void tcp_conn_end_tell(struct conn *conn, enum err why);
 /* Ends it on a later turn: for faults found inside a call of the owner. */
 void tcp_conn_doom(struct conn *conn, enum err why);
 void tcp_conn_run_deferred(struct tcp *tcp);
+void tcp_conn_tell_sent(struct conn *conn);
 enum err tcp_err(int uv_error);
+
+/* --- tcp_backlog.c */
+/* The system has taken so much: the backlog is looked at until that is acknowledged. */
+void tcp_backlog_sent(struct conn *conn, size_t length);
+void tcp_backlog_look(void *user);
 
 /* --- tcp.c */
 void tcp_handle_closed(struct tcp *tcp);

@@ -265,11 +265,11 @@ static void report(void)
     printf("{\"hosts\": [");
     for (size_t i = 0; i < host_count; i++) {
         const struct host *host = &hosts[i];
-        printf("%s{\"ip\": \"%s\", \"sent\": %llu, \"received\": %llu, \"dropped\": %llu, "
-               "\"from\": [",
+        printf("%s{\"ip\": \"%s\", \"sent\": %llu, \"received\": %llu, \"lost_up\": %llu, "
+               "\"lost_down\": %llu, \"from\": [",
                i > 0 ? ", " : "", host->ip_text, (unsigned long long)host->sent,
-               (unsigned long long)host->received,
-               (unsigned long long)(host->up.dropped + host->down.dropped));
+               (unsigned long long)host->received, (unsigned long long)host->up.dropped,
+               (unsigned long long)host->down.dropped);
         for (size_t j = 0; j < host_count; j++)
             printf("%s%llu", j > 0 ? ", " : "", (unsigned long long)delivered[j][i]);
         printf("]}");

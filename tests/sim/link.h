@@ -16,6 +16,7 @@ struct link {
     uint64_t up, down;   /* bytes a second */
     uint32_t latency_us; /* one way, to the middle of the network */
     bool nat;            /* cannot be dialled */
+    bool deep;           /* its system takes all that is sent, and says how much of it waits */
 };
 
 /* 8 up, 16 down Mbit/s, 20 ms round trip between two of them. */

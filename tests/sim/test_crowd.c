@@ -72,6 +72,22 @@ START_TEST(test_a_crowd_at_once)
 }
 END_TEST
 
+/* As real sockets do: the core has to count what they have taken, or claims and HAVEs come late. */
+START_TEST(test_a_crowd_whose_systems_take_everything)
+{
+    struct crowd crowd;
+
+    crowd_init(&crowd, 1, MIB(8));
+    for (int i = 0; i < CROWD; i++)
+        crowd.visitors[i]->host->link.deep = true;
+    for (int i = 0; i < CROWD; i++)
+        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
+    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 120000));
+    check_crowd(&crowd, "with deep queues", MIB(8), 12000, 1.25);
+    crowd_done(&crowd);
+}
+END_TEST
+
 START_TEST(test_a_crowd_in_a_trickle)
 {
     struct crowd crowd;
@@ -108,7 +124,8 @@ START_TEST(test_a_liar_who_claims_everything)
     struct crowd crowd;
 
     crowd_init(&crowd, 4, MIB(2));
-    struct script *liar = scene_script(&crowd.scene, &(struct script_flags){.claims = true, .has_nothing = true});
+    struct script *liar =
+        scene_script(&crowd.scene, &(struct script_flags){.claims = true, .has_nothing = true});
     sim_tracker_add(crowd.tracker, crowd.scene.site->bundles[0].infohash, &liar->host->address);
     for (int i = 0; i < CROWD; i++)
         fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
@@ -118,5 +135,6 @@ START_TEST(test_a_liar_who_claims_everything)
 }
 END_TEST
 
-TEST_MAIN("sim_crowd", TESTS(test_a_crowd_at_once, test_a_crowd_in_a_trickle,
-                             test_a_crowd_that_knows_the_first, test_a_liar_who_claims_everything))
+TEST_MAIN("sim_crowd", TESTS(test_a_crowd_at_once, test_a_crowd_whose_systems_take_everything,
+                             test_a_crowd_in_a_trickle, test_a_crowd_that_knows_the_first,
+                             test_a_liar_who_claims_everything))

@@ -106,7 +106,11 @@ static void peer_sent(void *owner, struct conn *conn, int side, size_t queued)
     if (queued >= SENT_BELOW)
         return;
     event.peer.conn = conn->ends[side].name;
-    event.peer.queued = queued;
+    event.peer.has_backlog = visitor->host->link.deep;
+    if (event.peer.has_backlog)
+        event.peer.backlog = queued;
+    else
+        event.peer.queued = queued;
     visitor_step(visitor, &event);
 }
 

@@ -61,8 +61,8 @@ class Watch(threading.Thread):
 
 def one_run(client, website, case, options):
     count = options.visitors
-    with Network(count, UP, DOWN, case["origin_up"]) as network, \
-            tempfile.TemporaryDirectory(prefix="fringe-crowd-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fringe-crowd-") as folder, \
+            Network(count, UP, DOWN, case["origin_up"]) as network:
         run = pathlib.Path(folder)
         run.chmod(0o755)  # nginx's worker and the tracker are other users
         network.callback(keep_logs, options, client, run)
@@ -97,7 +97,9 @@ def summary(answers, traffic, website, details):
     result = {"copies": traffic[0]["sent"] / website.bytes, "t50_s": percentile(ends, 50), "t100_s": max(ends),
               "head_s": max(head for head, _ in answers), "requests": len(requests),
               "copies_of_files": sum(length for _, length, path in requests if path.startswith("/static/")) / website.bytes,
-              "dropped": sum(host["dropped"] for host in traffic), **details, "load": os.getloadavg()[0]}
+              "lost_up": sum(host["lost_up"] for host in traffic), "lost_down": sum(host["lost_down"] for host in traffic),
+              "peer_copies": sum(host["sent"] for host in traffic[2:]) / website.bytes, **details, "load": os.getloadavg()[0]}
+    print("heads:", " ".join(f"{head:.1f}" for head, _ in sorted(answers)), file=sys.stderr)
     return {name: round(value, 3) for name, value in result.items()}
 
 

@@ -57,12 +57,13 @@ static void on_bytes(void *user, uint64_t conn, const uint8_t *data, size_t leng
         tcp_close(end->tcp, conn);
 }
 
-static void on_sent(void *user, uint64_t conn, size_t queued)
+static void on_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
 {
     struct end *end = user;
 
     (void)conn;
     ck_assert(!inside);
+    ck_assert_uint_eq(backlog, 0); /* loopback has no uplink */
     end->sent++;
     end->queued = queued;
 }
