@@ -72,6 +72,10 @@
 #define LIMIT_CLAIM_PIECES        64      /* of one extent */
 #define LIMIT_CLAIM_MS            60000   /* how long a claim may want to live */
 #define LIMIT_CLAIM_HOPS          4       /* how often a claim is passed on */
+#define LIMIT_CLAIMS              64      /* live pieces that one claimer may have, in one swarm */
+#define LIMIT_CLAIMERS            2048    /* whose serials are kept, in one swarm */
+#define LIMIT_CLAIM_BURST         512     /* fringe_claim messages from one neighbour at once, ... */
+#define LIMIT_CLAIM_RATE          64      /* ... and then so many a second */
 #define LIMIT_HANDSHAKE_MS        10000
 #define LIMIT_PEER_IDLE_MS        240000  /* no byte at all: keep-alives come every 120 s */
 #define LIMIT_DIAL_MS             5000
@@ -80,6 +84,7 @@
 #define LIMIT_HTTP_HEADERS        KIB(64)
 #define LIMIT_TRACKER_REPLY       KIB(256)
 #define LIMIT_TRACKER_PEERS       200
+#define LIMIT_SWARM_SIZE          1000000 /* that a tracker is believed */
 #define LIMIT_UDP_TRACKER_REPLY   KIB(4)  /* a datagram: 200 IPv6 peers and the head */
 #define LIMIT_LSD_MESSAGE         1400    /* BEP 14: a multicast datagram on the LAN */
 #define LIMIT_LSD_HASHES          24      /* Infohash lines in one: more do not fit */

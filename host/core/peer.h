@@ -57,9 +57,12 @@ struct peer {
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
     uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */
+    uint32_t swarm_size;              /* as its tracker counts it; 0: not said */
+    uint64_t size_ms;                 /* when it said so */
+    bool in_crowd;                    /* speaks fringe_claim, and is counted */
     bool wanting;                     /* speaks fringe_claim and wants files of this swarm itself */
-    uint32_t claims, broken_claims;   /* live ones; those that came to nothing */
-    struct buf in;                    /* an incomplete message */
+    uint64_t claims_heard, claims_since_ms; /* a bucket of LIMIT_CLAIM_RATE (swarm_claim.c) */
+    struct buf in;                          /* an incomplete message */
     struct bitfield have;
     uint64_t opened_ms, in_ms, out_ms, block_ms;
     uint64_t quiet_until_ms; /* it has refused: not asked again before */
@@ -105,6 +108,7 @@ void peer_update_interest(struct peer *peer);
 void peer_update_choke(struct peer *peer);
 void peer_set_choking(struct peer *peer, bool choking); /* says so when that is new */
 void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
+struct peer_request peer_take_asked(struct peer *peer, uint32_t place); /* it is no longer */
 void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
 void peer_drop_requests(struct peer *peer, bool cancel); /* gives all asked blocks back */
 

@@ -34,6 +34,7 @@ void peer_send_extended(struct peer *peer)
 
     if (site_may_share(peer->swarm->site)) {
         extended.fringe_claim = EXTENSION_FRINGE_CLAIM;
+        extended.swarm_size = crowd_size(peer->swarm);
         extended.ut_metadata = EXTENSION_UT_METADATA;
         extended.metadata_size = peer->swarm->meta->info_length;
     }
@@ -85,7 +86,9 @@ static bool handle_handshake(struct peer *peer, struct span payload)
     bool claims = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
     peer->upload_only = said.upload_only; /* of this alone each handshake says how it is now */
     peer_check_redundant(peer);
-    peer->wanting = claims && !peer->upload_only;
+    crowd_peer_wants(peer, claims && !peer->upload_only);
+    if (said.swarm_size > 0)
+        crowd_peer_counts(peer, said.swarm_size);
     if (claims && !claimed)
         crowd_peer_joined(peer);
     else if (claimed && !claims)
@@ -97,8 +100,7 @@ static bool handle_handshake(struct peer *peer, struct span payload)
 
 static bool handle_claim(struct peer *peer, struct span payload)
 {
-    crowd_claim_heard(peer, payload);
-    return true;
+    return crowd_claim_heard(peer, payload) || peer_refuse(peer, "sent a malformed fringe_claim");
 }
 
 /* It has evicted the piece, or found it damaged (BEP 54): it is asked of others. */

@@ -18,8 +18,15 @@ void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t le
         node_wake(peer->node, peer->block_ms + PEER_SNUB_MS);
     }
     request_queue_push(&peer->asked, &request);
+    peer->swarm->asked++;
     peer_send(peer, &(struct peer_msg){
                         .kind = PEER_REQUEST, .index = piece, .begin = begin, .length = length});
+}
+
+struct peer_request peer_take_asked(struct peer *peer, uint32_t place)
+{
+    peer->swarm->asked--;
+    return request_queue_remove(&peer->asked, place);
 }
 
 void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
@@ -31,7 +38,7 @@ void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t len
 void peer_drop_requests(struct peer *peer, bool cancel)
 {
     while (peer->asked.count > 0) {
-        struct peer_request request = request_queue_remove(&peer->asked, peer->asked.count - 1);
+        struct peer_request request = peer_take_asked(peer, peer->asked.count - 1);
         if (cancel)
             peer_cancel(peer, request.piece, request.begin, request.length);
         swarm_block_lost(peer->swarm, request.piece, request.begin);
@@ -98,7 +105,7 @@ bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg)
     /* Looked at before it is taken out: whoever closes must find it, to give the block back. */
     if (msg->payload.length != request_queue_at(&peer->asked, place)->length)
         return peer_refuse(peer, "sent a block of another length than was asked");
-    request_queue_remove(&peer->asked, place);
+    peer_take_asked(peer, place);
     peer->block_ms = peer->node->now_ms;
     peer->snubbed = false;
     peer->quiet_until_ms = 0;
@@ -114,7 +121,7 @@ bool peer_handle_reject(struct peer *peer, const struct peer_msg *msg)
 
     if (place == UINT32_MAX)
         return true;
-    struct peer_request request = request_queue_remove(&peer->asked, place);
+    struct peer_request request = peer_take_asked(peer, place);
     /* Asking again at once would only go round in circles. */
     peer->quiet_until_ms = peer->node->now_ms + QUIET_MS;
     node_wake(peer->node, peer->quiet_until_ms);

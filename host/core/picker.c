@@ -24,7 +24,7 @@ static bool is_free(const struct want *want, uint32_t number)
     return !origin_brings(want, number) && !twin_on_its_way(want->swarm, want->file, number);
 }
 
-/* The rarest of the first `window` free pieces from `from` on; beyond them, the first there is. In
+/* The rarest of the `window` pieces from `from` on; beyond them, the first there is. In
  * a crowd equals are drawn by lot, or everybody would ask a lone seed for the same. */
 static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from,
                           uint32_t window)
@@ -32,16 +32,16 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
     const struct swarm *swarm = want->swarm;
     const struct metainfo_file *file = &swarm->meta->files[want->file];
     uint32_t end = file->first_piece + file->pieces;
-    uint32_t best = UINT32_MAX, seen = 0, equals = 0;
+    uint32_t best = UINT32_MAX, equals = 0;
+    uint32_t upto = end - from > window ? from + window : end;
     bool crowd = crowd_is(swarm);
 
     for (;; from++) {
         from = bitfield_next_zero(&swarm->taken, from, end);
-        if (from == BITFIELD_NONE || (best != UINT32_MAX && seen >= window))
+        if (from == BITFIELD_NONE || (best != UINT32_MAX && from >= upto))
             return best;
         if (!is_free(want, from))
             continue;
-        seen++;
         if (!bitfield_get(&peer->have, from))
             continue;
         if (best == UINT32_MAX || swarm->availability[from] < swarm->availability[best]) {

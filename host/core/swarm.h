@@ -6,7 +6,8 @@
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
  *   swarm_blame.c   who sent what does not have its hash
  *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
- *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims
+ *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims,
+ *                   crowd_tell.c what we say of ours
  *   find.h          finding peers, in the files that it names
  *   picker.c        which piece next
  *   peer.c          one connection's wire protocol */
@@ -88,7 +89,7 @@ struct stream {
 struct claim {
     uint32_t piece;
     uint64_t since_ms, expires_ms;
-    uint64_t conn; /* whose; 0: gone, or already found out */
+    struct claimer *by; /* NULL: gone, or already found out */
     UT_hash_handle hh;
 };
 
@@ -122,6 +123,7 @@ struct swarm {
     bool doubt;              /* and shall look once more */
     struct bitfield taken;   /* have, and on its way: what nobody need ask for */
     struct piece *pieces;    /* on their way */
+    uint32_t asked;          /* blocks asked for, over all peers */
     uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
     uint64_t used_ms; /* last want */
@@ -145,15 +147,21 @@ struct swarm {
     uint64_t rate_bytes, rate_since_ms, rate; /* from all peers, bytes a second */
 
     /* --- the crowd (swarm_claim.c) */
-    struct claim *claims;
-    uint32_t claim_serial;
-    uint32_t origin_fetches; /* under way */
-    uint64_t joined_ms;      /* since when we could ask the origin */
-    uint64_t piece_at_ms;    /* the last piece that came, from anywhere */
-    uint64_t crowd_ms;       /* not before: look again for something to fetch */
-    uint64_t extent_ms;      /* what one extent takes us, moving average */
-    uint64_t assist_bytes;   /* fetched although neighbours have it */
-    bool told_idle;          /* neighbours believe that we want nothing */
+    struct claim *claims;          /* by piece */
+    struct claimer *claimers;      /* by peer id, oldest first */
+    uint32_t claim_serial;         /* of our own */
+    uint32_t size_said, size_told; /* what neighbours say of that; what they were told */
+    uint64_t size_said_ms;
+    uint32_t speakers, wanting; /* neighbours that speak fringe_claim; those that want something */
+    uint16_t *ranks;            /* ours for each extent, by its first piece; NULL: to be counted */
+    uint32_t origin_fetches;    /* under way */
+    uint64_t joined_ms;         /* since when we could ask the origin */
+    uint64_t piece_at_ms;       /* the last piece that came, from anywhere */
+    uint64_t crowd_ms;          /* not before: look again for something to fetch */
+    uint64_t free_ms;           /* when our last request to the origin was over */
+    uint64_t extent_ms;         /* what one extent takes us, moving average */
+    uint64_t assist_bytes;      /* fetched although neighbours have it */
+    bool told_idle;             /* neighbours believe that we want nothing */
 };
 
 /* --- life */

@@ -1,5 +1,5 @@
-/* Claims: what neighbours say that they are fetching from the origin, what we say, and how far
- * anybody is believed (PROTOCOL.md 4.7). Who fetches what is decided in swarm_crowd.c. */
+/* What others claim to be fetching from the origin, and how far they are believed (PROTOCOL.md
+ * 4.7). What we say ourselves is in crowd_tell.c, who fetches what is decided in swarm_crowd.c. */
 #include "base/mem.h"
 #include "core/crowd.h"
 #include "core/peer.h"
@@ -7,14 +7,63 @@
 
 #include <string.h>
 
-#define CLAIM_MIN_MS 1000
-#define RENEW_MS     300   /* before its end a claim is renewed, while bytes come in */
-#define CLAIMS_MAX   64    /* live pieces that one neighbour may claim */
-#define BELIEVE_MS   10000 /* a claim on one piece, however often it is renewed */
-#define STARVE_MS    1500  /* without any piece: claims are not waited for any longer */
-#define BROKEN_MAX   8     /* pieces claimed in vain, before we stop believing */
+#define BELIEVE_MS      10000 /* a claim on one piece, however often it is renewed */
+#define BELIEVE_MESH_MS 20000
+#define STARVE_MS       1500 /* without any piece: claims are not waited for any longer */
+#define BROKEN_MAX      8    /* pieces claimed in vain, before we stop believing */
 
-/* --- claims of others */
+/* Who claims: a neighbour, or somebody whom neighbours speak of. */
+struct claimer {
+    uint8_t id[PEER_ID_LENGTH];
+    uint32_t serial;       /* the highest heard */
+    uint32_t live, broken; /* pieces: claimed now; claimed in vain */
+    UT_hash_handle hh;
+};
+
+/* --- claimers */
+
+static struct claimer *find_claimer(const struct swarm *swarm, const uint8_t id[PEER_ID_LENGTH])
+{
+    struct claimer *claimer;
+
+    HASH_FIND(hh, swarm->claimers, id, PEER_ID_LENGTH, claimer);
+    return claimer;
+}
+
+static void forget_claimer(struct swarm *swarm, struct claimer *claimer)
+{
+    HASH_DEL(swarm->claimers, claimer);
+    mem_free(claimer);
+}
+
+/* In place of the oldest of whom nothing is claimed; NULL: there is none, they are too many. */
+static struct claimer *add_claimer(struct swarm *swarm, const uint8_t id[PEER_ID_LENGTH])
+{
+    if (HASH_COUNT(swarm->claimers) >= LIMIT_CLAIMERS) {
+        struct claimer *oldest = swarm->claimers;
+        while (oldest != NULL && oldest->live > 0)
+            oldest = oldest->hh.next;
+        if (oldest == NULL)
+            return NULL;
+        forget_claimer(swarm, oldest);
+    }
+    struct claimer *claimer = mem_zalloc(sizeof *claimer);
+    memcpy(claimer->id, id, PEER_ID_LENGTH);
+    HASH_ADD(hh, swarm->claimers, id, PEER_ID_LENGTH, claimer);
+    return claimer;
+}
+
+static bool is_neighbour(const struct swarm *swarm, const uint8_t id[PEER_ID_LENGTH])
+{
+    list_for_each(link, next, &swarm->peers)
+    {
+        if (memcmp(list_entry(link, struct peer, in_swarm)->id, id, PEER_ID_LENGTH) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- claims */
 
 static struct claim *find_claim(const struct swarm *swarm, uint32_t piece)
 {
@@ -24,77 +73,146 @@ static struct claim *find_claim(const struct swarm *swarm, uint32_t piece)
     return claim;
 }
 
-static struct peer *find_peer(const struct swarm *swarm, uint64_t conn)
+static void forget_claims(struct swarm *swarm, const struct claimer *claimer)
 {
-    struct peer *peer;
-
-    HASH_FIND(hh, swarm->node->peers, &conn, sizeof conn, peer);
-    return peer;
+    for (struct claim *claim = swarm->claims; claim != NULL; claim = claim->hh.next) {
+        if (claim->by != claimer)
+            continue;
+        claim->by = NULL;
+        claim->expires_ms = swarm->node->now_ms;
+    }
+    swarm->crowd_ms = 0;
 }
 
 static void release_claim(struct swarm *swarm, struct claim *claim, bool broken)
 {
-    struct peer *peer = claim->conn != 0 ? find_peer(swarm, claim->conn) : NULL;
+    struct claimer *by = claim->by;
 
-    claim->conn = 0;
-    if (peer == NULL)
+    claim->by = NULL;
+    if (by == NULL)
         return;
-    peer->claims--;
-    if (broken && ++peer->broken_claims == BROKEN_MAX)
-        crowd_peer_left(peer); /* as far as claims go */
+    by->live--;
+    if (!broken || ++by->broken != BROKEN_MAX)
+        return;
+    forget_claims(swarm, by);
+    by->live = 0;
 }
 
-static void put_claim(struct peer *peer, uint32_t piece, uint32_t ttl_ms)
+static uint64_t believe_ms(const struct swarm *swarm)
 {
-    struct swarm *swarm = peer->swarm;
+    return swarm->speakers >= CROWD_MESH ? BELIEVE_MESH_MS : BELIEVE_MS;
+}
+
+static void put_claim(struct swarm *swarm, struct claimer *by, uint32_t piece, uint32_t ttl_ms)
+{
     struct claim *claim = find_claim(swarm, piece);
+    uint64_t now = swarm->node->now_ms;
 
     if (claim == NULL) {
         claim = mem_zalloc(sizeof *claim);
         claim->piece = piece;
         HASH_ADD(hh, swarm->claims, piece, sizeof claim->piece, claim);
     }
-    if (claim->conn != peer->conn) {
+    if (claim->by != by) {
         release_claim(swarm, claim, false);
-        claim->conn = peer->conn;
-        claim->since_ms = swarm->node->now_ms;
-        peer->claims++;
+        claim->by = by;
+        claim->since_ms = now;
+        by->live++;
     }
-    claim->expires_ms = swarm->node->now_ms + ttl_ms;
-    if (claim->expires_ms > claim->since_ms + BELIEVE_MS)
-        claim->expires_ms = claim->since_ms + BELIEVE_MS;
+    claim->expires_ms = now + ttl_ms;
+    if (claim->expires_ms > claim->since_ms + believe_ms(swarm))
+        claim->expires_ms = claim->since_ms + believe_ms(swarm);
 }
 
-static void withdraw(struct peer *peer, uint32_t piece)
+static void withdraw(struct swarm *swarm, const struct claimer *by, uint32_t piece)
 {
-    struct claim *claim = find_claim(peer->swarm, piece);
+    struct claim *claim = find_claim(swarm, piece);
 
-    if (claim == NULL || claim->conn != peer->conn)
+    if (claim == NULL || claim->by != by)
         return;
-    release_claim(peer->swarm, claim, false);
-    claim->expires_ms = peer->node->now_ms;
-    peer->swarm->crowd_ms = 0;
+    release_claim(swarm, claim, false);
+    claim->expires_ms = swarm->node->now_ms;
+    swarm->crowd_ms = 0;
 }
 
-void crowd_claim_heard(struct peer *peer, struct span payload)
+static void apply(struct swarm *swarm, struct claimer *by, const struct fringe_extent *extent)
 {
+    for (uint32_t piece = extent->first; piece < extent->first + extent->pieces; piece++) {
+        if (extent->ttl_ms == 0)
+            withdraw(swarm, by, piece);
+        else if (by->live < LIMIT_CLAIMS && !bitfield_get(&swarm->have, piece))
+            put_claim(swarm, by, piece, extent->ttl_ms);
+    }
+}
+
+/* --- hearing them */
+
+/* One neighbour cannot make us work, or shout, without end. */
+static bool is_too_much(struct peer *peer)
+{
+    uint64_t now = peer->node->now_ms;
+    uint64_t drained = (now - peer->claims_since_ms) * LIMIT_CLAIM_RATE / 1000;
+
+    if (drained > 0) {
+        peer->claims_heard -= drained < peer->claims_heard ? drained : peer->claims_heard;
+        peer->claims_since_ms = now;
+    }
+    if (peer->claims_heard >= LIMIT_CLAIM_BURST)
+        return true;
+    peer->claims_heard++;
+    return false;
+}
+
+/* Does it lie within the torrent, and each extent within one file? */
+static bool fits(const struct swarm *swarm, const struct fringe_claim *said)
+{
+    const struct metainfo *meta = swarm->meta;
+
+    for (size_t i = 0; i < said->count; i++) {
+        const struct fringe_extent *extent = &said->extents[i];
+        uint32_t last = extent->first + extent->pieces - 1;
+        if (last >= meta->piece_count ||
+            metainfo_file_of_piece(meta, extent->first) != metainfo_file_of_piece(meta, last))
+            return false;
+    }
+    return true;
+}
+
+/* May this neighbour say that of this claimer? */
+static bool is_credible(const struct peer *peer, const struct fringe_claim *said)
+{
+    const struct swarm *swarm = peer->swarm;
+
+    if (said->hops == 0)
+        return memcmp(said->claimer, peer->id, PEER_ID_LENGTH) == 0;
+    return memcmp(said->claimer, swarm->peer_id, PEER_ID_LENGTH) != 0 &&
+           !is_neighbour(swarm, said->claimer);
+}
+
+bool crowd_claim_heard(struct peer *peer, struct span payload)
+{
+    struct swarm *swarm = peer->swarm;
     struct fringe_claim said;
+    enum err err = fringe_claim_decode(payload, &said);
 
-    if (fringe_claim_decode(payload, &said) != ERR_OK || peer->broken_claims >= BROKEN_MAX)
-        return;
-    /* We pass none on, so we hear only who we are connected with: anything else is a lie. */
-    if (said.hops != 0 || memcmp(said.claimer, peer->id, PEER_ID_LENGTH) != 0)
-        return;
+    if (err == ERR_UNSUPPORTED)
+        return true;
+    if (err != ERR_OK || !fits(swarm, &said))
+        return false;
+    if (!site_may_share(swarm->site) || is_too_much(peer))
+        return true;
+    struct claimer *by = find_claimer(swarm, said.claimer);
+    if (by != NULL && (said.serial <= by->serial || by->broken >= BROKEN_MAX))
+        return true;
+    if (!is_credible(peer, &said))
+        return true;
+    if (by == NULL && (by = add_claimer(swarm, said.claimer)) == NULL)
+        return true;
+    by->serial = said.serial;
     for (size_t i = 0; i < said.count; i++)
-        for (uint32_t k = 0; k < said.extents[i].pieces; k++) {
-            uint32_t piece = said.extents[i].first + k;
-            if (piece >= peer->swarm->meta->piece_count)
-                break;
-            if (said.extents[i].ttl_ms == 0)
-                withdraw(peer, piece);
-            else if (peer->claims < CLAIMS_MAX)
-                put_claim(peer, piece, said.extents[i].ttl_ms);
-        }
+        apply(swarm, by, &said.extents[i]);
+    crowd_pass_on(peer, &said);
+    return true;
 }
 
 void crowd_peer_has(struct peer *peer, uint32_t piece)
@@ -103,24 +221,24 @@ void crowd_peer_has(struct peer *peer, uint32_t piece)
 
     if (claim == NULL)
         return;
+    if (claim->by != NULL && claim->by->broken > 0)
+        claim->by->broken--;
     release_claim(peer->swarm, claim, false);
     HASH_DEL(peer->swarm->claims, claim);
     mem_free(claim);
-    if (peer->broken_claims > 0)
-        peer->broken_claims--;
 }
 
 void crowd_peer_left(struct peer *peer)
 {
     struct swarm *swarm = peer->swarm;
+    struct claimer *claimer = find_claimer(swarm, peer->id);
 
-    for (struct claim *claim = swarm->claims; claim != NULL && peer->claims > 0;
-         claim = claim->hh.next) {
-        if (claim->conn != peer->conn)
-            continue;
-        claim->conn = 0;
-        claim->expires_ms = swarm->node->now_ms;
-        peer->claims--;
+    crowd_peer_wants(peer, false);
+    swarm->speakers -= peer->in_crowd;
+    peer->in_crowd = false;
+    if (claimer != NULL && claimer->live > 0) {
+        forget_claims(swarm, claimer);
+        claimer->live = 0;
     }
     swarm->crowd_ms = 0;
 }
@@ -128,18 +246,36 @@ void crowd_peer_left(struct peer *peer)
 void crowd_done(struct swarm *swarm)
 {
     struct claim *claim, *next;
+    struct claimer *claimer, *next_claimer;
 
     HASH_ITER(hh, swarm->claims, claim, next)
     {
         HASH_DEL(swarm->claims, claim);
         mem_free(claim);
     }
+    HASH_ITER(hh, swarm->claimers, claimer, next_claimer)
+    forget_claimer(swarm, claimer);
+    mem_free(swarm->ranks);
 }
+
+/* --- believing them */
 
 bool crowd_is_claimed(const struct swarm *swarm, uint32_t piece)
 {
     const struct claim *claim = find_claim(swarm, piece);
     return claim != NULL && swarm->node->now_ms < claim->expires_ms;
+}
+
+/* The more visitors there are, the more often a piece must double before it comes here. */
+static uint64_t starve_ms(const struct swarm *swarm)
+{
+    uint64_t starve = STARVE_MS;
+
+    if (!crowd_is_big(swarm))
+        return starve;
+    for (uint32_t size = swarm->speakers; size < crowd_size(swarm); size *= 2)
+        starve += STARVE_MS;
+    return starve;
 }
 
 /* Whoever claims must let us feel it: while nothing comes at all, no promise holds. So a liar
@@ -151,174 +287,25 @@ bool crowd_is_starved(const struct swarm *swarm)
 
     since = swarm->piece_at_ms > since ? swarm->piece_at_ms : since;
     since = swarm->joined_ms > since ? swarm->joined_ms : since;
-    return swarm->node->now_ms >= since + STARVE_MS && !fair_use_slows(swarm);
+    return swarm->node->now_ms >= since + starve_ms(swarm) && !fair_use_slows(swarm);
 }
 
 /* When may this piece be asked for, leaving the rank aside? 0: somebody has or brings it. */
 uint64_t crowd_open_since(struct swarm *swarm, uint32_t piece)
 {
     uint64_t now = swarm->node->now_ms;
-    struct claim *claim = find_claim(swarm, piece);
 
     if (bitfield_get(&swarm->taken, piece) ||
         (swarm->availability != NULL && swarm->availability[piece] > 0))
         return 0;
+    struct claim *claim = find_claim(swarm, piece);
     if (claim == NULL)
         return swarm->joined_ms;
     if (now < claim->expires_ms && !crowd_is_starved(swarm))
         return claim->expires_ms;
-    if (claim->conn != 0)
-        release_claim(swarm, claim, true);
+    /* In a big crowd it is nobody's fault that nothing comes yet. */
+    release_claim(swarm, claim, now >= claim->expires_ms || !crowd_is_big(swarm));
     if (claim->expires_ms > now)
         claim->expires_ms = now;
     return claim->expires_ms > swarm->joined_ms ? claim->expires_ms : swarm->joined_ms;
-}
-
-/* --- our own claims */
-
-static uint32_t ttl_ms(const struct swarm *swarm)
-{
-    uint64_t ttl = 3 * swarm->extent_ms;
-    if (ttl < CLAIM_MIN_MS)
-        return CLAIM_MIN_MS;
-    return ttl < LIMIT_CLAIM_MS ? (uint32_t)ttl : LIMIT_CLAIM_MS;
-}
-
-static void send_claim(struct peer *peer, const struct origin_fetch *fetch, uint32_t ttl)
-{
-    struct swarm *swarm = peer->swarm;
-    struct fringe_claim claim = {.serial = swarm->claim_serial, .count = 1};
-    struct buf payload;
-
-    memcpy(claim.claimer, swarm->peer_id, PEER_ID_LENGTH);
-    claim.extents[0].first = fetch->piece;
-    claim.extents[0].pieces = (uint16_t)(fetch->end - fetch->piece);
-    claim.extents[0].ttl_ms = (uint16_t)ttl;
-    buf_init(&payload, KIB(1));
-    fringe_claim_encode(&claim, &payload);
-    peer_send_extension(peer, EXTENSION_FRINGE_CLAIM, &payload);
-    buf_done(&payload);
-}
-
-static void tell_all(struct swarm *swarm, const struct origin_fetch *fetch, uint32_t ttl)
-{
-    if (fetch->piece >= fetch->end || !site_may_share(swarm->site))
-        return;
-    swarm->claim_serial++;
-    list_for_each(link, next, &swarm->peers)
-    {
-        struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (peer->speaks[EXTENSION_FRINGE_CLAIM] != 0)
-            send_claim(peer, fetch, ttl);
-    }
-}
-
-static void claim(struct origin_fetch *fetch)
-{
-    struct swarm *swarm = fetch->want->swarm;
-
-    if (fetch->end - fetch->piece > LIMIT_CLAIM_PIECES)
-        return; /* a lone visitor's long run: neighbours who come now find their own */
-    fetch->claimed = true;
-    fetch->claimed_until_ms = swarm->node->now_ms + ttl_ms(swarm);
-    tell_all(swarm, fetch, ttl_ms(swarm));
-    node_wake(swarm->node, fetch->claimed_until_ms - RENEW_MS);
-}
-
-void crowd_started(struct origin_fetch *fetch)
-{
-    struct swarm *swarm = fetch->want->swarm;
-
-    swarm->origin_fetches++;
-    fetch->started_ms = swarm->node->now_ms;
-    if (site_may_share(swarm->site))
-        claim(fetch);
-}
-
-/* What is not there yet is given back at once. */
-void crowd_ended(struct origin_fetch *fetch)
-{
-    struct swarm *swarm = fetch->want->swarm;
-    uint64_t took = swarm->node->now_ms - fetch->started_ms;
-
-    swarm->origin_fetches--;
-    swarm->crowd_ms = 0;
-    if (fetch->piece < fetch->end && fetch->claimed)
-        tell_all(swarm, fetch, 0);
-    else if (fetch->piece == fetch->end)
-        swarm->extent_ms = swarm->extent_ms > 0 ? (3 * swarm->extent_ms + took) / 4 : took;
-}
-
-/* --- who wants */
-
-uint32_t crowd_extent_pieces(const struct swarm *swarm)
-{
-    uint32_t pieces = CROWD_EXTENT / swarm->meta->piece_length;
-    return pieces > 0 ? pieces : 1;
-}
-
-/* A lone visitor fetches in one long run; with company it ends at the next extent. */
-static void shorten(struct swarm *swarm, struct origin_fetch *fetch)
-{
-    uint32_t step = crowd_extent_pieces(swarm);
-
-    if (fetch->claimed || fetch->end - fetch->piece <= step)
-        return;
-    fetch->end = fetch->piece + step;
-    claim(fetch);
-}
-
-void crowd_peer_joined(struct peer *peer)
-{
-    struct swarm *swarm = peer->swarm;
-
-    if (list_empty(&swarm->wants))
-        peer_send_extended(peer);
-    if (!site_may_share(swarm->site))
-        return;
-    list_for_each(link, next, &swarm->wants)
-    {
-        struct origin_fetch *fetch = list_entry(link, struct want, in_swarm)->fetch;
-        if (fetch == NULL || fetch->piece >= fetch->end)
-            continue;
-        shorten(swarm, fetch);
-        if (fetch->claimed)
-            send_claim(peer, fetch, ttl_ms(swarm));
-    }
-}
-
-void crowd_wants_changed(struct swarm *swarm)
-{
-    bool idle = list_empty(&swarm->wants);
-
-    swarm->crowd_ms = 0;
-    if (idle == swarm->told_idle || !site_may_share(swarm->site))
-        return;
-    swarm->told_idle = idle;
-    list_for_each(link, next, &swarm->peers)
-    {
-        struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (peer->speaks[EXTENSION_FRINGE_CLAIM] != 0)
-            peer_send_extended(peer);
-    }
-}
-
-uint64_t crowd_tick(struct swarm *swarm)
-{
-    uint64_t now = swarm->node->now_ms, wake = UINT64_MAX;
-
-    list_for_each(link, next, &swarm->wants)
-    {
-        struct origin_fetch *fetch = list_entry(link, struct want, in_swarm)->fetch;
-        if (fetch == NULL || !fetch->claimed || fetch->piece >= fetch->end)
-            continue;
-        uint64_t due = fetch->claimed_until_ms - RENEW_MS;
-        if (now >= due && fetch->body_ms + ttl_ms(swarm) >= now) {
-            claim(fetch);
-            due = fetch->claimed_until_ms - RENEW_MS;
-        }
-        if (due > now && due < wake)
-            wake = due;
-    }
-    return wake;
 }

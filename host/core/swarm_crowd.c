@@ -12,14 +12,25 @@
  *     within a budget. */
 #include "core/crowd.h"
 
+#include "base/mem.h"
 #include "core/peer.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FETCHES_MAX   8 /* of those */
 #define RANK_MS       300
-#define WAIT_MAX_MS   600  /* for neighbours of lower rank, who may want other files */
+#define RANKS_WAITED  2  /* for more of lower rank, who may want other files, ... */
+#define RANK_NEXT_MS  50 /* ... only until their claims would be here */
+#define BIG_RANK_MS   1000
+#define BIG_STEEP_MS  4000 /* after so long the waiting for each further rank becomes shorter */
+#define BIG_DOUBLE_MS 1400 /* from there on for each doubling of the rank */
+#define BIG_SETTLE_MS 400  /* for many to hear how many there are */
+#define SIZE_HOLDS_MS 60000
+#define UNRANKED      UINT16_MAX
+#define YIELD_SHARE   2
+#define YIELD_MAX_MS  1000
 #define LOOK_MS       20   /* between two looks, when nothing was due */
 #define HEAD_SHARE    10   /* the first tenth of what is missing is the head */
 #define ASSIST_MS     1000 /* after joining */
@@ -35,14 +46,84 @@ static uint64_t latest(uint64_t a, uint64_t b)
 
 bool crowd_is(const struct swarm *swarm)
 {
-    if (!site_may_share(swarm->site))
-        return false; /* who gives nothing has no business in asking others to wait */
+    /* Who gives nothing has no business in asking others to wait. */
+    return swarm->wanting > 0 && site_may_share(swarm->site);
+}
+
+/* A tracker also counts who has gone, so it is believed only where neighbours are many. */
+bool crowd_is_big(const struct swarm *swarm)
+{
+    return swarm->speakers >= CROWD_MESH &&
+           crowd_size(swarm) > swarm->speakers + swarm->speakers / 2;
+}
+
+/* In a burst a tracker's count is old before the peers are connected, so neighbours tell each other
+ * and the larger number spreads; it is forgotten before long, or it would be told for ever. */
+uint32_t crowd_size(const struct swarm *swarm)
+{
+    uint32_t size = swarm->swarm_size;
+    bool holds = swarm->node->now_ms < swarm->size_said_ms + SIZE_HOLDS_MS;
+
+    if (holds && swarm->size_said > size)
+        size = swarm->size_said;
+    return size < LIMIT_SWARM_SIZE ? size : LIMIT_SWARM_SIZE;
+}
+
+static int falling(const void *a, const void *b)
+{
+    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+    return first < second ? 1 : first > second ? -1 : 0;
+}
+
+/* What a quarter of the neighbours say at least: so many would have to lie together. */
+static uint32_t said_size(const struct swarm *swarm)
+{
+    uint32_t sizes[LIMIT_PEERS], count = 0;
+    uint64_t now = swarm->node->now_ms;
+
     list_for_each(link, next, &swarm->peers)
     {
-        if (list_entry(link, struct peer, in_swarm)->wanting)
-            return true;
+        const struct peer *peer = list_entry(link, struct peer, in_swarm);
+        if (count < LIMIT_PEERS && peer->speaks[EXTENSION_FRINGE_CLAIM] != 0)
+            sizes[count++] = now < peer->size_ms + SIZE_HOLDS_MS ? peer->swarm_size : 0;
     }
-    return false;
+    if (count < CROWD_MESH)
+        return 0;
+    qsort(sizes, count, sizeof *sizes, falling);
+    return sizes[count / 4];
+}
+
+void crowd_peer_counts(struct peer *peer, uint32_t swarm_size)
+{
+    struct swarm *swarm = peer->swarm;
+
+    if (swarm_size != peer->swarm_size)
+        peer->size_ms = peer->node->now_ms;
+    peer->swarm_size = swarm_size;
+    uint32_t said = said_size(swarm);
+    if (said <= crowd_size(swarm))
+        return;
+    swarm->size_said = said;
+    swarm->size_said_ms = swarm->node->now_ms;
+    if (said / 3 * 2 < swarm->size_told || !site_may_share(swarm->site))
+        return;
+    swarm->size_told = said;
+    crowd_tell_all(swarm);
+}
+
+void crowd_peer_wants(struct peer *peer, bool wants)
+{
+    struct swarm *swarm = peer->swarm;
+
+    if (peer->wanting == wants)
+        return;
+    peer->wanting = wants;
+    if (wants)
+        swarm->wanting++;
+    else
+        swarm->wanting--;
+    mem_free(swarm->ranks);
+    swarm->ranks = NULL;
 }
 
 static uint64_t weight(const struct swarm *swarm, uint32_t piece, const uint8_t id[PEER_ID_LENGTH])
@@ -58,7 +139,7 @@ static uint64_t weight(const struct swarm *swarm, uint32_t piece, const uint8_t 
 }
 
 /* How many wanting neighbours are closer to this extent than we. */
-static uint32_t rank_of(const struct swarm *swarm, uint32_t piece)
+static uint32_t count_rank(const struct swarm *swarm, uint32_t piece)
 {
     uint64_t own = weight(swarm, piece, swarm->peer_id);
     uint32_t rank = 0;
@@ -71,12 +152,59 @@ static uint32_t rank_of(const struct swarm *swarm, uint32_t piece)
     return rank;
 }
 
+static uint32_t rank_of(struct swarm *swarm, uint32_t piece)
+{
+    if (swarm->ranks == NULL) {
+        swarm->ranks = mem_alloc(swarm->meta->piece_count * sizeof *swarm->ranks);
+        memset(swarm->ranks, 0xff, swarm->meta->piece_count * sizeof *swarm->ranks);
+    }
+    if (swarm->ranks[piece] == UNRANKED)
+        swarm->ranks[piece] = (uint16_t)count_rank(swarm, piece);
+    return swarm->ranks[piece];
+}
+
+/* In a big crowd nobody knows who has a lower weight: each waits a second for every visitor that,
+ * by the size of the swarm, should have. So one a second begins, and its claim stops the others
+ * long before the next. As the tracker may count many who have gone, the waiting for high ranks
+ * grows with their logarithm only; that far it comes only when the lower ones are not there. */
+static uint64_t big_wait_ms(const struct swarm *swarm, uint32_t piece)
+{
+    uint64_t own = weight(swarm, piece, swarm->peer_id) >> 32;
+    uint64_t wait = own * crowd_size(swarm) * BIG_RANK_MS >> 32, more = 0;
+
+    for (; wait > 2 * BIG_STEEP_MS; wait /= 2)
+        more += BIG_DOUBLE_MS;
+    if (wait > BIG_STEEP_MS)
+        wait = BIG_STEEP_MS + (wait - BIG_STEEP_MS) * BIG_DOUBLE_MS / BIG_STEEP_MS;
+    return wait + more;
+}
+
+/* How long to leave this extent to others; who waits less is the one to fetch it. */
+static uint64_t wait_ms(struct swarm *swarm, uint32_t piece)
+{
+    if (crowd_is_big(swarm))
+        return big_wait_ms(swarm, piece);
+    uint32_t rank = rank_of(swarm, piece);
+    if (rank <= RANKS_WAITED)
+        return (uint64_t)rank * RANK_MS;
+    return RANKS_WAITED * RANK_MS + (uint64_t)(rank - RANKS_WAITED) * RANK_NEXT_MS;
+}
+
+/* Who is done with one request does not take at once what has been open for long: others may be
+ * done now as well, and claims take a while where the uplink is busy. */
+static uint64_t yield_ms(uint64_t wait)
+{
+    uint64_t yield = wait / YIELD_SHARE;
+    return yield < YIELD_MAX_MS ? yield : YIELD_MAX_MS;
+}
+
 /* --- what to fetch */
 
 /* The best run found so far. */
 struct choice {
     struct want *want;
-    uint32_t first, end, rank;
+    uint32_t first, end;
+    uint64_t wait_ms; /* the less, the more it is ours to fetch */
     bool head;
     uint64_t next_ms; /* when the next one is due, if none is */
 };
@@ -93,9 +221,8 @@ static void look_at_extent(struct swarm *swarm, struct want *want, uint32_t firs
         from++;
     if (from == end)
         return;
-    uint32_t rank = rank_of(swarm, first);
-    uint64_t wait = (uint64_t)rank * RANK_MS;
-    uint64_t due = latest(since, want->created_ms) + (wait < WAIT_MAX_MS ? wait : WAIT_MAX_MS);
+    uint64_t wait = wait_ms(swarm, first);
+    uint64_t due = latest(latest(since, want->created_ms) + wait, swarm->free_ms + yield_ms(wait));
     if (due > now) {
         best->next_ms = due < best->next_ms ? due : best->next_ms;
         return;
@@ -105,9 +232,9 @@ static void look_at_extent(struct swarm *swarm, struct want *want, uint32_t firs
         if (since == 0 || since > now)
             break;
     }
-    if (best->want != NULL && (best->head > head || (best->head == head && best->rank <= rank)))
+    if (best->want != NULL && (best->head > head || (best->head == head && best->wait_ms <= wait)))
         return;
-    *best = (struct choice){want, from, upto, rank, head, best->next_ms};
+    *best = (struct choice){want, from, upto, wait, head, best->next_ms};
 }
 
 static uint32_t count_missing(const struct swarm *swarm)
@@ -136,7 +263,7 @@ static void look_at_want(struct swarm *swarm, struct want *want, uint32_t *head_
         look_at_extent(swarm, want, at, upto, *head_left > 0, best);
         *head_left -= *head_left < step ? *head_left : step;
         /* Nothing can beat rank 0 in the head, and nothing behind the head beats the head. */
-        if (best->want != NULL && best->head && (best->rank == 0 || *head_left == 0))
+        if (best->want != NULL && best->head && (best->wait_ms == 0 || *head_left == 0))
             return;
     }
 }
@@ -158,7 +285,7 @@ static struct choice choose(struct swarm *swarm)
             continue;
         }
         look_at_want(swarm, want, &head_left, &best);
-        if (best.want != NULL && best.head && (best.rank == 0 || head_left == 0))
+        if (best.want != NULL && best.head && (best.wait_ms == 0 || head_left == 0))
             break;
     }
     return best;
@@ -166,24 +293,15 @@ static struct choice choose(struct swarm *swarm)
 
 /* --- when peers give too little */
 
-static uint64_t bytes_asked(const struct swarm *swarm)
-{
-    uint64_t blocks = 0;
-
-    list_for_each(link, next, &swarm->peers)
-    {
-        blocks += list_entry(link, struct peer, in_swarm)->asked.count;
-    }
-    return blocks * BLOCK_LENGTH;
-}
-
 static bool may_assist(const struct swarm *swarm)
 {
-    uint64_t budget = swarm->meta->length * ASSIST_TENTHS / 10 / (1 + swarm->connections);
+    uint64_t sharers = latest(swarm->connections, crowd_size(swarm));
+    uint64_t budget = swarm->meta->length * ASSIST_TENTHS / 10 / (1 + sharers);
 
     return swarm->node->now_ms > swarm->joined_ms + ASSIST_MS &&
-           bytes_asked(swarm) < ASSIST_ASKED && !fair_use_slows(swarm) &&
-           swarm->assist_bytes < budget && swarm->node->storing_bytes < STORING_MAX;
+           (uint64_t)swarm->asked * BLOCK_LENGTH < ASSIST_ASKED && !fair_use_slows(swarm) &&
+           swarm->assist_bytes + swarm->meta->piece_length <= budget &&
+           swarm->node->storing_bytes < STORING_MAX;
 }
 
 /* The rarest piece that nobody is bringing us. */
@@ -268,6 +386,10 @@ void crowd_consider(struct swarm *swarm)
     }
     if (swarm->settling > 0 && now < swarm->settle_ms + SWARM_SETTLE_MS) {
         node_wake(swarm->node, swarm->settle_ms + SWARM_SETTLE_MS);
+        return;
+    }
+    if (swarm->speakers >= CROWD_MESH && now < swarm->settle_ms + BIG_SETTLE_MS) {
+        node_wake(swarm->node, swarm->settle_ms + BIG_SETTLE_MS);
         return;
     }
     if (swarm->joined_ms == 0)

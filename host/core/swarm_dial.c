@@ -6,6 +6,9 @@
 #define ACTIVE_MS        300000 /* after its last use a swarm still looks for peers so long */
 #define SLOW_MS          10000  /* between two dials of who wants nothing */
 #define SLOW_CONNECTIONS 8      /* of a swarm that wants nothing, before it dials no more */
+/* Half of the places are for those who dial us: if everybody filled all of its own by dialling,
+ * nobody would have a place for anybody. */
+#define DIAL_CONNECTIONS (LIMIT_PEERS_PER_SWARM / 2)
 #define SLOW_PEERS       (LIMIT_PEERS / 2) /* over all swarms */
 
 enum pace { PACE_NONE, PACE_SLOW, PACE_FREE };
@@ -25,13 +28,14 @@ static enum pace find_pace(const struct swarm *swarm)
     return site_may_share(swarm->site) && swarm->have.count > 0 ? PACE_SLOW : PACE_NONE;
 }
 
-static bool has_room(const struct swarm *swarm, enum pace pace)
+static bool has_room(const struct swarm *swarm, bool explicit_peer, enum pace pace)
 {
     uint32_t peers = HASH_COUNT(swarm->node->peers);
 
     if (pace == PACE_SLOW)
         return swarm->connections < SLOW_CONNECTIONS && peers < SLOW_PEERS;
-    return swarm->connections < LIMIT_PEERS_PER_SWARM && peers < LIMIT_PEERS;
+    uint32_t places = explicit_peer ? LIMIT_PEERS_PER_SWARM : DIAL_CONNECTIONS;
+    return swarm->connections < places && peers < LIMIT_PEERS;
 }
 
 /* Who shares what it has needs nobody who has everything. */
@@ -60,7 +64,8 @@ uint64_t find_dial(struct swarm *swarm)
     uint64_t now = swarm->node->now_ms, wake = UINT64_MAX;
     struct candidate *candidate, *next;
 
-    if (pace == PACE_NONE || !has_room(swarm, pace))
+    if (pace == PACE_NONE ||
+        !has_room(swarm, swarm->node->config.peer_count > 0, pace)) /* most often */
         return UINT64_MAX;
     HASH_ITER(hh, swarm->candidates, candidate, next)
     {
@@ -71,7 +76,7 @@ uint64_t find_dial(struct swarm *swarm)
             due = swarm->dialled_ms + SLOW_MS;
         if (now < due)
             wake = earlier(wake, due);
-        else if (has_room(swarm, pace))
+        else if (has_room(swarm, candidate->explicit_peer, pace))
             dial(swarm, candidate);
     }
     return wake;

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-#define STUCK_MS 1000 /* no block of a piece for so long: an idle peer may help */
+#define ASKED_MS   1000
+#define ASKED_MIN  MIB(2)
+#define ASKED_EACH 4    /* blocks of a peer, however many are asked of others */
+#define STUCK_MS   1000 /* no block of a piece for so long: an idle peer may help */
 
 /* --- which block next */
 
@@ -90,6 +93,17 @@ static void help_stuck(struct swarm *swarm, struct peer *peer)
     }
 }
 
+/* What is asked of one peer long before it can give it is not asked of others who could. So all
+ * together are asked for what comes in ASKED_MS; one that has little to do, a little in any case.
+ */
+static bool has_room(const struct swarm *swarm, const struct peer *peer)
+{
+    uint64_t most = swarm->rate * ASKED_MS / 1000;
+
+    most = most > ASKED_MIN ? most : ASKED_MIN;
+    return peer->asked.count < ASKED_EACH || (uint64_t)swarm->asked * BLOCK_LENGTH < most;
+}
+
 void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
 {
     uint32_t target = peer->snubbed ? 1 : peer->target;
@@ -100,7 +114,7 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
     if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
         swarm->node->now_ms < peer->quiet_until_ms || swarm->node->storing_bytes >= STORING_MAX)
         return;
-    while (peer->asked.count < target && fair_use_may_ask(swarm))
+    while (peer->asked.count < target && has_room(swarm, peer) && fair_use_may_ask(swarm))
         if (!request_next(swarm, peer))
             break;
     if (peer->asked.count == 0)
@@ -146,7 +160,7 @@ static void cancel_elsewhere(struct swarm *swarm, const struct piece *piece, uin
         uint32_t place = request_queue_find(&peer->asked, piece->number, begin);
         if (place == UINT32_MAX)
             continue;
-        struct peer_request request = request_queue_remove(&peer->asked, place);
+        struct peer_request request = peer_take_asked(peer, place);
         peer_cancel(peer, request.piece, request.begin, request.length);
     }
 }

@@ -1,5 +1,6 @@
 /* The BEP 10 handshake (extended id 0): a bencoded dict.
  *
+ *   "fringe_swarm"   integer: how large the swarm is, as the sender's tracker counts it (ours)
  *   "m"              dict: name -> id that the sender wants the message under, 0 = not (any more)
  *   "metadata_size"  integer: bytes of `info` (BEP 9)
  *   "p"              integer: the sender's listening port
@@ -67,7 +68,9 @@ enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
     bencode_init(&in, payload.data, payload.length);
     bencode_enter_dict(&in);
     while (bencode_next_key(&in, &key)) {
-        if (span_is(key, "m"))
+        if (span_is(key, "fringe_swarm"))
+            ret->swarm_size = read_number(&in, LIMIT_SWARM_SIZE);
+        else if (span_is(key, "m"))
             read_ids(&in, ret);
         else if (span_is(key, "metadata_size"))
             ret->metadata_size = read_number(&in, LIMIT_TORRENT);
@@ -100,6 +103,7 @@ static void put_number(struct buf *out, const char *key, uint32_t value)
 void peer_extended_encode(const struct peer_extended *extended, struct buf *out)
 {
     bencode_put_dict(out);
+    put_number(out, "fringe_swarm", extended->swarm_size);
     bencode_put_text(out, "m");
     bencode_put_dict(out);
     for (size_t i = 0; i < NAMES; i++) {

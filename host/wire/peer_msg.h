@@ -84,6 +84,7 @@ enum {
 struct peer_extended {
     uint8_t ut_metadata, ut_pex, lt_donthave, fringe_claim, fringe_release; /* 0: not offered */
     uint8_t named;                      /* encoding: these are written even with the id 0 */
+    uint32_t swarm_size;                /* ours: as the sender's tracker counts it; 0: not said */
     uint32_t reqq;                      /* 0: not said */
     uint32_t metadata_size;             /* 0: not said */
     uint16_t port;                      /* 0: not said */

@@ -130,6 +130,16 @@ static void say_bitfield(struct script *script, const struct script_conn *sc)
     mem_free(bits);
 }
 
+/* So many pieces from there on one extent may have: it lies within one file. */
+static uint32_t claimable(const struct script *script, uint32_t first)
+{
+    const struct metainfo *meta = script->torrent->meta;
+    const struct metainfo_file *file = &meta->files[metainfo_file_of_piece(meta, first)];
+    uint32_t left = file->first_piece + file->pieces - first;
+
+    return left < LIMIT_CLAIM_PIECES ? left : LIMIT_CLAIM_PIECES;
+}
+
 /* Speaks fringe_claim, wants everything, and claims it all for a minute, every second. */
 static void fire_claims(struct world *world, uint64_t number, uint64_t conn_number)
 {
@@ -143,11 +153,13 @@ static void fire_claims(struct world *world, uint64_t number, uint64_t conn_numb
         return;
     say_message(script, sc, EXTENDED, hello, sizeof hello - 1);
     world_fill(script->number, data + 9, 20); /* its peer id */
-    data[34] = pieces < LIMIT_CLAIM_PIECES ? (uint8_t)pieces : LIMIT_CLAIM_PIECES;
     data[35] = 60000 >> 8;
     data[36] = 60000 & 255;
-    for (uint32_t first = 0; first < pieces; first += LIMIT_CLAIM_PIECES) {
+    for (uint32_t first = 0; first < pieces; first += claimable(script, first)) {
+        uint32_t left = claimable(script, first);
+        store_u32be(data + 5, ++sc->claim_serial);
         store_u32be(data + 29, first);
+        data[34] = (uint8_t)left;
         say_message(script, sc, EXTENDED, data, sizeof data);
     }
     world_after(world, 1000000, fire_claims, number, conn_number);

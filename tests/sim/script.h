@@ -44,7 +44,7 @@ struct script_conn {
     bool handshaken, said_handshake;
     uint8_t other_id[20];
     uint32_t blocks_served, requests_got, cancels_got;
-    uint32_t dripped;
+    uint32_t dripped, claim_serial;
     bool closed;
     UT_hash_handle hh;
 };

@@ -273,9 +273,8 @@ START_TEST(test_equal_files_come_once)
     ck_assert_uint_eq(scene_count(second, "doc", "page.peers") +
                           scene_count(second, "doc", "page.origin"),
                       100000);
-    ck_assert_uint_eq(scene_count(second, "", "total.peers") +
-                          scene_count(second, "", "total.origin"),
-                      100000);
+    ck_assert_uint_eq(
+        scene_count(second, "", "total.peers") + scene_count(second, "", "total.origin"), 100000);
     ck_assert_uint_le(first->counts.block_bytes_sent, 100000 + 3 * 16384);
     scene_free(&scene);
 }
