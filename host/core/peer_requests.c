@@ -51,7 +51,7 @@ void peer_give_back(struct peer *peer, uint32_t piece)
     for (uint32_t i = peer->asked.count; i-- > 0;) {
         if (request_queue_at(&peer->asked, i)->piece != piece)
             continue;
-        struct peer_request request = request_queue_remove(&peer->asked, i);
+        struct peer_request request = peer_take_asked(peer, i);
         swarm_block_lost(peer->swarm, request.piece, request.begin);
     }
 }
