@@ -88,6 +88,7 @@ class Page:
             while data := answer.read1(CHUNK):
                 digest.update(data)
                 self.progress.came(number, len(data))
+            answer.read()  # notices that the connection can be used again
             assert digest.digest() == self.digests[path], f"{path}: other bytes than the site's"
 
 
