@@ -132,6 +132,24 @@ static void http_done(void *user, uint64_t op, enum err result, int status, uint
     daemon_step(user, &event);
 }
 
+static void datagram_received(void *user, uint64_t op, const struct address *from,
+                              const uint8_t *data, size_t length)
+{
+    struct event event = {.kind = EVENT_DATAGRAM};
+    event.datagram.op = op;
+    event.datagram.from = *from;
+    event.datagram.data = span_of(data, length);
+    daemon_step(user, &event);
+}
+
+static void datagram_failed(void *user, uint64_t op, enum err why)
+{
+    struct event event = {.kind = EVENT_DATAGRAM};
+    event.datagram.op = op;
+    event.datagram.result = why;
+    daemon_step(user, &event);
+}
+
 static void stream_opened(void *user, const struct gateway_open *open)
 {
     struct event event = {.kind = EVENT_STREAM_OPENED};
@@ -265,6 +283,7 @@ static enum err open_adapters(struct daemon *daemon)
     const struct daemon_options *options = daemon->options;
     const struct tcp_events tcp = {daemon, peer_opened, peer_bytes, peer_sent, peer_closed};
     const struct http_events http = {daemon, got_http_head, http_body, http_done};
+    const struct udp_events udp = {daemon, datagram_received, datagram_failed};
     const struct gateway_events gateway = {daemon, stream_opened, stream_was_closed};
     const char *what = options->data;
 
@@ -283,6 +302,7 @@ static enum err open_adapters(struct daemon *daemon)
     }
     if (err != ERR_OK)
         log_error("cannot open %s: %s", what, err_text(err));
+    daemon->udp = udp_new(&daemon->loop, &udp);
     daemon->hasher = hasher_new(&daemon->loop, piece_done, daemon);
     return err;
 }
@@ -367,6 +387,7 @@ static void close_adapters(struct daemon *daemon)
         http_free(daemon->http);
     if (daemon->tcp != NULL)
         tcp_free(daemon->tcp);
+    udp_free(daemon->udp);
     if (daemon->hasher != NULL)
         hasher_free(daemon->hasher);
     if (daemon->store != NULL)

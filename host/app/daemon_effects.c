@@ -251,6 +251,17 @@ static void receive(struct daemon *daemon, struct effect *effect)
     http_receive(daemon->http, effect->receive.held);
 }
 
+static void send_datagram(struct daemon *daemon, struct effect *effect)
+{
+    struct udp_request request = {.op = effect->datagram.op,
+                                  .host = (const char *)effect->text.data,
+                                  .port = effect->datagram.port,
+                                  .public_only = effect->datagram.public_only,
+                                  .data = effect->text.data + effect->datagram.data,
+                                  .length = effect->text.length - effect->datagram.data};
+    udp_send(daemon->udp, &request);
+}
+
 /* --- all */
 
 static void carry_out(struct daemon *daemon, struct effect *effect)
@@ -288,6 +299,12 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_RECEIVE:
         receive(daemon, effect);
+        break;
+    case EFFECT_DATAGRAM:
+        send_datagram(daemon, effect);
+        break;
+    case EFFECT_DATAGRAM_END:
+        udp_end(daemon->udp, effect->datagram.op);
         break;
     case EFFECT_LOAD_TORRENT:
         load_torrent(daemon, effect);

@@ -12,6 +12,7 @@
 #include "io/http.h"
 #include "io/store.h"
 #include "io/tcp.h"
+#include "io/udp.h"
 
 #include <uthash.h>
 
@@ -41,6 +42,7 @@ struct daemon {
     struct store *store;
     struct tcp *tcp;
     struct http *http;
+    struct udp *udp;
     struct gateway *gateway;
     struct control *control;
     struct hasher *hasher;

@@ -47,6 +47,7 @@ enum event_kind {
     EVENT_HTTP_HEAD,
     EVENT_HTTP_BODY,
     EVENT_HTTP_DONE,
+    EVENT_DATAGRAM,       /* from the one that an op sends to, or that cannot be reached */
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
@@ -89,6 +90,12 @@ struct event {
             enum err result;                     /* done: ERR_OK for any complete response */
             uint32_t retry_after_s;              /* done; 0: not said */
         } http;
+        struct {
+            uint64_t op;
+            enum err result; /* ERR_OK: data came; else it cannot be sent, and the op is over */
+            struct address from;
+            struct span data;
+        } datagram;
         struct {
             uint64_t op;
             enum err result;

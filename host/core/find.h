@@ -2,7 +2,7 @@
  *
  *   swarm_candidates.c  addresses that we know: from whom, bans, when to try again
  *   swarm_dial.c        whom we dial, and when
- *   swarm_trackers.c    those that trackers know */
+ *   trackers.h          those that trackers know */
 #pragma once
 
 #include "core/peer.h"

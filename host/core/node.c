@@ -38,6 +38,7 @@ struct node *node_new(const struct node_config *config)
     node->mapping_method = "";
     rng_init(&node->rng, config->seed);
     fair_use_init(node);
+    list_init(&node->farewells);
     return node;
 }
 
@@ -80,6 +81,7 @@ void node_free(struct node *node)
     struct peer *peer, *next_peer;
     HASH_ITER(hh, node->peers, peer, next_peer)
     peer_close(peer, false);
+    farewells_free(node);
     free_small_tables(node);
     update_done(&update);
     mem_free((void *)node->config.version);
@@ -305,6 +307,14 @@ static void http_step(struct node *node, const struct event *event)
         origin_done(op->owner, event);
 }
 
+static void datagram_step(struct node *node, const struct event *event)
+{
+    struct op *op = find_op(node, event->datagram.op, OP_DATAGRAM);
+
+    if (op != NULL)
+        udp_announce_heard(op->owner, event);
+}
+
 static void store_step(struct node *node, const struct event *event)
 {
     struct op *op;
@@ -342,6 +352,7 @@ static void tick(struct node *node)
     struct site *site, *next_site;
     HASH_ITER(hh, node->sites, site, next_site)
     node_wake(node, site_tick(site));
+    node_wake(node, farewells_tick(node));
     /* What was due has been done: never ask to be woken in the past. */
     if (node->deadline_ms <= node->now_ms)
         node->deadline_ms = node->now_ms + 1;
@@ -392,6 +403,9 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_HTTP_BODY:
     case EVENT_HTTP_DONE:
         http_step(node, event);
+        break;
+    case EVENT_DATAGRAM:
+        datagram_step(node, event);
         break;
     case EVENT_TORRENT_LOADED:
     case EVENT_CONTENT_LOADED:

@@ -21,12 +21,22 @@ struct client;
 
 /* --- operations under way */
 
-enum op_kind { OP_DOWNLOAD, OP_ORIGIN, OP_TORRENT, OP_CONTENT, OP_PIECE, OP_INFO, OP_LEAVES };
+enum op_kind {
+    OP_DOWNLOAD,
+    OP_DATAGRAM,
+    OP_ORIGIN,
+    OP_TORRENT,
+    OP_CONTENT,
+    OP_PIECE,
+    OP_INFO,
+    OP_LEAVES
+};
 
 struct op {
     uint64_t number;
     enum op_kind kind;
-    void *owner; /* struct download, origin_fetch, swarm, swarm, piece, swarm, hash_job */
+    void *owner; /* struct download, udp_announce, origin_fetch, swarm, swarm, piece, swarm,
+                    hash_job */
     UT_hash_handle hh;
 };
 
@@ -49,6 +59,9 @@ struct node {
     uint64_t blocks_served;
     uint64_t storing_bytes;                  /* handed to the store, not yet written */
     struct address external; /* the router's address and the port that it maps; port 0: none */
+    struct address seen_as;  /* our address as a tracker sees it, port 0; family 0: not known */
+    struct list farewells;   /* struct udp_announce: last words to trackers, under way */
+    uint32_t farewell_count;
     const char *mapping_state, *mapping_method; /* static text */
     struct fair_use fair;
     struct choker choker;
@@ -89,6 +102,13 @@ void download_cancel(struct node *node, struct download *download);
 void download_done(struct download *download); /* frees the body */
 void download_body(struct node *node, struct download *download, const struct event *event);
 void download_finish(struct node *node, struct download *download, const struct event *event);
+
+/* --- exchanges of datagrams (udp_announce.c) */
+
+struct udp_announce;
+void udp_announce_heard(struct udp_announce *udp, const struct event *event);
+uint64_t farewells_tick(struct node *node);
+void farewells_free(struct node *node);
 
 /* --- counters of one document (asset.c) */
 

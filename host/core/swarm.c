@@ -85,9 +85,7 @@ void swarm_free(struct swarm *swarm)
     close_all_peers(swarm);
     drop_pieces(swarm);
     swarm_announce_stopped(swarm);
-    download_cancel(swarm->node, &swarm->announce);
     download_cancel(swarm->node, &swarm->get_torrent);
-    download_done(&swarm->announce);
     download_done(&swarm->get_torrent);
     node_op_end(swarm->node, swarm->load_op);
     node_op_end(swarm->node, swarm->info_op);

@@ -93,6 +93,8 @@ struct claim {
     UT_hash_handle hh;
 };
 
+struct tracker;
+
 struct candidate {
     struct address address;
     bool explicit_peer, connected, banned, is_self;
@@ -137,10 +139,9 @@ struct swarm {
     struct candidate *candidates;
     uint64_t dialled_ms; /* the last time */
     uint32_t swarm_size; /* as the tracker counts it, ourselves included; 0: not known */
-    struct download announce;
-    size_t tracker;
-    bool announced;
-    uint64_t announce_ms;
+    struct tracker **trackers; /* of the release trackers_seq; 0: none taken yet */
+    size_t tracker_count;
+    uint64_t trackers_seq;
     uint64_t ready_ms; /* when it became ready */
     uint64_t block_ms; /* last block from any peer */
     uint64_t piece_ms; /* how long a piece takes from peers, moving average */
@@ -247,9 +248,11 @@ void swarm_add_candidate(struct swarm *swarm, const struct address *address, boo
 void swarm_free_candidates(struct swarm *swarm);
 void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool ban);
 bool swarm_is_banned(struct swarm *swarm, const struct address *address);
+/* Trackers may forget us; whoever is announced to next learns of us anew. */
 void swarm_announce_stopped(struct swarm *swarm);
-/* The tracker believes that we are a seed, or not one, and that is no longer so. */
+/* What we would say to trackers has changed: says it soon. */
 void swarm_announce_again(struct swarm *swarm);
+bool swarm_asks_trackers(const struct swarm *swarm); /* now, and waits for the answer */
 uint64_t swarm_peers_tick(struct swarm *swarm);
 
 /* --- for node.c: what the store has read for peers (peer_metadata.c, peer_hashes.c) */

@@ -37,7 +37,7 @@ static uint64_t hedge_ms(const struct swarm *swarm)
 
 static bool peers_are_settling(const struct swarm *swarm)
 {
-    return swarm->settling > 0 || swarm->announce.op != 0;
+    return swarm->settling > 0 || swarm_asks_trackers(swarm);
 }
 
 /* When the origin may be asked for that piece. As long as blocks come in from peers, what stands

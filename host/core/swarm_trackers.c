@@ -1,164 +1,223 @@
-/* Peers that a tracker knows (BEP 3). */
-#include "core/find.h"
+/* Which tracker is asked, and when. Each tracker of the release is a tier of its own (BEP 12), so
+ * that all visitors meet at the first one that works; the next is asked while that one is silent.
+ */
+#include "core/trackers.h"
+
+#include "base/mem.h"
 
 #include <string.h>
 
-#define ANNOUNCE_MIN_MS  60000
-#define ANNOUNCE_TIME_MS 15000
-#define NUM_WANT         50
+#define LATE_MS   3000   /* no answer for so long: the next tracker is asked as well */
+#define NEEDY_MS  300000 /* a page finds nobody: so soon again, if the tracker said nothing */
+#define FAILED_MS 60000  /* doubled with every failure */
+#define DOUBLINGS 5
+#define NEVER_MS  86400000
 
-static const struct release *current_release(const struct swarm *swarm)
+/* --- the list */
+
+static struct tracker *take_tracker(struct swarm *swarm, struct tracker **old, size_t count,
+                                    const char *url)
 {
-    return swarm->site->current != NULL ? swarm->site->current->release : NULL;
-}
-
-static bool is_http(const char *url)
-{
-    return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
-}
-
-/* The next HTTP tracker at or after swarm->tracker, or NULL. */
-static const char *next_tracker(struct swarm *swarm)
-{
-    const struct release *release = current_release(swarm);
-
-    if (release == NULL || release->tracker_count == 0)
-        return NULL;
-    for (size_t i = 0; i < release->tracker_count; i++) {
-        size_t number = (swarm->tracker + i) % release->tracker_count;
-        if (!is_http(release->trackers[number]))
+    for (size_t i = 0; i < count; i++) {
+        struct tracker *tracker = old[i];
+        if (tracker == NULL || strcmp(tracker->url, url) != 0)
             continue;
-        swarm->tracker = number;
-        return release->trackers[number];
+        old[i] = NULL;
+        return tracker;
     }
-    return NULL;
+    struct tracker *tracker = mem_alloc(sizeof *tracker);
+    tracker_init(tracker, swarm, url);
+    return tracker;
 }
 
-static uint64_t bytes_left(const struct swarm *swarm)
+static void drop_trackers(struct tracker **trackers, size_t count)
 {
-    uint64_t left = 0;
-
-    for (uint32_t i = bitfield_next_zero(&swarm->have, 0, swarm->have.bits); i != BITFIELD_NONE;
-         i = bitfield_next_zero(&swarm->have, i + 1, swarm->have.bits))
-        left += metainfo_piece_bytes(swarm->meta, i);
-    return left;
-}
-
-/* A release must not make the host knock at doors in the visitor's own network. Who listens on a
- * private address, or visits a site on this machine, is on such a network on purpose. */
-static bool tracker_must_be_public(const struct swarm *swarm)
-{
-    const struct address *listen = &swarm->node->config.listen;
-    static const uint8_t any[16];
-    bool everywhere = memcmp(listen->ip, any, sizeof any) == 0;
-
-    return strncmp(swarm->site->name, "http://", 7) != 0 &&
-           (everywhere || address_is_public(listen));
-}
-
-static bool put_announce(struct swarm *swarm, const char *tracker, enum tracker_event event,
-                         struct buf *out)
-{
-    struct tracker_announce announce = {.port = node_public_port(swarm->node),
-                                        .uploaded = swarm->site->uploaded,
-                                        .downloaded = swarm->site->bytes[SOURCE_PEERS],
-                                        .left = bytes_left(swarm),
-                                        .event = event,
-                                        .num_want = NUM_WANT};
-
-    if (!site_may_share(swarm->site)) /* who gives nothing is no seed */
-        announce.left = swarm->meta->length;
-    memcpy(announce.infohash, swarm->infohash, SHORT_HASH_LENGTH);
-    memcpy(announce.peer_id, swarm->peer_id, PEER_ID_LENGTH);
-    memcpy(&announce.key, swarm->peer_id + 8, sizeof announce.key);
-    return tracker_announce_url(tracker, &announce, out) == ERR_OK;
-}
-
-static void announce_done(void *owner, struct download *download, enum err result, int status,
-                          uint32_t retry_after_s)
-{
-    struct swarm *swarm = owner;
-    struct tracker_reply reply;
-    uint64_t wait_ms = ANNOUNCE_MIN_MS;
-
-    (void)status;
-    (void)retry_after_s;
-    if (result == ERR_OK)
-        result = tracker_reply_parse(download->body.data, download->body.length, &reply);
-    if (result == ERR_OK && reply.failure[0] == '\0') {
-        for (size_t i = 0; i < reply.count; i++)
-            swarm_add_candidate(swarm, &reply.peers[i], false);
-        swarm->swarm_size = reply.seeders + reply.leechers;
-        swarm->announced = true;
-        wait_ms = reply.interval_s * UINT64_C(1000);
-    } else {
-        swarm->tracker++; /* the next one's turn */
+    for (size_t i = 0; i < count; i++) {
+        if (trackers[i] == NULL)
+            continue;
+        tracker_farewell(trackers[i]);
+        tracker_done(trackers[i]);
+        mem_free(trackers[i]);
     }
-    if (result == ERR_OK)
-        tracker_reply_done(&reply);
-    swarm->announce_ms = swarm->node->now_ms + wait_ms;
-    node_wake(swarm->node, swarm->announce_ms);
-    find_dial(swarm);
+    mem_free(trackers);
+}
+
+/* A new release may name other trackers. */
+static void follow_release(struct swarm *swarm)
+{
+    const struct site_release *current = swarm->site->current;
+
+    if (current == NULL || current->release->seq == swarm->trackers_seq)
+        return;
+    const struct release *release = current->release;
+    struct tracker **old = swarm->trackers;
+    size_t old_count = swarm->tracker_count;
+    swarm->trackers_seq = release->seq;
+    swarm->tracker_count = release->tracker_count;
+    swarm->trackers = mem_calloc(release->tracker_count, sizeof *swarm->trackers);
+    for (size_t i = 0; i < release->tracker_count; i++)
+        swarm->trackers[i] = take_tracker(swarm, old, old_count, release->trackers[i]);
+    drop_trackers(old, old_count);
+}
+
+void swarm_announce_stopped(struct swarm *swarm)
+{
+    drop_trackers(swarm->trackers, swarm->tracker_count);
+    swarm->trackers = NULL;
+    swarm->tracker_count = 0;
+    swarm->trackers_seq = 0;
+}
+
+/* --- answers */
+
+static uint64_t jitter_ms(struct swarm *swarm, uint64_t wait_ms)
+{
+    return rng_below(&swarm->node->rng, (uint32_t)(wait_ms / 8) + 1);
+}
+
+static uint32_t add_saturated(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+static void take_reply(struct tracker *tracker, const struct tracker_reply *reply)
+{
+    struct swarm *swarm = tracker->swarm;
+    uint64_t interval_ms = reply->interval_s * UINT64_C(1000);
+    uint64_t needy_ms = reply->min_interval_s * UINT64_C(1000);
+
+    if (needy_ms == 0)
+        needy_ms = interval_ms < NEEDY_MS ? interval_ms : NEEDY_MS;
+    tracker->failures = 0;
+    tracker->announced = true;
+    tracker->completed = site_may_share(swarm->site) && swarm_complete(swarm);
+    tracker->next_ms = swarm->node->now_ms + interval_ms + jitter_ms(swarm, interval_ms);
+    tracker->needy_ms = swarm->node->now_ms + needy_ms;
+    swarm->swarm_size = add_saturated(reply->seeders, reply->leechers);
+    if (address_is_public(&reply->external))
+        swarm->node->seen_as = reply->external;
+    for (size_t i = 0; i < reply->count; i++)
+        swarm_add_candidate(swarm, &reply->peers[i], false);
+}
+
+static void take_failure(struct tracker *tracker, const char *why, uint32_t retry_s)
+{
+    struct node *node = tracker->swarm->node;
+    uint32_t doublings = tracker->failures < DOUBLINGS ? tracker->failures : DOUBLINGS;
+    uint64_t wait_ms = (uint64_t)FAILED_MS << doublings;
+
+    tracker->failures++;
+    wait_ms += jitter_ms(tracker->swarm, wait_ms);
+    if (retry_s == TRACKER_NEVER)
+        wait_ms = NEVER_MS;
+    else if (retry_s * UINT64_C(1000) > wait_ms)
+        wait_ms = retry_s * UINT64_C(1000);
+    tracker->next_ms = tracker->needy_ms = node->now_ms + wait_ms;
+    node_log_once(node, span_text(tracker->url),
+                  "the tracker %.200s does not answer as it should: %s", tracker->url, why);
+}
+
+void tracker_answered(struct tracker *tracker, enum err result, const struct tracker_reply *reply,
+                      uint32_t retry_s)
+{
+    struct swarm *swarm = tracker->swarm;
+
+    if (reply == NULL)
+        take_failure(tracker, err_text(result), retry_s);
+    else if (reply->failure[0] != '\0')
+        take_failure(tracker, reply->failure, reply->retry_s);
+    else
+        take_reply(tracker, reply);
+    node_wake(swarm->node, swarm_peers_tick(swarm));
     list_for_each(link, next, &swarm->wants)
         origin_consider(list_entry(link, struct want, in_swarm));
 }
 
-static void announce(struct swarm *swarm)
-{
-    const char *tracker = next_tracker(swarm);
-    struct buf url;
+/* --- asking */
 
-    if (tracker == NULL || swarm->announce.op != 0 || swarm->node->now_ms < swarm->announce_ms)
-        return;
-    if (!find_is_active(swarm) && !site_may_share(swarm->site))
-        return;
-    buf_init(&url, LIMIT_URL + 1024);
-    enum tracker_event event = swarm->announced ? TRACKER_NONE : TRACKER_STARTED;
-    bool fits = put_announce(swarm, tracker, event, &url);
-    buf_put_u8(&url, 0);
-    swarm->announce_ms = swarm->node->now_ms + ANNOUNCE_MIN_MS;
-    if (fits && !url.failed) {
-        if (swarm->settling == 0)
-            swarm->settle_ms = swarm->node->now_ms;
-        swarm->announce.owner = swarm;
-        swarm->announce.done = announce_done;
-        swarm->announce.public_only = tracker_must_be_public(swarm);
-        download_start(swarm->node, &swarm->announce, (const char *)url.data, LIMIT_TRACKER_REPLY,
-                       ANNOUNCE_TIME_MS);
+static enum tracker_event next_event(const struct tracker *tracker)
+{
+    const struct swarm *swarm = tracker->swarm;
+
+    if (!tracker->announced)
+        return TRACKER_STARTED;
+    if (!tracker->completed && site_may_share(swarm->site) && swarm_complete(swarm))
+        return TRACKER_COMPLETED;
+    return TRACKER_NONE;
+}
+
+static uint64_t due_ms(const struct tracker *tracker)
+{
+    const struct swarm *swarm = tracker->swarm;
+
+    if (tracker->failures == 0 && next_event(tracker) == TRACKER_COMPLETED)
+        return 0;
+    bool needy = !list_empty(&swarm->wants) && list_empty(&swarm->peers);
+    return needy ? tracker->needy_ms : tracker->next_ms;
+}
+
+static void ask(struct tracker *tracker)
+{
+    struct swarm *swarm = tracker->swarm;
+
+    if (swarm->settling == 0)
+        swarm->settle_ms = swarm->node->now_ms;
+    tracker_ask(tracker, next_event(tracker));
+}
+
+/* Asks it when it is due. True: the trackers behind it need not be asked now. */
+static bool consider(struct tracker *tracker, uint64_t *wake)
+{
+    uint64_t now = tracker->swarm->node->now_ms;
+
+    if (!tracker_is_asked(tracker)) {
+        uint64_t due = due_ms(tracker);
+        if (now < due) {
+            *wake = due < *wake ? due : *wake;
+            return tracker->failures == 0;
+        }
+        ask(tracker);
     }
-    buf_done(&url);
-}
-
-/* Nobody waits for the answer to a farewell. */
-void swarm_announce_stopped(struct swarm *swarm)
-{
-    const char *tracker = next_tracker(swarm);
-
-    if (!swarm->announced || tracker == NULL || swarm->meta == NULL)
-        return;
-    swarm->announced = false;
-    swarm->announce_ms = 0;
-    struct effect *effect = update_add(swarm->node->update, EFFECT_HTTP_GET, LIMIT_URL + 1024);
-    effect->http.op = node_number(swarm->node);
-    effect->http.max = LIMIT_TRACKER_REPLY;
-    effect->http.timeout_ms = ANNOUNCE_TIME_MS;
-    effect->http.public_only = tracker_must_be_public(swarm);
-    put_announce(swarm, tracker, TRACKER_STOPPED, &effect->text);
-    buf_put_u8(&effect->text, 0);
-}
-
-void swarm_announce_again(struct swarm *swarm)
-{
-    if (!find_is_active(swarm) && !site_may_share(swarm->site))
-        swarm_announce_stopped(swarm); /* there will be no other */
-    else
-        swarm->announce_ms = swarm->node->now_ms;
+    uint64_t late = tracker->asked_ms + LATE_MS;
+    if (!tracker_is_asked(tracker) || now >= late)
+        return false;
+    *wake = late < *wake ? late : *wake;
+    return true;
 }
 
 uint64_t find_ask_trackers(struct swarm *swarm)
 {
-    announce(swarm);
-    bool announces = next_tracker(swarm) != NULL && swarm->announce.op == 0 &&
-                     (find_is_active(swarm) || site_may_share(swarm->site));
-    return announces ? swarm->announce_ms : UINT64_MAX;
+    uint64_t wake = UINT64_MAX;
+
+    if (swarm->state != SWARM_READY || (!find_is_active(swarm) && !site_may_share(swarm->site)))
+        return wake;
+    follow_release(swarm);
+    for (size_t i = 0; i < swarm->tracker_count; i++) {
+        uint64_t at = udp_announce_tick(&swarm->trackers[i]->udp);
+        wake = at < wake ? at : wake;
+    }
+    for (size_t i = 0; i < swarm->tracker_count; i++)
+        if (consider(swarm->trackers[i], &wake))
+            break;
+    return wake;
+}
+
+bool swarm_asks_trackers(const struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->tracker_count; i++)
+        if (tracker_is_asked(swarm->trackers[i]))
+            return true;
+    return false;
+}
+
+void swarm_announce_again(struct swarm *swarm)
+{
+    if (!find_is_active(swarm) && !site_may_share(swarm->site)) {
+        swarm_announce_stopped(swarm); /* there will be no other */
+        return;
+    }
+    for (size_t i = 0; i < swarm->tracker_count; i++)
+        if (swarm->trackers[i]->failures == 0)
+            swarm->trackers[i]->next_ms = swarm->node->now_ms;
+    node_wake(swarm->node, swarm->node->now_ms + 1);
 }

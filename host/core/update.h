@@ -23,6 +23,8 @@ enum effect_kind {
     EFFECT_HTTP_GET,
     EFFECT_HTTP_CANCEL,
     EFFECT_RECEIVE,      /* read from peers and of paced responses, or stop doing so */
+    EFFECT_DATAGRAM,     /* `text`: the host's name or numeric address, NUL, the datagram */
+    EFFECT_DATAGRAM_END, /* nothing more is awaited */
     EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
     EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
@@ -63,6 +65,12 @@ struct effect {
             bool public_only;    /* never to this machine or a private network */
             bool paced;          /* the body heeds EFFECT_RECEIVE */
         } http;                  /* get: `text` is the URL, NUL-terminated */
+        struct {
+            uint64_t op; /* the same for all that goes to that host and port, and its answers */
+            uint16_t port;
+            bool public_only; /* as for http */
+            size_t data;      /* where in `text` the datagram begins */
+        } datagram;
         struct {
             uint64_t op;
             uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */

@@ -4,6 +4,7 @@
 #include "server.h"
 #include "visitor.h"
 #include "wire/json.h"
+#include "wire/udp_tracker.h"
 
 #include <string.h>
 
@@ -134,6 +135,22 @@ static void do_http_cancel(struct visitor *visitor, const struct effect *effect)
         world_fail(visitor->world, "%s cancels a request that is over", visitor->host->name);
 }
 
+/* To connect for a last word is allowed, too. */
+static void do_datagram(struct visitor *visitor, const struct effect *effect)
+{
+    const uint8_t *data = effect->text.data + effect->datagram.data;
+    size_t length = effect->text.length - effect->datagram.data;
+    bool announces = length == 98 && load_u32be(data + 8) == UDP_TRACKER_ANNOUNCE;
+    uint32_t event = announces ? load_u32be(data + 80) : 0;
+
+    if (announces && event != 3)
+        check_may_talk(visitor, "announce over UDP");
+    world_trace(visitor->world, "%s > datagram %s:%u %s %u", visitor->host->name,
+                (const char *)effect->text.data, effect->datagram.port,
+                announces ? "announce" : "connect", event);
+    datagram_send(visitor, effect);
+}
+
 /* --- effects: answers */
 
 static void do_event(struct visitor *visitor, json_t *json)
@@ -209,6 +226,12 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
         break;
     case EFFECT_RECEIVE:
         link_hold(visitor->host, effect->receive.held);
+        break;
+    case EFFECT_DATAGRAM:
+        do_datagram(visitor, effect);
+        break;
+    case EFFECT_DATAGRAM_END:
+        datagram_end(visitor, effect->datagram.op);
         break;
     case EFFECT_LOAD_TORRENT:
         disk_load_torrent(visitor->disk, effect);

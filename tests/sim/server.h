@@ -5,6 +5,7 @@
  * server, set-up costs, the connect and stall limits, the cap on a body. */
 #pragma once
 
+#include "core/update.h"
 #include "link.h"
 
 #define SERVER_NEVER UINT64_MAX
@@ -41,6 +42,8 @@ struct server {
     char *site; /* "https://game.example" */
     struct host *host;
     bool down;          /* refuses connections */
+    unsigned loss;      /* of datagrams, percent, each way */
+    uint32_t datagrams; /* that arrived */
     struct fault fault; /* of every resource */
     struct resource *resources;
     /* Answers instead of the resources when set: a tracker. */
@@ -79,7 +82,7 @@ bool server_cancel(struct visitor *visitor, uint64_t op);
 void server_forget_visitor(struct visitor *visitor);
 uint32_t server_active(const struct visitor *visitor);
 
-/* --- a fake tracker (sim_tracker.c): BEP 3 and 23 */
+/* --- a fake tracker (sim_tracker.c): BEP 3 and 23; BEP 15 when its site is "udp://name:port" */
 struct sim_tracker_key {
     uint8_t infohash[20];
     struct address address;
@@ -95,11 +98,30 @@ struct sim_tracker {
     struct sim_tracker_peer **peers, *table;
     size_t count, capacity;
     bool random; /* names some at random; else the newest */
-    uint32_t announces, stopped;
+    uint32_t announces, stopped, connects;
+    uint32_t events[4]; /* announces by enum tracker_event */
+    uint64_t connected_ms;
     uint32_t interval_s;
     const char *garbage; /* replied instead, when set */
 };
 struct sim_tracker *sim_tracker_new(struct world *world, const char *site);
+void sim_tracker_datagram(struct server *server, const struct address *from, struct span data,
+                          struct buf *reply);
 void sim_tracker_free(struct sim_tracker *tracker); /* the server is the world's */
 void sim_tracker_add(struct sim_tracker *tracker, const uint8_t infohash[20],
                      const struct address *address);
+
+/* --- datagrams (datagram.c) */
+struct packet {
+    uint64_t number;
+    uint64_t visitor, run, op;
+    char *server; /* whose reply it is; or to whom it goes */
+    bool is_reply;
+    uint8_t *data;
+    size_t length;
+    UT_hash_handle hh;
+};
+void datagram_send(struct visitor *visitor, const struct effect *effect);
+void datagram_end(struct visitor *visitor, uint64_t op);
+void datagrams_forget(struct visitor *visitor); /* it is killed */
+void datagrams_free(struct world *world);

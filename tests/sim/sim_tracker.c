@@ -1,9 +1,11 @@
-/* A fake tracker: announces over HTTP (BEP 3), compact replies (BEP 23). */
+/* A fake tracker: announces over HTTP (BEP 3) with compact replies (BEP 23), and over UDP (BEP 15).
+ */
 #include "base/limits.h"
 #include "base/mem.h"
 #include "server.h"
 #include "visitor.h"
 #include "wire/bencode.h"
+#include "wire/udp_tracker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,34 +159,138 @@ static void put_reply(struct sim_tracker *tracker, const uint8_t *infohash, uint
     buf_done(&peers);
 }
 
-static int handle(struct server *server, struct visitor *from, const char *path, struct buf *body)
+/* --- over both */
+
+static void take_announce(struct sim_tracker *tracker, const struct tracker_announce *announce,
+                          struct address address)
 {
-    struct sim_tracker *tracker = server->handler;
-    struct address address = from->host->address;
-    uint8_t infohash[20], peer_id[20];
-    char event[12] = "";
+    address.port = announce->port;
+    struct sim_tracker_peer *known = find_peer(tracker, announce->infohash, &address);
 
     tracker->announces++;
-    if (tracker->garbage != NULL) {
-        buf_put_text(body, tracker->garbage);
-        return 200;
-    }
-    if (query_get(path, "info_hash", infohash, 20) != 20 ||
-        query_get(path, "peer_id", peer_id, 20) != 20 || query_number(path, "compact") != 1)
-        world_fail(server->world, "%s announces badly: %s", from->host->name, path);
-    query_get(path, "event", (uint8_t *)event, sizeof event - 1);
-    address.port = (uint16_t)query_number(path, "port");
-    struct sim_tracker_peer *known = find_peer(tracker, infohash, &address);
-    if (strcmp(event, "stopped") == 0) {
+    tracker->events[announce->event]++;
+    if (announce->event == TRACKER_STOPPED) {
         tracker->stopped++;
         if (known != NULL)
             remove_peer(tracker, known);
     } else if (address.port != 0) {
-        add_peer(tracker, infohash, &address)->left = query_number(path, "left");
+        add_peer(tracker, announce->infohash, &address)->left = announce->left;
     }
-    uint64_t want = query_number(path, "numwant");
-    put_reply(tracker, infohash, want > 0 && want < 200 ? want : 50, body);
+}
+
+static uint64_t wanted(uint64_t want)
+{
+    return want > 0 && want < 200 ? want : 50;
+}
+
+static enum tracker_event event_of(const char *path)
+{
+    static const char *const names[] = {[TRACKER_COMPLETED] = "completed",
+                                        [TRACKER_STARTED] = "started",
+                                        [TRACKER_STOPPED] = "stopped"};
+    char event[12] = "";
+
+    query_get(path, "event", (uint8_t *)event, sizeof event - 1);
+    for (int i = TRACKER_COMPLETED; i <= TRACKER_STOPPED; i++)
+        if (strcmp(names[i], event) == 0)
+            return (enum tracker_event)i;
+    return TRACKER_NONE;
+}
+
+static int handle(struct server *server, struct visitor *from, const char *path, struct buf *body)
+{
+    struct sim_tracker *tracker = server->handler;
+    struct tracker_announce announce = {.event = event_of(path)};
+
+    if (tracker->garbage != NULL) {
+        tracker->announces++;
+        buf_put_text(body, tracker->garbage);
+        return 200;
+    }
+    if (query_get(path, "info_hash", announce.infohash, 20) != 20 ||
+        query_get(path, "peer_id", announce.peer_id, 20) != 20 ||
+        query_number(path, "compact") != 1)
+        world_fail(server->world, "%s announces badly: %s", from->host->name, path);
+    announce.port = (uint16_t)query_number(path, "port");
+    announce.left = query_number(path, "left");
+    take_announce(tracker, &announce, from->host->address);
+    put_reply(tracker, announce.infohash, wanted(query_number(path, "numwant")), body);
     return 200;
+}
+
+/* --- UDP: what its codec of the host does not do, the tracker's side */
+
+#define CONNECTION    UINT64_C(0x1122334455667788)
+#define CONNECTION_MS 120000
+
+static void handle_connect(struct sim_tracker *tracker, struct reader *in, struct buf *reply)
+{
+    tracker->connects++;
+    tracker->connected_ms = world_now_ms(tracker->server->world);
+    buf_put_u32(reply, UDP_TRACKER_CONNECT);
+    buf_put_u32(reply, reader_u32(in));
+    buf_put_u64(reply, CONNECTION + tracker->connects);
+}
+
+static void put_udp_peers(struct sim_tracker *tracker, const struct tracker_announce *announce,
+                          struct buf *reply)
+{
+    struct buf peers;
+
+    buf_init(&peers, KIB(64));
+    put_peers(tracker, announce->infohash, wanted(announce->num_want), &peers);
+    buf_put_u32(reply, tracker->interval_s);
+    buf_put_u32(reply, (uint32_t)tracker->count); /* all are leechers here */
+    buf_put_u32(reply, 0);
+    buf_put(reply, peers.data, peers.length);
+    buf_done(&peers);
+}
+
+static void handle_announce(struct sim_tracker *tracker, const struct address *from,
+                            struct reader *in, struct buf *reply)
+{
+    struct tracker_announce announce = {0};
+    static const enum tracker_event events[] = {TRACKER_NONE, TRACKER_COMPLETED, TRACKER_STARTED,
+                                                TRACKER_STOPPED};
+    uint32_t transaction = reader_u32(in);
+
+    memcpy(announce.infohash, reader_take(in, 20).data, 20);
+    reader_take(in, 20);
+    announce.downloaded = reader_u64(in);
+    announce.left = reader_u64(in);
+    announce.uploaded = reader_u64(in);
+    announce.event = events[reader_u32(in) & 3];
+    reader_take(in, 8);
+    announce.num_want = reader_u32(in);
+    announce.port = reader_u16(in);
+    if (in->failed || reader_left(in) != 0)
+        world_fail(tracker->server->world, "an announce over UDP of the wrong length");
+    take_announce(tracker, &announce, *from);
+    buf_put_u32(reply, UDP_TRACKER_ANNOUNCE);
+    buf_put_u32(reply, transaction);
+    put_udp_peers(tracker, &announce, reply);
+}
+
+void sim_tracker_datagram(struct server *server, const struct address *from, struct span data,
+                          struct buf *reply)
+{
+    struct sim_tracker *tracker = server->handler;
+    struct reader in;
+
+    reader_init(&in, data.data, data.length);
+    uint64_t connection = reader_u64(&in);
+    uint32_t action = reader_u32(&in);
+    if (tracker->garbage != NULL) {
+        tracker->announces++;
+        buf_put_text(reply, tracker->garbage);
+    } else if (action == UDP_TRACKER_CONNECT) {
+        handle_connect(tracker, &in, reply);
+    } else if (connection - CONNECTION > tracker->connects ||
+               world_now_ms(server->world) > tracker->connected_ms + CONNECTION_MS) {
+        world_fail(server->world, "an announce with a connection id that is none, or old");
+    } else {
+        handle_announce(tracker, from, &in, reply);
+    }
 }
 
 struct sim_tracker *sim_tracker_new(struct world *world, const char *site)

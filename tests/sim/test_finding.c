@@ -1,5 +1,6 @@
 /* How visitors find each other: whom they dial and how often, when they part. */
 #include "sim_test.h"
+#include "wire/udp_tracker.h"
 
 /* --- dialling */
 
@@ -103,7 +104,239 @@ START_TEST(test_a_waiting_page_dials_more_often)
 }
 END_TEST
 
+/* --- trackers */
+
+#define FIRST  "https://tracker.example"
+#define SECOND "udp://second.example:6969"
+
+struct two {
+    struct scene scene;
+    struct sim_tracker *first, *second;
+};
+
+static struct two two_trackers(uint64_t seed, const char *first, const char *second)
+{
+    struct two two = {.scene = scene_new(seed)};
+    struct publisher *site = two.scene.site;
+
+    two.first = sim_tracker_new(two.scene.world, first);
+    site->trackers[site->tracker_count++] = mem_printf("%s/announce", first);
+    if (second != NULL) {
+        two.second = sim_tracker_new(two.scene.world, second);
+        site->trackers[site->tracker_count++] = mem_strdup(second);
+    }
+    publisher_add(site, 0, "a.js", 20000, 1);
+    publisher_add(site, 0, "c.bin", MIB(1), 3);
+    publisher_publish(site);
+    return two;
+}
+
+static void two_free(struct two *two)
+{
+    scene_free(&two->scene);
+    sim_tracker_free(two->first);
+    if (two->second != NULL)
+        sim_tracker_free(two->second);
+}
+
+static struct visitor *open_site(struct scene *scene, const char *name)
+{
+    struct visitor *visitor = scene_visitor(scene, name, ZONE_SHARE, NULL);
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene->world, 1000);
+    return visitor;
+}
+
+START_TEST(test_peers_are_found_over_udp)
+{
+    struct two two = two_trackers(720, SECOND, NULL);
+    struct visitor *first = open_site(&two.scene, "v1");
+
+    scene_load_all(&two.scene, first);
+    struct visitor *second = open_site(&two.scene, "v2");
+    scene_load_all(&two.scene, second);
+    ck_assert_uint_ge(scene_count(second, "doc", "page.peers") * 100,
+                      scene_bundle_bytes(&two.scene, 0) * 95);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 2);
+    ck_assert_uint_eq(two.first->connects, 2);
+    two_free(&two);
+}
+END_TEST
+
+START_TEST(test_lost_datagrams_are_sent_again)
+{
+    struct two two = two_trackers(721, SECOND, NULL);
+
+    two.first->server->loss = 30;
+    for (int i = 0; i < 8; i++) {
+        static const char *const names[] = {"v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8"};
+        open_site(&two.scene, names[i]);
+    }
+    world_run(two.scene.world, 1500000);
+    ck_assert_uint_eq(two.first->count, 8);
+    ck_assert_uint_gt(two.first->server->datagrams, 16);
+    two_free(&two);
+}
+END_TEST
+
+/* As BEP 15 has it, and no more often. */
+START_TEST(test_a_silent_udp_tracker_is_asked_ever_less)
+{
+    struct two two = two_trackers(722, SECOND, NULL);
+
+    two.first->server->loss = 100;
+    open_site(&two.scene, "v1");
+    uint64_t end_us = world_elapsed_us(two.scene.world) + 7664000000;
+    for (unsigned n = 0, at = 15; at < 7000; n++, at += 15u << n)
+        ck_assert_uint_eq(udp_tracker_timeout_ms(n), 15000u << n);
+    world_run(two.scene.world, (end_us - world_elapsed_us(two.scene.world)) / 1000);
+    ck_assert_uint_eq(two.first->server->datagrams, 0);
+    two.first->server->loss = 0;
+    world_run(two.scene.world, 120000);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 1);
+    two_free(&two);
+}
+END_TEST
+
+static void check_second_helps(const char *first, const char *second, uint64_t seed)
+{
+    struct two two = two_trackers(seed, first, second);
+
+    two.first->server->host->island = 1;
+    two.first->server->loss = 100;
+    struct visitor *visitor = open_site(&two.scene, "v1");
+    ck_assert_uint_eq(two.second->announces, 0);
+    world_run(two.scene.world, 5000);
+    ck_assert_uint_eq(two.second->events[TRACKER_STARTED], 1);
+    /* The first is not forgotten: all would meet there. */
+    two.first->server->host->island = 0;
+    two.first->server->loss = 0;
+    world_run(two.scene.world, 300000);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 1);
+    /* Both hear of the end. */
+    visitor_set_zone(visitor, SITE, ZONE_OFF);
+    world_run(two.scene.world, 10000);
+    ck_assert_uint_eq(two.first->stopped, 1);
+    ck_assert_uint_eq(two.second->stopped, 1);
+    two_free(&two);
+}
+
+START_TEST(test_the_next_tracker_helps_when_one_is_silent)
+{
+    check_second_helps(FIRST, SECOND, 723);
+    check_second_helps(SECOND, FIRST, 724);
+    check_second_helps(FIRST, "https://other.example", 725);
+}
+END_TEST
+
+START_TEST(test_who_works_is_asked_alone)
+{
+    struct two two = two_trackers(726, FIRST, SECOND);
+
+    open_site(&two.scene, "v1");
+    world_run(two.scene.world, 20000000);
+    ck_assert_uint_ge(two.first->announces, 10);
+    ck_assert_uint_le(two.first->announces, 13);
+    ck_assert_uint_eq(two.second->announces, 0);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 1);
+    two_free(&two);
+}
+END_TEST
+
+static void check_events(const char *site, uint64_t seed)
+{
+    struct two two = two_trackers(seed, site, NULL);
+    struct visitor *visitor = open_site(&two.scene, "v1");
+
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 1);
+    scene_load_all(&two.scene, visitor);
+    world_run(two.scene.world, 20000);
+    ck_assert_uint_eq(two.first->events[TRACKER_COMPLETED], 1);
+    visitor_set_zone(visitor, SITE, ZONE_OFF);
+    world_run(two.scene.world, 200000);
+    ck_assert_uint_eq(two.first->stopped, 1);
+    ck_assert_uint_eq(two.first->count, 0);
+    /* Who has everything from the start never says `completed`. */
+    visitor_set_zone(visitor, SITE, ZONE_SHARE);
+    world_run(two.scene.world, 20000);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 2);
+    ck_assert_uint_eq(two.first->events[TRACKER_COMPLETED], 1);
+    ck_assert_uint_eq(two.first->count, 1);
+    two_free(&two);
+}
+
+START_TEST(test_a_tracker_hears_of_beginning_and_end)
+{
+    check_events(FIRST, 727);
+    check_events(SECOND, 728);
+}
+END_TEST
+
+START_TEST(test_trackers_of_a_new_release_are_followed)
+{
+    struct two two = two_trackers(729, FIRST, NULL);
+    struct visitor *visitor = open_site(&two.scene, "v1");
+    struct publisher *site = two.scene.site;
+
+    scene_load_all(&two.scene, visitor);
+    two.second = sim_tracker_new(two.scene.world, SECOND);
+    mem_free(site->trackers[0]);
+    site->trackers[0] = mem_strdup(SECOND);
+    publisher_publish(site);
+    visitor_site_open(visitor, SITE, 2, "doc");
+    world_run(two.scene.world, 20000);
+    ck_assert_uint_eq(two.first->stopped, 1);
+    ck_assert_uint_eq(two.second->events[TRACKER_STARTED], 1);
+    two_free(&two);
+}
+END_TEST
+
+static void check_rubbish(const char *site, const char *text, uint64_t seed)
+{
+    struct two two = two_trackers(seed, site, NULL);
+
+    two.first->garbage = text;
+    struct visitor *visitor = open_site(&two.scene, "v1");
+    scene_load_all(&two.scene, visitor);
+    world_run(two.scene.world, 36000000);
+    ck_assert_uint_le(two.first->announces, 60); /* in ten hours */
+    two_free(&two);
+}
+
+START_TEST(test_a_failing_tracker_is_asked_ever_less)
+{
+    check_rubbish(FIRST, "d14:failure reason4:nonee", 730);
+    check_rubbish(FIRST, "<html>", 731);
+    check_rubbish(FIRST, "d14:failure reason4:none8:retry in5:nevere", 732);
+    check_rubbish(SECOND, "hello", 733);
+    check_rubbish(SECOND, "", 734);
+}
+END_TEST
+
+/* The tracker knows nobody at first; the page need not wait for half an hour. */
+START_TEST(test_who_finds_nobody_asks_again_soon)
+{
+    struct two two = two_trackers(735, FIRST, NULL);
+    struct visitor *second = open_site(&two.scene, "v2");
+
+    scene_load(second, "/static/a.js");
+    server_set_down(two.scene.site->server, true);
+    struct script *seed = scene_script(&two.scene, &(struct script_flags){0});
+    sim_tracker_add(two.first, two.scene.site->bundles[0].infohash, &seed->host->address);
+    uint64_t from_us = world_elapsed_us(two.scene.world);
+    while (scene_fetch(second, "/static/c.bin")->state != FETCH_DONE)
+        ck_assert_uint_le(world_elapsed_us(two.scene.world) - from_us, 320000000);
+    two_free(&two);
+}
+END_TEST
+
 TEST_MAIN("sim_finding",
           TESTS(test_two_that_have_everything_part, test_who_has_everything_behind_nat_gives_it,
                 test_who_fetches_only_and_has_everything_dials_nobody, test_oneself_is_dialled_once,
-                test_a_waiting_page_dials_more_often))
+                test_a_waiting_page_dials_more_often, test_peers_are_found_over_udp,
+                test_lost_datagrams_are_sent_again, test_a_silent_udp_tracker_is_asked_ever_less,
+                test_the_next_tracker_helps_when_one_is_silent, test_who_works_is_asked_alone,
+                test_a_tracker_hears_of_beginning_and_end,
+                test_trackers_of_a_new_release_are_followed,
+                test_a_failing_tracker_is_asked_ever_less, test_who_finds_nobody_asks_again_soon))

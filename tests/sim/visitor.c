@@ -201,6 +201,7 @@ void visitor_kill(struct visitor *visitor)
     HASH_ITER(hh, visitor->sockets, socket, next)
     visitor_drop_socket(visitor, socket);
     server_forget_visitor(visitor);
+    datagrams_forget(visitor);
     disk_stop(visitor->disk);
     fetches_break(visitor);
     node_free(visitor->node);

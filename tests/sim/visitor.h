@@ -34,6 +34,12 @@ struct socket {
     UT_hash_handle hh;
 };
 
+/* An exchange of datagrams. */
+struct udp_talk {
+    uint64_t op;
+    UT_hash_handle hh;
+};
+
 struct choice {
     char *site;
     enum zone zone;
@@ -72,6 +78,7 @@ struct visitor {
     struct list transfers; /* oldest first */
     struct choice *choices;
     size_t choice_count;
+    struct udp_talk *talks; /* exchanges of datagrams */
     uint64_t wake_us; /* a wake-up is in the queue for then; 0: none */
     uint64_t run;     /* counts the starts: nothing of an earlier run arrives */
     uint64_t tick_ms; /* the second that idle_ticks counts */

@@ -43,6 +43,7 @@ void world_free(struct world *world)
         fwrite(world->trace.data, 1, world->trace.length, stderr);
     visitors_free(world);
     scripts_free(world);
+    datagrams_free(world);
     servers_free(world);
     publishers_free(world);
     link_free_all(world);

@@ -3,6 +3,7 @@
  *   world.c      the clock, the queue, randomness, the trace, failure
  *   link.c       hosts, and ordered byte streams between them at their links' rates
  *   server.c     web servers: a site's origin; sim_tracker.c, a tracker
+ *   datagram.c   datagrams, which may be lost
  *   transfer.c   HTTP, the visitor's side and the server's
  *   disk.c       a visitor's store
  *   visitor.c    a host that runs the real core (node_step)
@@ -58,6 +59,7 @@ struct world {
     struct conn *conns;  /* by number */
     struct server *servers;
     struct transfer *transfers;
+    struct packet *packets; /* datagrams on their way */
     struct visitor *visitors;
     struct script *scripts;
     struct publisher *publishers;
