@@ -236,14 +236,17 @@ server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; 
         self.callback(lambda: daemon.process.poll() is None and daemon.stop())
         return daemon
 
-    def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None, host="127.0.0.1"):
-        """A session with our torrent in it: (session, handle). Web seeds are off: only peers count here."""
+    def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None, host="127.0.0.1", magnet=False):
+        """A session with our torrent in it: (session, handle). Web seeds are off: only peers count here. With magnet it knows only
+        the info-hash."""
         session = lt.session({"listen_interfaces": f"{host}:{free_port()}", "enable_dht": False, "enable_lsd": False,
-                              "enable_upnp": False, "enable_natpmp": False, "allow_multiple_connections_per_ip": True,
+                              "enable_upnp": False, "enable_natpmp": False, "enable_outgoing_utp": False, "enable_incoming_utp": False,
+                              "allow_multiple_connections_per_ip": True,
                               "alert_mask": lt.alert.category_t.all_categories & ~lt.alert.category_t.stats_notification,
                               **(settings or {})})
-        params = lt.add_torrent_params()
-        params.ti = lt.torrent_info(str(self.torrent))
+        params = lt.parse_magnet_uri(f"magnet:?xt=urn:btmh:1220{self.infohash}") if magnet else lt.add_torrent_params()
+        if not magnet:
+            params.ti = lt.torrent_info(str(self.torrent))
         params.save_path = str(folder)
         params.trackers = list(trackers)
         params.peers = [(p.rsplit(":", 1)[0].strip("[]"), int(p.rsplit(":", 1)[1])) for p in peers]

@@ -6,8 +6,7 @@ import struct
 import unittest
 import urllib.parse
 
-from control import Control  # lab has made tests/lib known
-from lab import WithSite
+from lab import Control, WithSite
 
 
 class WithDaemon(WithSite):
