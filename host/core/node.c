@@ -4,6 +4,7 @@
 #include "core/node_impl.h"
 #include "core/peer.h"
 #include "core/site.h"
+#include "core/strikes.h"
 #include "core/swarm.h"
 
 #include <stdarg.h>
@@ -53,6 +54,7 @@ static void free_small_tables(struct node *node)
         HASH_DEL(node->clients, client);
         mem_free(client);
     }
+    strikes_done(node);
     struct log_key *key, *next_key;
     HASH_ITER(hh, node->logged, key, next_key)
     {

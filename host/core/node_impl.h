@@ -54,6 +54,7 @@ struct node {
     struct doc *docs;       /* oldest first */
     struct client *clients; /* those that said hello as an extension */
     struct log_key *logged;
+    struct strikes *strikes;
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
     uint64_t blocks_served;

@@ -2,6 +2,7 @@
  * peer_*.c (peer.h names them). */
 #include "core/crowd.h"
 #include "core/peer_impl.h"
+#include "core/strikes.h"
 
 #include "base/mem.h"
 
@@ -71,7 +72,8 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
     struct peer *peer = peer_new(node, conn, remote);
 
     peer->incoming = peer->opened = true;
-    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote) || node->fair.paused)
+    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote) || node->fair.paused ||
+        strikes_ban_address(node, remote))
         peer_close(peer, false);
 }
 
@@ -97,7 +99,7 @@ static void forget_pieces(struct peer *peer)
     bitfield_done(&peer->have);
 }
 
-static void peer_free(struct peer *peer, bool ban)
+static void peer_free(struct peer *peer)
 {
     struct node *node = peer->node;
     struct swarm *swarm = peer->swarm;
@@ -106,8 +108,9 @@ static void peer_free(struct peer *peer, bool ban)
     peer_hashes_done(peer);
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
-        swarm_peer_ended(swarm, peer, ban);
+        swarm_peer_ended(swarm, peer);
         peer_drop_requests(peer, false);
+        blame_peer_left(peer);
         crowd_peer_left(peer);
         forget_pieces(peer);
         swarm->connections--;
@@ -125,14 +128,16 @@ static void peer_free(struct peer *peer, bool ban)
 
 void peer_close(struct peer *peer, bool ban)
 {
+    if (ban)
+        peer_strike(peer, STRIKE_BAD_BYTES);
     struct effect *effect = update_add(peer->node->update, EFFECT_CLOSE, 0);
     effect->peer.conn = peer->conn;
-    peer_free(peer, ban);
+    peer_free(peer);
 }
 
 void peer_closed(struct peer *peer)
 {
-    peer_free(peer, false);
+    peer_free(peer);
 }
 
 /* --- sending */
@@ -148,15 +153,24 @@ void peer_send_simple(struct peer *peer, enum peer_msg_kind kind)
     peer_send(peer, &(struct peer_msg){.kind = kind});
 }
 
-bool peer_refuse(struct peer *peer, const char *why)
+bool peer_refuse(struct peer *peer, unsigned strike, const char *why)
 {
     char text[ADDRESS_TEXT];
 
     address_format(&peer->remote, text);
     node_log_once(peer->node, span_of(peer->remote.ip, sizeof peer->remote.ip),
                   "peer %s is dropped: it %s", text, why);
+    if (strike > 0)
+        peer_strike(peer, strike);
     peer_close(peer, false);
     return false;
+}
+
+bool peer_strike(struct peer *peer, unsigned strike)
+{
+    struct address buffer;
+
+    return strikes_add(peer->node, strikes_name(&peer->remote, &buffer), strike);
 }
 
 void peer_opened(struct peer *peer)
@@ -181,7 +195,7 @@ static enum err take_one(struct peer *peer, struct span data, size_t *ret_used)
     if (err == ERR_MORE)
         return err;
     if (err != ERR_OK) {
-        peer_refuse(peer,
+        peer_refuse(peer, peer->handshaken ? STRIKE_MALFORMED : 0,
                     peer->handshaken ? "sent a malformed message" : "does not speak BitTorrent");
         return ERR_CANCELLED;
     }
@@ -292,7 +306,7 @@ uint64_t peer_tick(struct peer *peer)
     }
     bool asked = peer->asked.count > 0;
     if (now >= peer->in_ms + LIMIT_PEER_IDLE_MS || (asked && now >= peer->block_ms + DEAD_MS) ||
-        peer_check_redundant(peer)) {
+        peer_check_redundant(peer) || strikes_ban_address(peer->node, &peer->remote)) {
         peer_close(peer, false);
         return UINT64_MAX;
     }

@@ -87,6 +87,8 @@ struct peer {
     struct list hash_jobs;
     uint32_t hash_job_count, hash_file; /* hash_file: of its last hash request */
     uint32_t metadata_asked[LIMIT_METADATA_QUEUE], metadata_count;
+    bool gave_blocks;     /* that may still turn out wrong */
+    struct flood chatter; /* messages that lead to nothing */
     struct flood hash_work, metadata_work;
     UT_hash_handle hh;
 };
@@ -96,7 +98,8 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
 void peer_opened(struct peer *peer);
 void peer_bytes(struct peer *peer, struct span data);
 void peer_sent(struct peer *peer, const struct event *event);
-void peer_close(struct peer *peer, bool ban); /* we end it */
+void peer_close(struct peer *peer, bool ban); /* we end it; ban: for good reason (strikes.h) */
+bool peer_strike(struct peer *peer, unsigned strike); /* true: it is banned now */
 void peer_closed(struct peer *peer);          /* it has ended */
 uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */
 /* Have both everything? Then it goes a little later, in peer_tick; true: now. */

@@ -1,6 +1,7 @@
 /* The extension protocol (BEP 10): our handshake and theirs, and the way to each extension. */
 #include "core/crowd.h"
 #include "core/peer_impl.h"
+#include "core/strikes.h"
 
 #include "base/limits.h"
 #include "wire/lt_donthave.h"
@@ -79,7 +80,7 @@ static bool handle_handshake(struct peer *peer, struct span payload)
     bool claimed = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
 
     if (peer_extended_decode(payload, &said) != ERR_OK)
-        return peer_refuse(peer, "sent a malformed extended handshake");
+        return peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed extended handshake");
     if (said.reqq > 0)
         peer->reqq = said.reqq;
     take_ids(peer, &said);
@@ -100,7 +101,8 @@ static bool handle_handshake(struct peer *peer, struct span payload)
 
 static bool handle_claim(struct peer *peer, struct span payload)
 {
-    return crowd_claim_heard(peer, payload) || peer_refuse(peer, "sent a malformed fringe_claim");
+    return crowd_claim_heard(peer, payload) ||
+           peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed fringe_claim");
 }
 
 /* It has evicted the piece, or found it damaged (BEP 54): it is asked of others. */
@@ -109,7 +111,7 @@ static bool handle_dont_have(struct peer *peer, struct span payload)
     uint32_t piece;
 
     if (lt_donthave_decode(payload, &piece) != ERR_OK || piece >= peer->have.bits)
-        return peer_refuse(peer, "lost a piece that does not exist");
+        return peer_refuse(peer, STRIKE_MALFORMED, "lost a piece that does not exist");
     if (!bitfield_unset(&peer->have, piece))
         return true;
     swarm_piece_moved(peer->swarm, piece, -1);

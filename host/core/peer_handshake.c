@@ -58,15 +58,15 @@ static bool choose_swarm(struct peer *peer, const struct peer_handshake *handsha
     if (peer->swarm == NULL) {
         struct swarm *swarm = find_swarm(peer->node, handshake->infohash);
         if (swarm == NULL)
-            return peer_refuse(peer, "asks for a torrent that is not shared here");
-        if (swarm->connections >= LIMIT_PEERS_PER_SWARM || swarm_is_banned(swarm, &peer->remote)) {
+            return peer_refuse(peer, 0, "asks for a torrent that is not shared here");
+        if (swarm->connections >= LIMIT_PEERS_PER_SWARM) {
             peer_close(peer, false);
             return false;
         }
         peer_join_swarm(peer, swarm);
     }
     if (memcmp(handshake->infohash, peer->swarm->infohash, SHORT_HASH_LENGTH) != 0)
-        return peer_refuse(peer, "answered for another torrent");
+        return peer_refuse(peer, 0, "answered for another torrent");
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* Hashes that a peer asks for (BEP 52): from the torrent at the piece layer and above, below it
  * from a piece that we have, which the store reads and hashes. */
 #include "core/peer_impl.h"
+#include "core/strikes.h"
 
 #include "base/mem.h"
 #include "wire/hash_answer.h"
@@ -120,7 +121,7 @@ bool peer_handle_hash_request(struct peer *peer, const struct peer_hashes *reque
     uint64_t level = flood_add(&peer->hash_work, peer->node->now_ms, LIMIT_HASH_WORK_S, cost);
 
     if (level > 2 * LIMIT_HASH_WORK)
-        return peer_refuse(peer, "floods us with hash requests");
+        return peer_refuse(peer, STRIKE_FLOOD, "floods us with hash requests");
     if (!may || level > LIMIT_HASH_WORK)
         return reject(peer, request);
     peer->hash_file = plan.file;

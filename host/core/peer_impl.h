@@ -13,8 +13,8 @@ void peer_join_swarm(struct peer *peer, struct swarm *swarm);
 /* It has said what it has, or it never will: nobody need wait for it any more. */
 void peer_settle(struct peer *peer);
 void peer_send_simple(struct peer *peer, enum peer_msg_kind kind);
-/* Closes it, and says why in the log; "it " and then why. Always false. */
-bool peer_refuse(struct peer *peer, const char *why);
+/* Closes it, and says why in the log; "it " and then why. Always false. strike: strikes.h, or 0. */
+bool peer_refuse(struct peer *peer, unsigned strike, const char *why);
 
 /* peer_handshake.c */
 void peer_send_handshake(struct peer *peer);

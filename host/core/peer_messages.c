@@ -1,17 +1,32 @@
 /* What a peer says: each message to whom it concerns. */
 #include "core/crowd.h"
 #include "core/peer_impl.h"
+#include "core/strikes.h"
+
+/* What messages cost of LIMIT_CHATTER: what each makes us do or say. */
+#define FLAP_COST      4
+#define HANDSHAKE_COST 16
+#define HASHES_COST    16
+
+/* What leads to nothing may be said now and then. */
+static bool allow_chatter(struct peer *peer, unsigned cost)
+{
+    return flood_add(&peer->chatter, peer->node->now_ms, LIMIT_CHATTER_S, cost) <= LIMIT_CHATTER ||
+           peer_refuse(peer, STRIKE_FLOOD, "floods us with messages that lead to nothing");
+}
 
 /* --- what it has */
 
 static bool handle_have(struct peer *peer, const struct peer_msg *msg)
 {
     if (msg->index >= peer->have.bits)
-        return peer_refuse(peer, "has a piece that does not exist");
+        return peer_refuse(peer, STRIKE_MALFORMED, "has a piece that does not exist");
     peer->have_known = true;
     crowd_peer_has(peer, msg->index);
     if (bitfield_set(&peer->have, msg->index))
         swarm_piece_moved(peer->swarm, msg->index, 1);
+    else if (!allow_chatter(peer, 1))
+        return false;
     peer_check_redundant(peer);
     peer_settle(peer);
     swarm_fill_peer(peer->swarm, peer);
@@ -30,12 +45,12 @@ static void count_have(struct peer *peer)
 static bool handle_bitfield(struct peer *peer, const struct peer_msg *msg)
 {
     if (peer->have_known)
-        return peer_refuse(peer, "said twice what it has");
+        return peer_refuse(peer, STRIKE_MALFORMED, "said twice what it has");
     if (msg->kind == PEER_HAVE_ALL)
         bitfield_set_all(&peer->have);
     else if (msg->kind == PEER_BITFIELD &&
              !bitfield_load(&peer->have, msg->payload.data, msg->payload.length))
-        return peer_refuse(peer, "sent a bitfield of the wrong length");
+        return peer_refuse(peer, STRIKE_MALFORMED, "sent a bitfield of the wrong length");
     peer->have_known = true;
     count_have(peer);
     peer_check_redundant(peer);
@@ -46,6 +61,8 @@ static bool handle_bitfield(struct peer *peer, const struct peer_msg *msg)
 
 static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
 {
+    if (!allow_chatter(peer, FLAP_COST))
+        return false;
     peer->peer_interested = msg->kind == PEER_INTERESTED;
     peer_update_choke(peer);
     return true;
@@ -58,7 +75,7 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     switch (msg->kind) {
     case PEER_CHOKE:
     case PEER_UNCHOKE:
-        return peer_handle_choke(peer, msg);
+        return allow_chatter(peer, FLAP_COST) && peer_handle_choke(peer, msg);
     case PEER_INTERESTED:
     case PEER_NOT_INTERESTED:
         return handle_interest(peer, msg);
@@ -69,7 +86,8 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     case PEER_HAVE_NONE:
         return handle_bitfield(peer, msg);
     case PEER_REQUEST:
-        return peer_wants_block(peer, msg) || peer_refuse(peer, "asks for what cannot be");
+        return peer_wants_block(peer, msg) ||
+               peer_refuse(peer, STRIKE_MALFORMED, "asks for what cannot be");
     case PEER_CANCEL:
         peer_unwants_block(peer, msg);
         return true;
@@ -78,10 +96,15 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     case PEER_REJECT:
         return peer_handle_reject(peer, msg);
     case PEER_EXTENDED:
-        return peer_handle_extended(peer, msg);
+        return (msg->extended_id != 0 || allow_chatter(peer, HANDSHAKE_COST)) &&
+               peer_handle_extended(peer, msg);
     case PEER_HASH_REQUEST:
         return peer_handle_hash_request(peer, &msg->hash);
+    case PEER_HASHES:
+        return allow_chatter(peer, HASHES_COST) && blame_hashes(peer, &msg->hash);
+    case PEER_HASH_REJECT:
+        return allow_chatter(peer, 1) && blame_rejected(peer, &msg->hash);
     default:
-        return true; /* keep-alive, port, suggest, allowed fast, unknown: nothing to do */
+        return allow_chatter(peer, 1); /* keep-alive, port, suggest, allowed fast, unknown */
     }
 }

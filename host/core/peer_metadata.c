@@ -1,6 +1,7 @@
 /* The info dictionary, for peers that know only its hash (BEP 9). It is not kept in memory with
  * every bundle: who asks makes the store read it again, and it stays for a short while. */
 #include "core/peer_impl.h"
+#include "core/strikes.h"
 
 #include "wire/ut_metadata.h"
 
@@ -107,7 +108,7 @@ static bool handle_request(struct peer *peer, uint32_t piece)
     uint64_t level = flood_add(&peer->metadata_work, peer->node->now_ms, LIMIT_METADATA_S, 1);
 
     if (level > 4 * burst)
-        return peer_refuse(peer, "floods us with requests for metadata");
+        return peer_refuse(peer, STRIKE_FLOOD, "floods us with requests for metadata");
     if (level > burst || !site_may_share(swarm->site) ||
         piece >= ut_metadata_pieces(swarm->meta->info_length))
         return reject(peer, piece);
@@ -127,7 +128,7 @@ bool peer_handle_metadata(struct peer *peer, struct span payload)
     struct ut_metadata msg;
 
     if (ut_metadata_decode(payload, &msg) != ERR_OK)
-        return peer_refuse(peer, "sent a malformed ut_metadata");
+        return peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed ut_metadata");
     if (msg.kind == UT_METADATA_REQUEST)
         return handle_request(peer, msg.piece);
     return true;

@@ -1,5 +1,6 @@
 /* What we ask of a peer: blocks, and what comes of it. */
 #include "core/peer_impl.h"
+#include "core/strikes.h"
 
 #define QUIET_MS      1000 /* after a reject */
 #define STRAY_MAX     256  /* blocks that nobody asked for, before it is thrown out */
@@ -101,10 +102,11 @@ bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg)
     uint32_t place = request_queue_find(&peer->asked, msg->index, msg->begin);
 
     if (place == UINT32_MAX) /* cancelled, perhaps; many of them are an attack */
-        return ++peer->strays < STRAY_MAX || peer_refuse(peer, "sends what nobody asked for");
+        return ++peer->strays < STRAY_MAX ||
+               peer_refuse(peer, STRIKE_FLOOD, "sends what nobody asked for");
     /* Looked at before it is taken out: whoever closes must find it, to give the block back. */
     if (msg->payload.length != request_queue_at(&peer->asked, place)->length)
-        return peer_refuse(peer, "sent a block of another length than was asked");
+        return peer_refuse(peer, STRIKE_MALFORMED, "sent a block of another length than was asked");
     peer_take_asked(peer, place);
     peer->block_ms = peer->node->now_ms;
     peer->snubbed = false;

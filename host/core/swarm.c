@@ -27,6 +27,7 @@ struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
     memcpy(swarm->infohash, bundle->infohash, HASH_LENGTH);
     list_init(&swarm->wants);
     list_init(&swarm->peers);
+    list_init(&swarm->inquiries);
     list_push_back(&site->swarms, &swarm->in_site);
     /* BEP 20; fresh for every swarm and run, so that a visitor cannot be followed. */
     memcpy(swarm->peer_id, "-FR0100-", 8);
@@ -83,6 +84,7 @@ void swarm_free(struct swarm *swarm)
     drop_wants(swarm);
     fail_streams(swarm);
     close_all_peers(swarm);
+    blame_done(swarm);
     drop_pieces(swarm);
     swarm_announce_stopped(swarm);
     download_cancel(swarm->node, &swarm->get_torrent);
@@ -445,9 +447,9 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     enum err result = event->store.result;
 
     piece->op = 0;
-    if (result == ERR_BAD_HASH && source == SOURCE_PEERS)
-        swarm_blame(swarm, piece);
-    swarm_drop_piece(swarm, piece);
+    bool kept = result == ERR_BAD_HASH && source == SOURCE_PEERS && blame_begin(piece, event);
+    if (!kept)
+        swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {
         arrive_in_twins(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {
@@ -518,7 +520,8 @@ uint64_t swarm_tick(struct swarm *swarm)
     }
     uint64_t at = swarm_peers_tick(swarm), renew = crowd_tick(swarm);
     at = renew < at ? renew : at;
-    uint64_t info = peer_info_tick(swarm);
+    uint64_t info = peer_info_tick(swarm), blame = blame_tick(swarm);
     at = info < at ? info : at;
+    at = blame < at ? blame : at;
     return at < wake ? at : wake;
 }

@@ -33,6 +33,7 @@ struct block {
 struct piece {
     uint32_t number, length, block_count, received;
     bool storing; /* handed to the store; data is NULL */
+    bool judged;  /* all is here, some of it is wrong, and it is being found out what */
     enum source source;
     uint64_t op;
     uint64_t started_ms, moved_ms;
@@ -97,7 +98,7 @@ struct tracker;
 
 struct candidate {
     struct address address;
-    bool explicit_peer, connected, banned, is_self;
+    bool explicit_peer, connected, is_self;
     bool seed; /* had everything when we last met */
     uint32_t failures;
     uint64_t ended_ms; /* when the last connection, or try, ended */
@@ -131,6 +132,10 @@ struct swarm {
     uint64_t used_ms; /* last want */
 
     uint8_t peer_id[PEER_ID_LENGTH];
+    struct list inquiries; /* who sent what (swarm_blame.c) */
+    uint32_t inquiry_count;
+    struct left_peer *left; /* of those who gave blocks and went: a ring */
+    uint32_t left_next;
     struct list peers;      /* handshake done */
     uint32_t connections;   /* those, and dials and handshakes under way */
     uint32_t settling;      /* those of them that have not said yet what they have */
@@ -221,7 +226,15 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
 void swarm_cancel_piece(struct swarm *swarm, struct piece *piece);
 /* The block will not come from there: somebody else may be asked. */
 void swarm_block_lost(struct swarm *swarm, uint32_t number, uint32_t begin);
-void swarm_blame(struct swarm *swarm, struct piece *piece);
+/* Bytes from peers that do not have their hash. True: the piece is kept while it is found out which
+ * of its blocks are wrong; else it is asked anew. */
+bool blame_begin(struct piece *piece, const struct event *event);
+/* What a peer answers. False: it has been closed. */
+bool blame_hashes(struct peer *peer, const struct peer_hashes *answer);
+bool blame_rejected(struct peer *peer, const struct peer_hashes *request);
+void blame_peer_left(struct peer *peer);
+uint64_t blame_tick(struct swarm *swarm);
+void blame_done(struct swarm *swarm);
 void swarm_piece_moved(struct swarm *swarm, uint32_t number, int by); /* availability */
 
 /* --- from the origin */
@@ -246,8 +259,7 @@ void origin_start(struct want *want, uint32_t first, uint32_t end);
 void swarm_find_peers(struct swarm *swarm);
 void swarm_add_candidate(struct swarm *swarm, const struct address *address, bool explicit_peer);
 void swarm_free_candidates(struct swarm *swarm);
-void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool ban);
-bool swarm_is_banned(struct swarm *swarm, const struct address *address);
+void swarm_peer_ended(struct swarm *swarm, const struct peer *peer);
 /* Trackers may forget us; whoever is announced to next learns of us anew. */
 void swarm_announce_stopped(struct swarm *swarm);
 /* What we would say to trackers has changed: says it soon. */

@@ -1,37 +1,397 @@
-/* Who sent what does not have its hash. */
+/* Who sent what does not have its hash. The hash of a piece says only that something in it is
+ * wrong. So a peer that has the piece, best of all one that gave nothing of it, is asked for the
+ * hashes of its blocks (BEP 52): they prove themselves against the piece's hash, and tell exactly
+ * which blocks are wrong. Who sent those is banned, the others are kept and only the wrong ones
+ * asked anew. Meanwhile the page does not wait: the origin's hedge goes on.
+ *
+ * Where nobody answers, a lone giver is banned, and of several each is under suspicion. */
 #include "core/peer.h"
+#include "core/strikes.h"
 
-#define STRIKES_MAX 2 /* shares in bad pieces, before a peer is banned */
+#include "base/mem.h"
 
-static bool only_from(const struct piece *piece, uint64_t conn)
+#include <string.h>
+
+#define ANSWER_MS     1500 /* then somebody else is asked */
+#define TRIES_MAX     3
+#define INQUIRIES_MAX 8 /* at once, for a swarm */
+#define LEFT_KEPT     64
+#define QUICK_BLOCKS  16 /* from one giver: asked anew sooner than an answer comes */
+
+struct inquiry {
+    struct list in_swarm;
+    struct swarm *swarm;
+    uint32_t piece, blocks;
+    uint8_t *leaves; /* of what was sent */
+    uint64_t *from;  /* who sent each block: its connection */
+    uint64_t tried[TRIES_MAX], asked_ms;
+    uint32_t tries;
+    bool asking; /* the last one tried has not answered yet */
+};
+
+/* A peer that gave blocks and has gone: it may turn out that they were wrong. */
+struct left_peer {
+    uint64_t conn;
+    struct address remote;
+};
+
+/* --- culprits */
+
+static struct peer *find_peer(const struct swarm *swarm, uint64_t conn)
 {
-    for (uint32_t i = 0; i < piece->block_count; i++)
-        if (piece->blocks[i].from != conn)
+    struct peer *peer;
+
+    HASH_FIND(hh, swarm->node->peers, &conn, sizeof conn, peer);
+    return peer;
+}
+
+static void log_liar(struct swarm *swarm, const struct address *remote)
+{
+    char text[ADDRESS_TEXT];
+
+    address_format(remote, text);
+    node_log_once(swarm->node, span_of(remote, sizeof *remote),
+                  "peer %s sent bytes that do not have their hash", text);
+}
+
+/* Whether it is connected or not. */
+static void strike(struct swarm *swarm, uint64_t conn, unsigned points)
+{
+    struct peer *peer = find_peer(swarm, conn);
+    struct address buffer;
+
+    for (uint32_t i = 0; peer == NULL && swarm->left != NULL && i < LEFT_KEPT; i++) {
+        const struct left_peer *left = &swarm->left[i];
+        if (left->conn != conn)
+            continue;
+        log_liar(swarm, &left->remote);
+        strikes_add(swarm->node, strikes_name(&left->remote, &buffer), points);
+        return;
+    }
+    if (peer == NULL)
+        return;
+    log_liar(swarm, &peer->remote);
+    if (peer_strike(peer, points))
+        peer_close(peer, false);
+}
+
+static bool is_first(const struct inquiry *inquiry, uint32_t block)
+{
+    for (uint32_t i = 0; i < block; i++)
+        if (inquiry->from[i] == inquiry->from[block])
             return false;
     return true;
 }
 
-static bool gave_some(const struct piece *piece, uint64_t conn)
+static bool gave_some(const struct inquiry *inquiry, uint64_t conn)
 {
-    for (uint32_t i = 0; i < piece->block_count; i++)
-        if (piece->blocks[i].from == conn)
+    for (uint32_t i = 0; i < inquiry->blocks; i++)
+        if (inquiry->from[i] == conn)
             return true;
     return false;
 }
 
-/* A piece that does not hash: its one giver is banned; several share the suspicion. */
-void swarm_blame(struct swarm *swarm, struct piece *piece)
+static bool has_one_giver(const struct inquiry *inquiry)
 {
-    list_for_each(link, next, &swarm->peers)
+    for (uint32_t i = 1; i < inquiry->blocks; i++)
+        if (inquiry->from[i] != inquiry->from[0])
+            return false;
+    return true;
+}
+
+/* Without knowing which block was wrong: its one giver is banned; several share the suspicion. */
+static void suspect_all(const struct inquiry *inquiry)
+{
+    unsigned points = has_one_giver(inquiry) ? STRIKE_BAD_BYTES : STRIKE_SUSPECT;
+
+    for (uint32_t i = 0; i < inquiry->blocks; i++)
+        if (is_first(inquiry, i))
+            strike(inquiry->swarm, inquiry->from[i], points);
+}
+
+/* --- the inquiry's life */
+
+static void inquiry_free(struct inquiry *inquiry)
+{
+    inquiry->swarm->inquiry_count--;
+    list_remove(&inquiry->in_swarm);
+    mem_free(inquiry->leaves);
+    mem_free(inquiry->from);
+    mem_free(inquiry);
+}
+
+static struct inquiry *inquiry_new(struct piece *piece, const uint8_t *leaves)
+{
+    struct swarm *swarm = piece->swarm;
+    struct inquiry *inquiry = mem_zalloc(sizeof *inquiry);
+
+    inquiry->swarm = swarm;
+    inquiry->piece = piece->number;
+    inquiry->blocks = piece->block_count;
+    inquiry->leaves = mem_dup(leaves, (size_t)piece->block_count * HASH_LENGTH);
+    inquiry->from = mem_calloc(piece->block_count, sizeof *inquiry->from);
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        inquiry->from[i] = piece->blocks[i].from;
+    list_push_back(&swarm->inquiries, &inquiry->in_swarm);
+    swarm->inquiry_count++;
+    return inquiry;
+}
+
+/* The piece that it is about, unless it came from elsewhere meanwhile. */
+static struct piece *judged_piece(const struct inquiry *inquiry)
+{
+    struct piece *piece = swarm_find_piece(inquiry->swarm, inquiry->piece);
+    return piece != NULL && piece->judged ? piece : NULL;
+}
+
+static void give_up(struct inquiry *inquiry)
+{
+    struct swarm *swarm = inquiry->swarm;
+    struct piece *piece = judged_piece(inquiry);
+
+    if (piece != NULL)
+        swarm_drop_piece(swarm, piece);
+    list_remove(&inquiry->in_swarm); /* a peer that is closed now must not find it */
+    suspect_all(inquiry);
+    inquiry_free(inquiry);
+    swarm_fill_peers(swarm);
+}
+
+/* --- asking */
+
+static struct peer_hashes request_for(const struct inquiry *inquiry)
+{
+    const struct metainfo *meta = inquiry->swarm->meta;
+    uint32_t number = metainfo_file_of_piece(meta, inquiry->piece);
+    const struct metainfo_file *file = &meta->files[number];
+    uint32_t whole = meta->piece_length / BLOCK_LENGTH;
+    struct peer_hashes request = {.count = whole};
+
+    memcpy(request.root, file->root, HASH_LENGTH);
+    request.index = swarm_piece_offset(inquiry->swarm, number, inquiry->piece) * whole;
+    if (file->pieces == 1) /* its tree is no higher than it needs */
+        request.count = 1u << merkle_height(inquiry->blocks);
+    return request;
+}
+
+static bool was_tried(const struct inquiry *inquiry, uint64_t conn)
+{
+    for (uint32_t i = 0; i < inquiry->tries; i++)
+        if (inquiry->tried[i] == conn)
+            return true;
+    return false;
+}
+
+/* Whom to ask: who gave nothing of it, if there is such a peer. */
+static struct peer *choose_witness(const struct inquiry *inquiry)
+{
+    struct peer *second = NULL;
+
+    list_for_each(link, next, &inquiry->swarm->peers)
     {
         struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (!gave_some(piece, peer->conn))
+        if (!bitfield_get(&peer->have, inquiry->piece) || was_tried(inquiry, peer->conn))
             continue;
-        char text[ADDRESS_TEXT];
-        address_format(&peer->remote, text);
-        node_log_once(swarm->node, span_of(&peer->remote, sizeof peer->remote),
-                      "peer %s sent bytes that do not have their hash", text);
-        if (only_from(piece, peer->conn) || ++peer->strikes >= STRIKES_MAX)
-            peer_close(peer, true);
+        if (!gave_some(inquiry, peer->conn))
+            return peer;
+        second = peer;
     }
+    return second;
+}
+
+/* False: there is nobody (any more). */
+static bool ask(struct inquiry *inquiry)
+{
+    struct swarm *swarm = inquiry->swarm;
+    struct peer *peer = inquiry->tries < TRIES_MAX ? choose_witness(inquiry) : NULL;
+    struct peer_msg msg = {.kind = PEER_HASH_REQUEST};
+
+    inquiry->asking = peer != NULL;
+    if (peer == NULL)
+        return false;
+    inquiry->tried[inquiry->tries++] = peer->conn;
+    inquiry->asked_ms = swarm->node->now_ms;
+    msg.hash = request_for(inquiry);
+    peer_send(peer, &msg);
+    node_wake(swarm->node, inquiry->asked_ms + ANSWER_MS);
+    return true;
+}
+
+static void ask_next(struct inquiry *inquiry)
+{
+    if (!ask(inquiry))
+        give_up(inquiry);
+}
+
+bool blame_begin(struct piece *piece, const struct event *event)
+{
+    struct swarm *swarm = piece->swarm;
+    size_t whole = (size_t)piece->block_count * HASH_LENGTH;
+
+    if (event->store.leaves.length != whole || event->store.data.length != piece->length)
+        return false;
+    struct inquiry *inquiry = inquiry_new(piece, event->store.leaves.data);
+    bool quick = has_one_giver(inquiry) && piece->block_count <= QUICK_BLOCKS;
+    if (quick || swarm->inquiry_count > INQUIRIES_MAX || !ask(inquiry)) {
+        suspect_all(inquiry);
+        inquiry_free(inquiry);
+        return false;
+    }
+    piece->data = mem_dup(event->store.data.data, piece->length);
+    piece->storing = false;
+    piece->judged = true;
+    swarm->node->storing_bytes -= piece->length;
+    if (has_one_giver(inquiry)) /* only what is good of it is still to be found out */
+        strike(swarm, inquiry->from[0], STRIKE_BAD_BYTES);
+    return true;
+}
+
+/* --- the answer */
+
+static struct inquiry *find_inquiry(struct peer *peer, const struct peer_hashes *answer)
+{
+    list_for_each(link, next, &peer->swarm->inquiries)
+    {
+        struct inquiry *inquiry = list_entry(link, struct inquiry, in_swarm);
+        struct peer_hashes request = request_for(inquiry);
+        if (inquiry->asking && inquiry->tried[inquiry->tries - 1] == peer->conn &&
+            memcmp(request.root, answer->root, HASH_LENGTH) == 0 && request.base == answer->base &&
+            request.index == answer->index && request.count == answer->count &&
+            request.proof_layers == answer->proof_layers)
+            return inquiry;
+    }
+    return NULL;
+}
+
+static bool is_right(const struct inquiry *inquiry, const struct peer_hashes *answer)
+{
+    unsigned height = merkle_height(answer->count);
+
+    return answer->hashes.length == (size_t)answer->count * HASH_LENGTH &&
+           merkle_prove(answer->hashes.data, answer->count, 0, 0, height, NULL, 0,
+                        metainfo_piece_hash(inquiry->swarm->meta, inquiry->piece)) == ERR_OK;
+}
+
+static bool is_wrong_block(const struct inquiry *inquiry, const uint8_t *right, uint32_t block)
+{
+    size_t at = (size_t)block * HASH_LENGTH;
+    return memcmp(right + at, inquiry->leaves + at, HASH_LENGTH) != 0;
+}
+
+/* The good blocks stay; the others may be asked of anybody again. */
+static void keep_good(const struct inquiry *inquiry, const uint8_t *right)
+{
+    struct piece *piece = judged_piece(inquiry);
+
+    if (piece == NULL)
+        return;
+    piece->judged = false;
+    piece->moved_ms = piece->swarm->node->now_ms;
+    for (uint32_t i = 0; i < piece->block_count; i++) {
+        if (!is_wrong_block(inquiry, right, i))
+            continue;
+        piece->blocks[i].received = false;
+        piece->received--;
+        piece->swarm->loose++;
+    }
+}
+
+static void sentence(struct inquiry *inquiry, const uint8_t *right)
+{
+    keep_good(inquiry, right);
+    list_remove(&inquiry->in_swarm);
+    for (uint32_t i = 0; i < inquiry->blocks; i++)
+        if (is_wrong_block(inquiry, right, i))
+            strike(inquiry->swarm, inquiry->from[i], STRIKE_BAD_BYTES);
+    inquiry_free(inquiry);
+}
+
+static void bad_proof(struct peer *peer)
+{
+    char text[ADDRESS_TEXT];
+
+    address_format(&peer->remote, text);
+    node_log_once(peer->node, span_of(&peer->remote, sizeof peer->remote),
+                  "peer %s sent hashes that do not prove", text);
+    if (peer_strike(peer, STRIKE_BAD_PROOF))
+        peer_close(peer, false);
+}
+
+bool blame_hashes(struct peer *peer, const struct peer_hashes *answer)
+{
+    struct swarm *swarm = peer->swarm;
+    uint64_t conn = peer->conn;
+    struct inquiry *inquiry = find_inquiry(peer, answer);
+
+    if (inquiry == NULL)
+        return true; /* too late, or nobody asked */
+    inquiry->asking = false;
+    if (is_right(inquiry, answer)) {
+        sentence(inquiry, answer->hashes.data);
+        swarm_fill_peers(swarm);
+    } else {
+        bad_proof(peer);
+        ask_next(inquiry);
+    }
+    return find_peer(swarm, conn) != NULL; /* it may have been sentenced itself */
+}
+
+bool blame_rejected(struct peer *peer, const struct peer_hashes *request)
+{
+    struct swarm *swarm = peer->swarm;
+    uint64_t conn = peer->conn;
+    struct inquiry *inquiry = find_inquiry(peer, request);
+
+    if (inquiry != NULL)
+        ask_next(inquiry);
+    return find_peer(swarm, conn) != NULL;
+}
+
+/* --- the rest */
+
+static void remember_left(struct peer *peer)
+{
+    struct swarm *swarm = peer->swarm;
+
+    if (!peer->gave_blocks || (swarm->pieces == NULL && list_empty(&swarm->inquiries)))
+        return;
+    if (swarm->left == NULL)
+        swarm->left = mem_calloc(LEFT_KEPT, sizeof *swarm->left);
+    swarm->left[swarm->left_next++ % LEFT_KEPT] = (struct left_peer){peer->conn, peer->remote};
+}
+
+void blame_peer_left(struct peer *peer)
+{
+    remember_left(peer);
+    list_for_each(link, next, &peer->swarm->inquiries)
+    {
+        struct inquiry *inquiry = list_entry(link, struct inquiry, in_swarm);
+        if (inquiry->asking && inquiry->tried[inquiry->tries - 1] == peer->conn) {
+            inquiry->asked_ms = 0; /* somebody else is asked at the next tick */
+            node_wake(peer->node, peer->node->now_ms);
+        }
+    }
+}
+
+uint64_t blame_tick(struct swarm *swarm)
+{
+    uint64_t now = swarm->node->now_ms, wake = UINT64_MAX;
+
+    list_for_each(link, next, &swarm->inquiries)
+    {
+        struct inquiry *inquiry = list_entry(link, struct inquiry, in_swarm);
+        if (now >= inquiry->asked_ms + ANSWER_MS)
+            ask_next(inquiry);
+        else if (inquiry->asked_ms + ANSWER_MS < wake)
+            wake = inquiry->asked_ms + ANSWER_MS;
+    }
+    return wake;
+}
+
+void blame_done(struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->inquiries)
+        inquiry_free(list_entry(link, struct inquiry, in_swarm));
+    mem_free(swarm->left);
+    swarm->left = NULL;
 }

@@ -1,4 +1,4 @@
-/* The addresses that a swarm knows: where they come from, which are banned, when one may be tried
+/* The addresses that a swarm knows: where they come from, when one may be tried
  * again. */
 #include "base/mem.h"
 #include "core/find.h"
@@ -80,27 +80,6 @@ void swarm_free_candidates(struct swarm *swarm)
     forget(swarm, candidate);
 }
 
-/* --- bans */
-
-bool swarm_is_banned(struct swarm *swarm, const struct address *address)
-{
-    for (struct candidate *c = swarm->candidates; c != NULL; c = c->hh.next)
-        if (c->banned && address_same_ip(&c->address, address) &&
-            (address_equal(&c->address, address) || !address_is_loopback(address)))
-            return true;
-    return false;
-}
-
-static struct candidate *ban(struct swarm *swarm, const struct address *address)
-{
-    struct candidate *candidate = find_candidate(swarm, address);
-
-    if (candidate == NULL)
-        candidate = add_candidate(swarm, address);
-    candidate->banned = true;
-    return candidate;
-}
-
 /* --- when it is tried again */
 
 uint64_t find_due_ms(const struct swarm *swarm, const struct candidate *candidate)
@@ -123,10 +102,9 @@ static bool was_good(const struct peer *peer)
            (peer->best_rate > 0 || peer->node->now_ms >= peer->opened_ms + GOOD_MS);
 }
 
-void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool banned)
+void swarm_peer_ended(struct swarm *swarm, const struct peer *peer)
 {
-    struct candidate *candidate =
-        banned ? ban(swarm, &peer->remote) : find_candidate(swarm, &peer->remote);
+    struct candidate *candidate = find_candidate(swarm, &peer->remote);
 
     if (peer->incoming || candidate == NULL)
         return;
@@ -135,8 +113,7 @@ void swarm_peer_ended(struct swarm *swarm, const struct peer *peer, bool banned)
     candidate->seed = peer->handshaken && bitfield_full(&peer->have);
     candidate->failures = was_good(peer) ? 1 : candidate->failures + 1;
     candidate->ended_ms = swarm->node->now_ms;
-    if (!candidate->explicit_peer && !candidate->banned && !candidate->is_self &&
-        candidate->failures > FAILURES_MAX) {
+    if (!candidate->explicit_peer && !candidate->is_self && candidate->failures > FAILURES_MAX) {
         forget(swarm, candidate);
         return;
     }

@@ -2,6 +2,7 @@
  * shares dials too, a few and slowly: behind a router that lets nobody in it would else give
  * nothing. */
 #include "core/find.h"
+#include "core/strikes.h"
 
 #define ACTIVE_MS        300000 /* after its last use a swarm still looks for peers so long */
 #define SLOW_MS          10000  /* between two dials of who wants nothing */
@@ -41,7 +42,7 @@ static bool has_room(const struct swarm *swarm, bool explicit_peer, enum pace pa
 /* Who shares what it has needs nobody who has everything. */
 static bool is_wanted(const struct candidate *candidate, enum pace pace)
 {
-    if (candidate->connected || candidate->banned || candidate->is_self)
+    if (candidate->connected || candidate->is_self)
         return false;
     return pace == PACE_FREE || !candidate->seed;
 }
@@ -69,7 +70,7 @@ uint64_t find_dial(struct swarm *swarm)
         return UINT64_MAX;
     HASH_ITER(hh, swarm->candidates, candidate, next)
     {
-        if (!is_wanted(candidate, pace))
+        if (!is_wanted(candidate, pace) || strikes_ban_address(swarm->node, &candidate->address))
             continue;
         uint64_t due = find_due_ms(swarm, candidate);
         if (pace == PACE_SLOW && due < swarm->dialled_ms + SLOW_MS)

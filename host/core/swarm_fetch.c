@@ -214,6 +214,7 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
     memcpy(piece->data + begin, data.data, data.length);
     block->received = true;
     block->from = peer->conn;
+    peer->gave_blocks = true;
     piece->received++;
     piece->moved_ms = swarm->node->now_ms;
     measure(swarm, data.length);

@@ -317,8 +317,234 @@ START_TEST(test_a_peer_that_loses_pieces)
 }
 END_TEST
 
+/* --- who sent what */
+
+/* A visitor between an honest peer and scripts. The site is too slow to be of any use. */
+struct court {
+    struct scene scene;
+    struct visitor *visitor, *honest;
+    struct script *liar, *witness;
+    uint32_t asked; /* of the witness, for hashes */
+    uint64_t given; /* by the honest one */
+};
+
+static void court_begin(struct court *court, uint64_t seed, const struct script_flags *liar,
+                        const struct script_flags *witness)
+{
+    memset(court, 0, sizeof *court);
+    court->scene = scene_with_files(seed);
+    court->honest = scene_visitor(&court->scene, "honest", ZONE_SHARE, NULL);
+    scene_load_all(&court->scene, court->honest);
+    server_get(court->scene.site->server, "/static/c.bin")->fault.delay_ms = 600000;
+    court->liar = scene_script(&court->scene, liar);
+    struct visitor_config config = {.name = "v1",
+                                    .link = LINK_HOME,
+                                    .zone = ZONE_SHARE,
+                                    .peers = {court->liar->host, court->honest->host}};
+    if (witness != NULL) {
+        court->witness = scene_script(&court->scene, witness);
+        court->witness->user = court;
+        config.peers[2] = court->witness->host;
+    }
+    court->visitor = visitor_new(court->scene.world, &config);
+}
+
+static struct fetch *court_fetch(struct court *court)
+{
+    visitor_site_open(court->visitor, SITE, 1, "doc");
+    world_run(court->scene.world, 1000);
+    struct fetch *fetch = fetch_begin(court->visitor, SITE, 1, "/static/c.bin", "doc");
+    fetch_wait(fetch, 60000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    court->given = scene_count(court->honest, "", "total.uploaded");
+    return fetch;
+}
+
+/* It may not come back either. */
+static bool is_banned(struct court *court, struct script *script)
+{
+    uint32_t opened = script->opened;
+
+    script_dial(script, court->visitor->host);
+    world_run(court->scene.world, 2000);
+    return script->opened == opened + 1 && script->opened == script->closed;
+}
+
+/* The first block of a piece is wrong and the rest comes from somebody else: who gave it is known,
+ * and nothing but it is sent twice. */
+START_TEST(test_a_wrong_block_has_one_culprit)
+{
+    struct court court;
+    court_begin(&court, 930, &(struct script_flags){.flips_one = true, .stall_after = 1}, NULL);
+
+    court_fetch(&court);
+    ck_assert_uint_eq(court.liar->blocks_served, 1);
+    ck_assert_uint_eq(court.visitor->disk->refused, 1);
+    ck_assert_uint_eq(court.given, MIB(1));
+    ck_assert(is_banned(&court, court.liar));
+    ck_assert_uint_eq(HASH_COUNT(court.visitor->sockets), 1);
+    scene_free(&court.scene);
+}
+END_TEST
+
+START_TEST(test_a_culprit_that_has_gone)
+{
+    struct court court;
+    court_begin(&court, 931, &(struct script_flags){.flips_one = true, .stall_after = 1}, NULL);
+
+    visitor_site_open(court.visitor, SITE, 1, "doc");
+    world_run(court.scene.world, 1000);
+    struct fetch *fetch = fetch_begin(court.visitor, SITE, 1, "/static/c.bin", "doc");
+    world_run(court.scene.world, 300);
+    ck_assert_uint_eq(court.liar->blocks_served, 1);
+    link_break(link_find(court.scene.world, court.liar->conns->conn));
+    fetch_wait(fetch, 60000);
+    ck_assert_uint_eq(court.visitor->disk->refused, 1);
+    ck_assert(is_banned(&court, court.liar));
+    scene_free(&court.scene);
+}
+END_TEST
+
+/* A ban is forgotten after an hour. */
+START_TEST(test_a_ban_ends)
+{
+    struct court court;
+    court_begin(&court, 932, &(struct script_flags){.flips = true, .stall_after = 4}, NULL);
+
+    court_fetch(&court);
+    ck_assert(is_banned(&court, court.liar));
+    world_run(court.scene.world, 3700000);
+    ck_assert(!is_banned(&court, court.liar));
+    scene_free(&court.scene);
+}
+END_TEST
+
+static bool swear_falsely(struct script *script, struct script_conn *sc, uint8_t id,
+                          struct span body)
+{
+    struct court *court = script->user;
+    uint8_t answer[48 + 4 * HASH_LENGTH] = {0};
+
+    if (id != HASH_REQUEST)
+        return false;
+    court->asked++;
+    memcpy(answer, body.data, body.length);
+    script_say(script, sc, HASHES, answer, sizeof answer);
+    return true;
+}
+
+static bool refuse_to_say(struct script *script, struct script_conn *sc, uint8_t id,
+                          struct span body)
+{
+    struct court *court = script->user;
+
+    if (id != HASH_REQUEST)
+        return false;
+    court->asked++;
+    script_say(script, sc, HASH_REJECT, body.data, body.length);
+    return true;
+}
+
+static bool say_nothing(struct script *script, struct script_conn *sc, uint8_t id, struct span body)
+{
+    struct court *court = script->user;
+
+    (void)sc;
+    (void)body;
+    court->asked += id == HASH_REQUEST;
+    return id == HASH_REQUEST;
+}
+
+START_TEST(test_witnesses_that_are_of_no_use)
+{
+    bool (*const kinds[])(struct script *, struct script_conn *, uint8_t,
+                          struct span) = {swear_falsely, refuse_to_say, say_nothing};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct court court;
+        court_begin(&court, 940 + i, &(struct script_flags){.flips_one = true, .stall_after = 1},
+                    &(struct script_flags){.chokes = true});
+        court.witness->hear = kinds[i];
+        court_fetch(&court);
+        ck_assert_uint_eq(court.asked, 1);
+        ck_assert_uint_eq(court.given, MIB(1));
+        ck_assert(is_banned(&court, court.liar));
+        ck_assert(!is_banned(&court, court.witness));
+        scene_free(&court.scene);
+    }
+}
+END_TEST
+
+static void swear_unasked(struct script *script, uint32_t times)
+{
+    uint8_t answer[48 + 2 * HASH_LENGTH] = {[43] = 2};
+
+    for (uint32_t i = 0; i < times; i++)
+        script_say_all(script, HASHES, answer, sizeof answer);
+}
+
+/* --- floods */
+
+static void flood(struct talk *talk, int kind, uint32_t times)
+{
+    static const uint8_t handshake[] = "\0d1:mdee", have[4] = {0};
+
+    for (uint32_t i = 0; i < times; i++) {
+        if (kind == 0)
+            script_say_all(talk->script, 2 + i % 2, NULL, 0); /* interested, not interested */
+        else if (kind == 1)
+            script_say_all(talk->script, i % 2, NULL, 0); /* choke, unchoke */
+        else if (kind == 2)
+            script_say_all(talk->script, EXTENDED, handshake, sizeof handshake - 1);
+        else if (kind == 3)
+            script_say_all(talk->script, 99, have, 4); /* nobody knows that */
+        else if (kind == 4)
+            script_say_all(talk->script, HAVE, have, 4);
+        else
+            swear_unasked(talk->script, 1);
+    }
+    world_run(talk->scene.world, 2000);
+}
+
+START_TEST(test_floods_of_words)
+{
+    static const uint32_t borne[] = {100, 100, 25, 400, 400, 25};
+
+    for (int kind = 0; kind < 6; kind++) {
+        struct talk talk;
+        talk_begin(&talk, 950 + (uint64_t)kind, ZONE_SHARE);
+        flood(&talk, kind, borne[kind]);
+        ck_assert_msg(talk.script->closed == 0, "kind %d is not borne", kind);
+        flood(&talk, kind, 1000);
+        ck_assert_msg(talk.script->closed == 1, "kind %d is borne for ever", kind);
+        talk_end(&talk);
+    }
+}
+END_TEST
+
+/* Whoever floods again and again is let in no more. */
+START_TEST(test_floods_lead_to_a_ban)
+{
+    struct talk talk;
+    talk_begin(&talk, 960, ZONE_SHARE);
+
+    flood(&talk, 3, 1000);
+    script_dial(talk.script, talk.visitor->host);
+    world_run(talk.scene.world, 500);
+    ck_assert_uint_eq(talk.script->handshakes, 2);
+    flood(&talk, 3, 1000);
+    script_dial(talk.script, talk.visitor->host);
+    world_run(talk.scene.world, 500);
+    ck_assert_uint_eq(talk.script->handshakes, 2);
+    ck_assert_uint_eq(talk.script->closed, 3);
+    talk_end(&talk);
+}
+END_TEST
+
 TEST_MAIN("sim_wire",
           TESTS(test_hashes_are_given, test_who_does_not_share_gives_no_hashes,
                 test_choice_withdrawn_while_the_disk_reads, test_floods_of_hash_requests,
                 test_the_info_dictionary_is_given, test_floods_of_metadata_requests,
-                test_a_damaged_piece_is_taken_back, test_a_peer_that_loses_pieces))
+                test_a_damaged_piece_is_taken_back, test_a_peer_that_loses_pieces,
+                test_a_wrong_block_has_one_culprit, test_a_culprit_that_has_gone, test_a_ban_ends,
+                test_witnesses_that_are_of_no_use, test_floods_of_words, test_floods_lead_to_a_ban))
