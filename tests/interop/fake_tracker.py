@@ -1,6 +1,7 @@
-"""HTTP trackers written by hand: one that answers what it is told to and remembers what it heard, and one of raw bytes."""
+"""Trackers written by hand: they answer what they are told to and remember what they heard; and a server of raw bytes."""
 import http.server
 import socket
+import struct
 import threading
 import urllib.parse
 
@@ -80,3 +81,32 @@ class RawServer:
             pass
         finally:
             client.close()
+
+
+class FakeUdpTracker:
+    """BEP 15. For each datagram answer(head, datagram) gives the list of those that are sent back; head is (action, transaction) and
+    `other` a socket of another address."""
+
+    def __init__(self, case, answer):
+        self.answer = answer
+        self.heard = []
+        self.socket, self.other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        case.addCleanup(self.socket.close)
+        case.addCleanup(self.other.close)
+        self.socket.bind(("127.0.0.1", 0))
+        self.url = f"udp://127.0.0.1:{self.socket.getsockname()[1]}/announce"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                datagram, self.asker = self.socket.recvfrom(4096)
+            except OSError:
+                return
+            self.heard.append(datagram)
+            for reply in self.answer(struct.unpack(">II", datagram[8:16]), datagram):
+                self.socket.sendto(reply, self.asker)
+
+    @staticmethod
+    def reply(action, transaction, body):
+        return struct.pack(">II", action, transaction) + body

@@ -1,8 +1,12 @@
 """Trackers: what we tell them and when, a real opentracker's counts, and trackers that mean no good."""
+import socket
+import struct
 import threading
 import unittest
+import urllib.parse
+import urllib.request
 
-from fake_tracker import FakeTracker, RawServer, compact
+from fake_tracker import FakeTracker, FakeUdpTracker, RawServer, compact
 from lab import WithSite, lt, wait_for
 from raw_peer import RawSeed
 
@@ -15,6 +19,35 @@ class Announces(WithSite):
         self.lab.publish("--tracker", tracker.url)
         self.lab.origin()
         return self.lab.daemon("ours", **more)
+
+    def test_started_completed_stopped(self):
+        tracker = FakeTracker(self)
+        ours = self.start(tracker)
+        self.get_all(ours)
+        wait_for("completed", lambda: "completed" in tracker.events())
+        ours.run("set", self.lab.site, "off")
+        wait_for("stopped", lambda: "stopped" in tracker.events())
+        self.assertEqual(tracker.events(), ["started", "completed", "stopped"])
+        first, second, _ = tracker.announces
+        for query in tracker.announces:
+            self.assertEqual(query["info_hash"].encode("latin-1").hex(), self.lab.infohash[:40])
+            self.assertRegex(query["peer_id"], "^-FR[0-9]{4}-")
+            self.assertEqual((query["port"], query["compact"]), (str(ours.port), "1"))
+            self.assertEqual((query["peer_id"], query["key"]), (first["peer_id"], first["key"]))
+        self.assertEqual((first["left"], second["left"]), (str(sum(SIZES.values())), "0"))
+
+    def test_who_comes_back_complete_does_not_complete_again(self):
+        tracker = FakeTracker(self)
+        ours = self.start(tracker)
+        self.get_all(ours)
+        wait_for("completed", lambda: "completed" in tracker.events())
+        ours.stop()
+        ours.start()
+        self.get_all(ours)
+        wait_for("the second start", lambda: tracker.events().count("started") == 2)
+        self.assertEqual(tracker.events().count("completed"), 1)
+        self.assertEqual(tracker.announces[-1]["left"], "0")
+        self.assertNotEqual(tracker.announces[0]["peer_id"], tracker.announces[-1]["peer_id"], "a peer id is for one run")
 
     def test_zones(self):
         """Off tells nobody. Fetch asks for peers but gives nothing."""
@@ -41,6 +74,37 @@ class Announces(WithSite):
                 self.get_all(ours)
                 self.assertEqual(seed.connections, 1)
                 self.assertGreater(ours.status()["total"]["peers"], 0)
+
+
+class OpenTracker(WithSite):
+    def scrape(self, url):
+        quoted = urllib.parse.quote(bytes.fromhex(self.lab.infohash[:40]))
+        with urllib.request.urlopen(url.replace("/announce", "/scrape") + "?info_hash=" + quoted, timeout=20) as reply:
+            files = lt.bdecode(reply.read())[b"files"]
+        counts = next(iter(files.values()), {})
+        return tuple(counts.get(name, 0) for name in (b"complete", b"incomplete", b"downloaded"))
+
+    def test_it_counts_us_as_libtorrent(self):
+        self.counts("http")
+
+    def test_over_udp(self):
+        self.counts("udp")
+
+    def counts(self, scheme):
+        self.make_site(SIZES)
+        self.lab.origin()
+        url = self.lab.tracker()
+        self.lab.publish("--tracker", url.replace("http:", f"{scheme}:"))
+        first = self.lab.daemon("first")
+        first.get(f"{self.lab.site}/static/a.bin")
+        wait_for("a leecher", lambda: self.scrape(url) == (0, 1, 0))
+        self.get_all(first)
+        wait_for("a seed", lambda: self.scrape(url) == (1, 0, 1))
+        _, handle = self.lab.libtorrent(self.lab.dir / "leech", trackers=[url])
+        wait_for("libtorrent", lambda: handle.status().is_seeding)
+        wait_for("both", lambda: self.scrape(url) == (2, 0, 2))
+        first.run("set", self.lab.site, "off")
+        wait_for("our leave", lambda: self.scrape(url) == (1, 0, 2))
 
 
 class Hostile(WithSite):
@@ -154,6 +218,103 @@ class Hostile(WithSite):
         ours, before = self.visit_with(FakeTracker(self, lambda query: lt.bencode({b"interval": 60, b"peers": many})).url)
         self.assertEqual(ours.status()["peers"], 0)
         self.assertLess(ours.memory_kb() - before, 32 * 1024)
+
+
+class HostileUdp(WithSite):
+    def setUp(self):
+        super().setUp()
+        self.make_site(SIZES)
+        self.seed = RawSeed(self.lab.infohash, self.pieces())
+        self.decoy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.seed.close)
+        self.addCleanup(self.decoy.close)
+
+    def start(self, answer):
+        tracker = FakeUdpTracker(self, answer)
+        self.lab.publish("--tracker", tracker.url)
+        self.lab.origin()
+        self.tracker = tracker
+        return self.lab.daemon("ours")
+
+    def peers(self, address):
+        return struct.pack(">III", 1800, 1, 1) + compact(address)
+
+    def decoys(self):
+        return self.peers(f"127.0.0.1:{self.decoy.getsockname()[1]}")
+
+    def test_only_the_right_answer_counts(self):
+        """Before each right answer come short ones, those of another exchange or action, and one of another sender."""
+        def answer(head, datagram):
+            action, transaction = head
+            right = bytes(8) if action == 0 else self.peers(self.seed.address)
+            wrong = bytes(8) if action == 0 else self.decoys()
+            reply = self.tracker.reply
+            self.tracker.other.sendto(reply(action, transaction, wrong), self.tracker.asker)
+            return [b"", b"x" * 7, reply(action, transaction ^ 1, wrong), reply(2, transaction, wrong), reply(action, transaction, b"\0"),
+                    reply(action, transaction, right)]
+
+        ours = self.start(answer)
+        self.get_all(ours)
+        wait_for("the seed", lambda: self.seed.connections)
+        self.decoy.setblocking(False)
+        self.assertRaises(BlockingIOError, self.decoy.accept)
+
+    def test_errors_garbage_and_giants(self):
+        """The page does not wait for any of it."""
+        for name, body in {"an error": b"\x1b[31mgo away", "a giant": bytes(60000), "half a peer": self.decoys()[:-3],
+                           "a huge interval": b"\xff" * 12}.items():
+            with self.subTest(name):
+                def answer(head, datagram, name=name, body=body):
+                    if name == "an error":
+                        return [self.tracker.reply(3, head[1], body)]
+                    return [self.tracker.reply(*head, bytes(8) if head[0] == 0 else body)]
+
+                if hasattr(self, "tracker"):
+                    self.tracker = FakeUdpTracker(self, answer)
+                    self.lab.publish("--tracker", self.tracker.url)
+                    ours = self.lab.daemon(name.replace(" ", "-"))
+                else:
+                    ours = self.start(answer)
+                self.get_all(ours)
+                wait_for("a datagram", lambda: self.tracker.heard)
+                self.assertNotIn("\x1b", ours.text())
+
+    def test_silence(self):
+        ours = self.start(lambda *_: [])
+        self.get_all(ours)
+        wait_for("a datagram", lambda: self.tracker.heard)
+        self.assertEqual(len(self.tracker.heard), 1, "asked again before 15 s have passed")
+
+
+class Tiers(WithSite):
+    """Each URL is a tier: the next is asked when the one before it fails or is silent. (That it is asked only then is shown in the
+    simulator, where nothing is late by accident.)"""
+
+    def get_with(self, *urls):
+        self.make_site(SIZES)
+        self.lab.publish(*(word for url in urls for word in ("--tracker", url)))
+        self.lab.origin()
+        ours = self.lab.daemon("ours")
+        self.get_all(ours)
+        return ours
+
+    def test_behind_one_that_is_not_there(self):
+        second = FakeTracker(self)
+        self.get_with("http://127.0.0.1:1/announce", second.url)
+        wait_for("the second", lambda: "started" in second.events())
+
+    def test_behind_one_that_fails(self):
+        first, second = FakeTracker(self, lambda query: b"d14:failure reason4:go !e"), FakeTracker(self)
+        self.get_with(first.url, second.url)
+        wait_for("the second", lambda: "started" in second.events())
+        self.assertEqual(len(first.announces), 1)
+
+    def test_behind_a_silent_one(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+        second = FakeTracker(self)
+        self.get_with(RawServer(self, lambda client: released.wait(60)).url, second.url)
+        wait_for("the second", lambda: "started" in second.events())
 
 
 if __name__ == "__main__":
