@@ -5,13 +5,25 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#define FIRST_SETTING 256 /* options that have no letter */
+
 static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
     {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
+    {"upload-rate", required_argument, NULL, FIRST_SETTING + SETTING_UPLOAD_RATE},
+    {"download-rate", required_argument, NULL, FIRST_SETTING + SETTING_DOWNLOAD_RATE},
+    {"monthly-cap", required_argument, NULL, FIRST_SETTING + SETTING_MONTHLY_CAP},
+    {"slots", required_argument, NULL, FIRST_SETTING + SETTING_SLOTS},
     {NULL, 0, NULL, 0},
 };
+
+static bool words_fit(const struct client_options *options)
+{
+    int least = options->has_settings ? 0 : options->words_wanted;
+    return options->word_count >= least && options->word_count <= least + options->words_optional;
+}
 
 bool client_options_read(struct client_options *options, int argc, char **argv, int *ret_status)
 {
@@ -24,7 +36,10 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
             options->json = true;
         else if (option == 'o' && options->takes_output)
             options->output = optarg;
-        else if (option == 'h') {
+        else if (option >= FIRST_SETTING && options->takes_settings) {
+            options->settings[option - FIRST_SETTING] = optarg;
+            options->has_settings = true;
+        } else if (option == 'h') {
             *ret_status = fputs(options->usage, stdout) >= 0 ? CMD_OK : CMD_FAILED;
             return false;
         } else {
@@ -32,11 +47,12 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
             return false;
         }
     }
-    if (argc - optind != options->words_wanted) {
+    options->words = argv + optind;
+    options->word_count = argc - optind;
+    if (!words_fit(options)) {
         cmd_usage(options->usage);
         return false;
     }
-    options->words = argv + optind;
     return true;
 }
 
@@ -45,15 +61,13 @@ static bool print_text(struct span text)
     return fwrite(text.data, 1, text.length, stdout) == text.length && putchar('\n') == '\n';
 }
 
-int client_command(struct client_options *options, int argc, char **argv,
-                   struct api_request *request, void (*print)(const json_t *answer))
+int client_run(const struct client_options *options, struct api_request *request,
+               void (*print)(const json_t *answer))
 {
     json_t *answer = NULL;
-    int status;
-    if (!client_options_read(options, argc, argv, &status))
-        return status;
     struct client *client = client_open(options->socket);
     bool good = client != NULL && client_ask(client, request, &answer);
+
     if (good && options->json)
         good = print_text(client_answer_text(client));
     else if (good && print != NULL)
@@ -61,4 +75,14 @@ int client_command(struct client_options *options, int argc, char **argv,
     json_decref(answer);
     client_free(client);
     return good ? CMD_OK : CMD_FAILED;
+}
+
+int client_command(struct client_options *options, int argc, char **argv,
+                   struct api_request *request, void (*print)(const json_t *answer))
+{
+    int status;
+
+    if (!client_options_read(options, argc, argv, &status))
+        return status;
+    return client_run(options, request, print);
 }

@@ -13,7 +13,9 @@ enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
 int cmd_daemon(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
 int cmd_status(int argc, char **argv);
@@ -31,3 +33,5 @@ void cmd_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define BYTES_TEXT 16
 /* "512 bytes", "1.5 MB": decimal units, as storage is sold. */
 const char *cmd_bytes(uint64_t bytes, char ret_text[BYTES_TEXT]);
+/* The reverse: "500K", "1.5M", "20G", decimal units too. False: it is none, or too much. */
+bool cmd_bytes_parse(const char *text, uint64_t *ret);

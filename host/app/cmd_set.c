@@ -1,7 +1,8 @@
-/* fringe set: the visitor's choice for a site. */
+/* fringe set: the visitor's choice for a site, or the limits for all. */
 #include "app/client.h"
 #include "app/client_options.h"
 #include "app/cmd.h"
+#include "app/limits_text.h"
 #include "base/mem.h"
 #include "wire/url.h"
 
@@ -9,28 +10,34 @@
 
 static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
+    "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
+    "                  [--slots N] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
     "  share    its files come from other visitors and are given to them\n"
-    "  default  forget the choice: what holds for all sites holds again\n";
+    "  default  forget the choice: what holds for all sites holds again\n"
+    "Limits, for all sites together; 0 lifts one. K, M, G, T are thousands, millions, ...\n"
+    "  --upload-rate    bytes a second to other visitors, 8K or more\n"
+    "  --download-rate  bytes a second from visitors and sites, 8K or more\n"
+    "  --monthly-cap    bytes given to others in a calendar month (UTC)\n"
+    "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n";
 
-int cmd_set(int argc, char **argv)
+/* --- a site's zone */
+
+static int set_zone(const struct client_options *options)
 {
-    struct client_options options = {.usage = usage, .words_wanted = 2};
     struct api_request request = {.type = API_SITE_ZONE};
     json_t *answer = NULL;
     char *site = NULL, *path = NULL;
-    int status;
-    if (!client_options_read(&options, argc, argv, &status))
-        return status;
-    if (!zone_parse(options.words[1], &request.zone))
+
+    if (!zone_parse(options->words[1], &request.zone))
         return cmd_usage(usage);
-    if (url_split(options.words[0], &site, &path) != ERR_OK) {
-        cmd_fail("%s is not a site: write it as https://game.example", options.words[0]);
+    if (url_split(options->words[0], &site, &path) != ERR_OK) {
+        cmd_fail("%s is not a site: write it as https://game.example", options->words[0]);
         return CMD_USAGE;
     }
     memcpy(request.site, site, strlen(site) + 1);
-    struct client *client = client_open(options.socket);
+    struct client *client = client_open(options->socket);
     bool good = client != NULL && client_ask(client, &request, &answer);
     if (good)
         cmd_print("%s: %s", site, client_text(answer, "zone", "?"));
@@ -39,4 +46,42 @@ int cmd_set(int argc, char **argv)
     mem_free(site);
     mem_free(path);
     return good ? CMD_OK : CMD_FAILED;
+}
+
+/* --- limits */
+
+static bool read_limits(const struct client_options *options, struct api_request *request)
+{
+    for (int i = 0; i < SETTING_COUNT_; i++) {
+        const char *text = options->settings[i];
+        request->given[i] = text != NULL;
+        if (text == NULL)
+            continue;
+        if (!cmd_bytes_parse(text, &request->settings[i]) ||
+            setting_check((enum setting)i, request->settings[i]) != ERR_OK) {
+            cmd_fail("%s is no value for %s: `fringe set --help` says what is", text,
+                     setting_name((enum setting)i));
+            return false;
+        }
+    }
+    return true;
+}
+
+static int set_limits(const struct client_options *options)
+{
+    struct api_request request = {.type = API_SETTINGS};
+
+    if (!read_limits(options, &request))
+        return CMD_USAGE;
+    return client_run(options, &request, limits_print);
+}
+
+int cmd_set(int argc, char **argv)
+{
+    struct client_options options = {.usage = usage, .words_wanted = 2, .takes_settings = true};
+    int status;
+
+    if (!client_options_read(&options, argc, argv, &status))
+        return status;
+    return options.has_settings ? set_limits(&options) : set_zone(&options);
 }

@@ -2,6 +2,7 @@
 #include "app/client.h"
 #include "app/client_options.h"
 #include "app/cmd.h"
+#include "app/limits_text.h"
 
 #include <stdio.h>
 
@@ -30,6 +31,18 @@ static void print_total(const json_t *total)
         cmd_print("%-17s%12s", rows[i][1], cmd_bytes(client_number(total, rows[i][0]), size));
 }
 
+static void print_month(const json_t *answer)
+{
+    const json_t *month = json_object_get(answer, "month"),
+                 *rates = json_object_get(answer, "rates");
+    char up[BYTES_TEXT], down[BYTES_TEXT], given[BYTES_TEXT];
+
+    cmd_print("%s    %s given to peers", client_text(month, "name", "?"),
+              cmd_bytes(client_number(month, "uploaded"), given));
+    cmd_print("rates      up %s/s, down %s/s", cmd_bytes(client_number(rates, "upload"), up),
+              cmd_bytes(client_number(rates, "download"), down));
+}
+
 static void print_table(const json_t *answer)
 {
     const json_t *cache = json_object_get(answer, "cache");
@@ -47,6 +60,9 @@ static void print_table(const json_t *answer)
     cmd_print("cache      %llu files, %s", (unsigned long long)client_number(cache, "files"),
               cmd_bytes(client_number(cache, "bytes"), size));
     print_total(json_object_get(answer, "total"));
+    print_month(answer);
+    limits_print(json_object_get(answer, "limits"));
+    limits_print_sharing(answer);
 }
 
 int cmd_status(int argc, char **argv)

@@ -3,6 +3,7 @@
 
 #include "wire/utf8.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,29 @@ int cmd_usage(const char *usage)
 {
     fputs(usage, stderr);
     return CMD_USAGE;
+}
+
+bool cmd_bytes_parse(const char *text, uint64_t *ret)
+{
+    static const char units[] = "KMGT";
+    uint64_t value = 0, scale = 1, parts = 0; /* parts: of one, behind the point; 0: no point */
+
+    if (*text < '0' || *text > '9')
+        return false;
+    for (; (*text >= '0' && *text <= '9') || (*text == '.' && parts == 0); text++) {
+        if (value >= UINT64_C(1000000000000) || parts >= 1000000)
+            return false;
+        parts = *text == '.' ? 1 : 10 * parts;
+        value = *text == '.' ? value : 10 * value + (uint64_t)(*text - '0');
+    }
+    const char *unit = *text != '\0' ? strchr(units, toupper((unsigned char)*text)) : NULL;
+    for (long i = unit != NULL ? unit - units : -1; i >= 0; i--)
+        scale *= 1000;
+    text += unit != NULL;
+    if (*text != '\0' || value > UINT64_MAX / scale)
+        return false;
+    *ret = value * scale / (parts > 0 ? parts : 1);
+    return true;
 }
 
 const char *cmd_bytes(uint64_t bytes, char ret_text[BYTES_TEXT])

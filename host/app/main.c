@@ -16,7 +16,9 @@ static const struct {
     {"get", "fetch one file of a site through the host", cmd_get},
     {"status", "what the host is doing", cmd_status},
     {"sites", "the sites that the host knows and what was chosen for them", cmd_sites},
-    {"set", "choose for a site: off, fetch, share or default", cmd_set},
+    {"set", "choose for a site: off, fetch, share or default; limits for all", cmd_set},
+    {"pause", "give nothing to other visitors and take nothing from them for a while", cmd_pause},
+    {"resume", "end a pause", cmd_resume},
     {"stop", "end the host", cmd_stop},
 };
 
