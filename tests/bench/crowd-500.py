@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "crowd"))
 from case import run  # noqa: E402
-from website import many_files  # noqa: E402
+from content import many_files  # noqa: E402
 
 if __name__ == "__main__":
     run("crowd-500", many_files(500, 32), {"copies": 1.25, "t100_s": 40})

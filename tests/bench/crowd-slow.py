@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "crowd"))
 from case import run  # noqa: E402
-from website import one_file  # noqa: E402
+from content import one_file  # noqa: E402
 
 if __name__ == "__main__":
     run("crowd-slow", one_file(32), {"copies": 1.2, "t100_s": 40}, origin_up=10e6, clients=("ours", "tuned"))

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "crowd"))
 from case import run  # noqa: E402
-from website import one_file  # noqa: E402
+from content import one_file  # noqa: E402
 
 if __name__ == "__main__":
     run("crowd-trickle", one_file(32), {"copies": 1.4, "t50_s": 30, "head_s": 6}, every_s=2)

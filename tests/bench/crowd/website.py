@@ -1,32 +1,15 @@
 """The site that a crowd visits: its files, nginx over TLS and plain, a tracker."""
 import json
-import math
-import os
-import pathlib
-import random
 import socket
 import subprocess
 import time
 
+from content import write
 from lab import FRINGE, tool
 from network import ORIGIN, TRACKER, enter
 
 SITE = f"https://{ORIGIN}"
 ANNOUNCE = f"http://{TRACKER}:6969/announce"
-SUFFIXES = ("js", "css", "html", "png", "webp", "svg", "woff2", "json")
-
-
-def one_file(mib):
-    """One big file; and a small one, since a torrent of a lone file in a folder confuses stock clients."""
-    return {"big.bin": mib << 20, "note.txt": 75}
-
-
-def many_files(count, mib):
-    """Lengths as on real sites: log-normal, most of a few KiB and some of megabytes."""
-    rng = random.Random(4)
-    sizes = [math.exp(rng.gauss(math.log(12288), 1.72)) for _ in range(count)]
-    scale = (mib << 20) / sum(sizes)
-    return {f"d{i % 20:02d}/a{i:04d}.{SUFFIXES[i % 8]}": max(64, int(size * scale)) for i, size in enumerate(sizes)}
 
 
 class Website:
@@ -36,10 +19,7 @@ class Website:
         self.static = self.web / "static"
         self.files = files
         self.bytes = sum(files.values())
-        rng = random.Random(2)
-        for path, size in files.items():
-            (self.static / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.static / path).write_bytes(rng.randbytes(size))
+        write(self.static, files)
         self.certify()
         self.publish()
 
