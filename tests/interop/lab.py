@@ -72,6 +72,7 @@ def can_connect(port):
 
 class Daemon:
     """One `fringe daemon` with a cache of its own."""
+    before = ()  # words before the program
 
     def __init__(self, lab, name, *options, peers=(), zone="share", host="127.0.0.1"):
         self.lab = lab
@@ -89,7 +90,7 @@ class Daemon:
     def start(self):
         self.log = open(self.dir / "log", "ab")
         self.process = subprocess.Popen(
-            [FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", self.address(),
+            [*self.before, FRINGE, "daemon", "--data", self.dir / "data", "--socket", self.socket, "--listen", self.address(),
              "--log", "info", *self.options], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
         wait_for("the daemon", lambda: self.process.poll() is not None or self.answers())
         if self.process.poll() is not None:
