@@ -14,6 +14,7 @@ int cmd_daemon(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
+int cmd_port_map(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_set(int argc, char **argv);

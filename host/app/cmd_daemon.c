@@ -18,6 +18,7 @@ static const char usage[] =
     "  --data DIR           the cache and its index (default: the user's data folder)\n"
     "  --socket PATH        the control socket (default: in the user's runtime folder)\n"
     "  --listen ADDR:PORT   where peers reach this host (default [::]:0, any free port)\n"
+    "  --no-port-map        do not ask the home router to let peers in\n"
     "  --peer HOST:PORT     a peer to ask for everything; may be repeated, up to 32\n"
     "  --ca-file PEM        trust these certificates instead of the system's\n"
     "  --zone ZONE          for sites not chosen yet: off, fetch or share (default off)\n"
@@ -28,6 +29,7 @@ enum {
     OPT_DATA = 1,
     OPT_SOCKET,
     OPT_LISTEN,
+    OPT_NO_PORT_MAP,
     OPT_PEER,
     OPT_CA,
     OPT_ZONE,
@@ -40,6 +42,7 @@ static const struct option long_options[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"socket", required_argument, NULL, OPT_SOCKET},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"no-port-map", no_argument, NULL, OPT_NO_PORT_MAP},
     {"peer", required_argument, NULL, OPT_PEER},
     {"ca-file", required_argument, NULL, OPT_CA},
     {"zone", required_argument, NULL, OPT_ZONE},
@@ -139,6 +142,9 @@ static int take_option(struct daemon_options *options, int option, const char *v
     case OPT_LISTEN:
         if (address_parse(value, &options->listen) != ERR_OK)
             return bad_value("--listen", value, "ADDR:PORT is needed, such as 0.0.0.0:6881");
+        return CMD_OK;
+    case OPT_NO_PORT_MAP:
+        options->no_port_map = true;
         return CMD_OK;
     case OPT_PEER:
         return add_peer(options, value);

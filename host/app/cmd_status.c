@@ -5,6 +5,7 @@
 #include "app/limits_text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] = "usage: fringe status [--json] [--socket PATH]\n";
 
@@ -43,6 +44,25 @@ static void print_month(const json_t *answer)
               cmd_bytes(client_number(rates, "download"), down));
 }
 
+static void print_mapping(const json_t *mapping)
+{
+    static const char *const says[][2] = {
+        {"off", "not asked to let peers in"},
+        {"asking", "being asked to let peers in"},
+        {"no-router", "none answers (NAT-PMP, UPnP)"},
+        {"refused", "lets no peers in"},
+        {"double-nat", "is itself behind another one, or its provider's"},
+    };
+    const char *state = client_text(mapping, "state", "?");
+
+    if (strcmp(state, "mapped") == 0)
+        cmd_print("router     %s leads here (%s)", client_text(mapping, "external", "?"),
+                  client_text(mapping, "method", "?"));
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+        if (strcmp(state, says[i][0]) == 0)
+            cmd_print("router     %s", says[i][1]);
+}
+
 static void print_table(const json_t *answer)
 {
     const json_t *cache = json_object_get(answer, "cache");
@@ -52,6 +72,7 @@ static void print_table(const json_t *answer)
     print_duration(client_number(answer, "uptime_s"));
     cmd_print("data       %s", client_text(answer, "data", "?"));
     cmd_print("listening  %s", client_text(answer, "listen", "no"));
+    print_mapping(json_object_get(answer, "port_mapping"));
     cmd_print("gateway    %s", client_text(answer, "gateway", "no"));
     cmd_print("sites      %llu, zone for new ones: %s",
               (unsigned long long)client_number(answer, "sites"),

@@ -169,6 +169,15 @@ static void stream_was_closed(void *user, uint64_t stream)
     daemon_step(user, &event);
 }
 
+static void port_mapped(void *user, const struct portmap_state *state)
+{
+    struct event event = {.kind = EVENT_PORT_MAPPED};
+    event.mapping.external = state->external;
+    event.mapping.state = state->state;
+    event.mapping.method = state->method;
+    daemon_step(user, &event);
+}
+
 static void client_opened(void *user, uint64_t client)
 {
     struct daemon *daemon = user;
@@ -210,6 +219,7 @@ static void client_message(void *user, uint64_t client, struct span json)
     event.client.client = client;
     event.client.request = &request;
     daemon_step(daemon, &event);
+    portmap_want(daemon->portmap, node_uses_peers(daemon->node));
 }
 
 static void arm_idle_exit(struct daemon *daemon)
@@ -338,6 +348,16 @@ static void make_node(struct daemon *daemon)
     daemon->node = node_new(&config);
 }
 
+static void open_portmap(struct daemon *daemon)
+{
+    struct address listen = daemon->options->listen;
+
+    listen.port = tcp_port(daemon->tcp);
+    if (!daemon->options->no_port_map)
+        daemon->portmap =
+            portmap_new(&daemon->loop, &portmap_defaults, &listen, port_mapped, daemon);
+}
+
 static void restore_site(void *user, const struct store_site *site)
 {
     struct daemon *daemon = user;
@@ -365,6 +385,7 @@ static enum err restore(struct daemon *daemon)
     if (err != ERR_OK)
         log_error("cannot read the known sites: %s", err_text(err));
     timer_fired(daemon);
+    portmap_want(daemon->portmap, node_uses_peers(daemon->node));
     return err;
 }
 
@@ -388,6 +409,7 @@ static void close_adapters(struct daemon *daemon)
     if (daemon->tcp != NULL)
         tcp_free(daemon->tcp);
     udp_free(daemon->udp);
+    portmap_free(daemon->portmap);
     if (daemon->hasher != NULL)
         hasher_free(daemon->hasher);
     if (daemon->store != NULL)
@@ -446,6 +468,7 @@ enum err daemon_run(const struct daemon_options *options)
     err = open_adapters(&daemon);
     if (err == ERR_OK) {
         make_node(&daemon);
+        open_portmap(&daemon);
         err = restore(&daemon);
     }
     if (err == ERR_OK)

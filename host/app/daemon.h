@@ -18,6 +18,7 @@ struct daemon_options {
     struct address listen;               /* port 0: any */
     struct address peers[32];
     size_t peer_count;
+    bool no_port_map;     /* the home router is not asked */
     enum zone zone;       /* for sites not chosen yet */
     uint32_t idle_exit_s; /* end so long after the last client; 0: stay */
 };

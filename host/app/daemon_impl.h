@@ -10,6 +10,7 @@
 #include "io/gateway.h"
 #include "io/hasher.h"
 #include "io/http.h"
+#include "io/portmap.h"
 #include "io/store.h"
 #include "io/tcp.h"
 #include "io/udp.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct gateway *gateway;
     struct control *control;
     struct hasher *hasher;
+    struct portmap *portmap; /* NULL: no router is asked */
     struct node *node;
     struct update update;
     struct list answers;

@@ -20,6 +20,7 @@ static const struct {
     {"pause", "give nothing to other visitors and take nothing from them for a while", cmd_pause},
     {"resume", "end a pause", cmd_resume},
     {"stop", "end the host", cmd_stop},
+    {"port-map", "ask the home router for a port (the host does it by itself)", cmd_port_map},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

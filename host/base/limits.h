@@ -101,6 +101,16 @@
 #define LIMIT_RATE_MAX            1000000000000ull
 #define LIMIT_PAUSE_MINUTES       10080u    /* a week; longer is until resumed */
 
+/* --- the home router (whoever answers in its place on the LAN) */
+#define LIMIT_ROUTER_URL          256     /* of a UPnP device; libminiupnpc's own limit is 128 a part */
+#define LIMIT_ROUTER_DEVICES      8       /* UPnP devices that are looked at */
+#define LIMIT_ROUTER_MEMORY       MIB(32) /* libminiupnpc knows no limit for a reply */
+#define LIMIT_ROUTER_ANSWER       KIB(1)  /* what the process that asks may print */
+#define LIMIT_ROUTER_ASK_MS       20000
+#define LIMIT_ROUTER_REMOVE_MS    3000    /* the daemon's end waits for it */
+#define LIMIT_ROUTER_LEASE_MIN_S  60
+#define LIMIT_ROUTER_LEASE_MAX_S  86400   /* a longer one is renewed as if it were this */
+
 /* --- the visitor's machine */
 #define LIMIT_SITES               4096
 #define LIMIT_CACHE_BYTES         (10ull << 30)

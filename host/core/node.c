@@ -438,6 +438,14 @@ void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
     node->cache_bytes = bytes;
 }
 
+bool node_uses_peers(const struct node *node)
+{
+    for (const struct site *site = node->sites; site != NULL; site = site->hh.next)
+        if (site_may_use_peers(site))
+            return true;
+    return false;
+}
+
 bool node_is_busy(const struct node *node)
 {
     return node->streams != NULL;

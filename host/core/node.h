@@ -37,5 +37,7 @@ uint64_t node_deadline(const struct node *node);
 void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes);
 /* What to remember at the end of a run: EFFECT_SAVE_SETTINGS comes only every few seconds. */
 struct settings_record node_settings(const struct node *node);
+/* Is there a site whose files may come from, or go to, other visitors? */
+bool node_uses_peers(const struct node *node);
 /* Is anything going on for which the daemon should stay though no client is connected? */
 bool node_is_busy(const struct node *node);
