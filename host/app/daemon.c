@@ -59,9 +59,19 @@ void daemon_step(struct daemon *daemon, struct event *event)
     set_timer(daemon);
 }
 
+/* The router lets peers in only while there is a site for which the visitor has chosen that. */
+static void look_for_router(struct daemon *daemon)
+{
+    if (daemon->node != NULL)
+        portmap_want(daemon->portmap, node_uses_peers(daemon->node));
+}
+
 static void timer_fired(void *user)
 {
-    daemon_step(user, &(struct event){.kind = EVENT_TICK});
+    struct daemon *daemon = user;
+
+    daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
+    look_for_router(daemon);
 }
 
 /* --- adapters' callbacks: each is one event */
@@ -219,7 +229,7 @@ static void client_message(void *user, uint64_t client, struct span json)
     event.client.client = client;
     event.client.request = &request;
     daemon_step(daemon, &event);
-    portmap_want(daemon->portmap, node_uses_peers(daemon->node));
+    look_for_router(daemon);
 }
 
 static void arm_idle_exit(struct daemon *daemon)
@@ -385,7 +395,6 @@ static enum err restore(struct daemon *daemon)
     if (err != ERR_OK)
         log_error("cannot read the known sites: %s", err_text(err));
     timer_fired(daemon);
-    portmap_want(daemon->portmap, node_uses_peers(daemon->node));
     return err;
 }
 

@@ -108,7 +108,7 @@
 #define LIMIT_ROUTER_ANSWER       KIB(1)  /* what the process that asks may print */
 #define LIMIT_ROUTER_ASK_MS       20000
 #define LIMIT_ROUTER_REMOVE_MS    3000    /* the daemon's end waits for it */
-#define LIMIT_ROUTER_LEASE_MIN_S  60
+#define LIMIT_ROUTER_LEASE_MIN_S  120     /* so that nobody makes us ask more often */
 #define LIMIT_ROUTER_LEASE_MAX_S  86400   /* a longer one is renewed as if it were this */
 
 /* --- the visitor's machine */

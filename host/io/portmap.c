@@ -30,6 +30,7 @@ struct portmap {
     struct address listen;
     struct asker askers[ROUTER_METHODS_];
     bool wanted;
+    unsigned runs;        /* of both, and those that are to be forgotten */
     struct asker *in_use; /* mapped, or NULL */
     struct portmap_state told;
     struct loop_timer *tell_timer; /* so that `changed` is never called from inside a call */
@@ -138,10 +139,13 @@ static void take_mapping(struct asker *asker, const struct router_answer *answer
     loop_timer_set(asker->timer, options->renew_ms != 0 ? options->renew_ms : lease_ms / 2);
 }
 
-static void answered(void *user, const struct router_answer *answer)
+static void answered(void *user, const struct portmap_run *run, const struct router_answer *answer)
 {
     struct asker *asker = user;
 
+    asker->portmap->runs--;
+    if (run != asker->run)
+        return; /* it removed a mapping, or was stopped */
     asker->run = NULL;
     asker->answered = true;
     if (answer->result == ROUTER_MAPPED) {
@@ -163,29 +167,31 @@ static void answered(void *user, const struct router_answer *answer)
     tell_soon(asker->portmap);
 }
 
-static void ask(void *user)
+static struct portmap_run *start(struct asker *asker, bool remove, uint32_t limit_ms)
 {
-    struct asker *asker = user;
     struct portmap *portmap = asker->portmap;
     struct router_question question = question_for(asker);
 
-    asker->run = portmap_run_new(portmap->loop, portmap->options.program, &question,
-                                 LIMIT_ROUTER_ASK_MS, answered, asker);
+    question.remove = remove;
+    portmap->runs++;
+    return portmap_run_new(portmap->loop, portmap->options.program, &question, limit_ms, answered,
+                           asker);
+}
+
+static void ask(void *user)
+{
+    struct asker *asker = user;
+
+    asker->run = start(asker, false, LIMIT_ROUTER_ASK_MS);
 }
 
 static void stop(struct asker *asker)
 {
-    struct portmap *portmap = asker->portmap;
-
     loop_timer_stop(asker->timer);
-    portmap_run_free(asker->run);
-    if (asker->mapped) {
-        struct router_question question = question_for(asker);
-        question.remove = true;
-        portmap_run_new(portmap->loop, portmap->options.program, &question, LIMIT_ROUTER_REMOVE_MS,
-                        NULL, NULL);
-    }
+    portmap_run_kill(asker->run);
     asker->run = NULL;
+    if (asker->mapped)
+        start(asker, true, LIMIT_ROUTER_REMOVE_MS);
     asker->mapped = asker->answered = false;
     asker->failures = 0;
     memset(&asker->last, 0, sizeof asker->last);
@@ -250,5 +256,7 @@ void portmap_free(struct portmap *portmap)
     for (int i = 0; i < ROUTER_METHODS_; i++)
         loop_timer_free(portmap->askers[i].timer);
     loop_timer_free(portmap->tell_timer);
+    while (portmap->runs > 0)
+        uv_run(&portmap->loop->uv, UV_RUN_ONCE);
     mem_free(portmap);
 }

@@ -31,5 +31,6 @@ struct portmap *portmap_new(struct loop *loop, const struct portmap_options *opt
                             void *user);
 /* At birth it is not wanted. */
 void portmap_want(struct portmap *portmap, bool wanted);
-/* Removes the mappings; the end of the loop waits for that, LIMIT_ROUTER_REMOVE_MS at most. */
+/* Removes the mappings: turns the loop until that is done, LIMIT_ROUTER_REMOVE_MS at most.
+ * `changed` is not called any more. */
 void portmap_free(struct portmap *portmap);

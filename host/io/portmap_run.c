@@ -24,7 +24,7 @@ struct portmap_run {
     bool running;
     bool killed; /* late, too long, or not wanted any more */
     int64_t status;
-    void (*done)(void *user, const struct router_answer *answer);
+    portmap_run_done *done;
     void *user;
 };
 
@@ -41,9 +41,9 @@ static void tell(struct portmap_run *run)
         answer = (struct router_answer){.result = ROUTER_NONE};
     /* 1: there is no mapping; the line says why. */
     if (!run->killed && (run->status > 1 || err != ERR_OK))
-        log_warning("the process that asks the router failed: status %d", (int)run->status);
-    if (run->done != NULL)
-        run->done(run->user, &answer);
+        log_warning("no answer from the process that asks the router (status %d)",
+                    (int)run->status);
+    run->done(run->user, run, &answer);
 }
 
 /* With the last handle: both the whole output and the exit status are there. */
@@ -59,9 +59,9 @@ static void handle_closed(uv_handle_t *handle)
     mem_free(run);
 }
 
-static void end_process(struct portmap_run *run)
+void portmap_run_kill(struct portmap_run *run)
 {
-    if (!run->running)
+    if (run == NULL || !run->running)
         return;
     run->killed = true;
     uv_process_kill(&run->process, SIGKILL);
@@ -70,7 +70,7 @@ static void end_process(struct portmap_run *run)
 static void is_late(void *user)
 {
     log_debug("port mapping: no answer in time");
-    end_process(user);
+    portmap_run_kill(user);
 }
 
 static void close_out(struct portmap_run *run)
@@ -106,7 +106,7 @@ static void has_output(uv_stream_t *stream, ssize_t length, const uv_buf_t *byte
     if (length > 0)
         buf_put(&run->line, bytes->base, (size_t)length);
     if (run->line.failed)
-        end_process(run);
+        portmap_run_kill(run);
     if (length < 0)
         close_out(run);
 }
@@ -179,8 +179,7 @@ static int spawn(struct loop *loop, const char *program, struct portmap_run *run
 
 struct portmap_run *portmap_run_new(struct loop *loop, const char *program,
                                     const struct router_question *question, uint32_t limit_ms,
-                                    void (*done)(void *user, const struct router_answer *answer),
-                                    void *user)
+                                    portmap_run_done *done, void *user)
 {
     struct portmap_run *run = mem_zalloc(sizeof *run);
 
@@ -204,12 +203,4 @@ struct portmap_run *portmap_run_new(struct loop *loop, const char *program,
     loop_timer_set(run->timer, limit_ms);
     uv_read_start((uv_stream_t *)&run->out, give_room, has_output);
     return run;
-}
-
-void portmap_run_free(struct portmap_run *run)
-{
-    if (run == NULL)
-        return;
-    run->done = NULL;
-    end_process(run);
 }

@@ -8,12 +8,12 @@
 #include "io/router.h"
 
 struct portmap_run;
-/* program: a file to run; NULL: this very program. done is called once, never from inside this
- * call; what goes wrong, or takes longer than limit_ms, is ROUTER_NONE. With done NULL the run is
- * on its own: it cannot be freed, and the end of the loop waits for it. */
+/* The only call, and never from inside portmap_run_new; `run` is dead after it. What goes wrong, or
+ * takes too long, or was killed, is ROUTER_NONE. */
+typedef void portmap_run_done(void *user, const struct portmap_run *run,
+                              const struct router_answer *answer);
+/* program: a file to run; NULL: this very program. */
 struct portmap_run *portmap_run_new(struct loop *loop, const char *program,
                                     const struct router_question *question, uint32_t limit_ms,
-                                    void (*done)(void *user, const struct router_answer *answer),
-                                    void *user);
-/* Kills it; done is not called any more. */
-void portmap_run_free(struct portmap_run *run);
+                                    portmap_run_done *done, void *user);
+void portmap_run_kill(struct portmap_run *run); /* done follows soon */

@@ -1,0 +1,74 @@
+"""What the internet has for a visitor: an HTTP tracker and an accidental web server on port 8000, and a peer on 6881 who notes the port that
+it is told. Or `wan_host.py connect ADDR PORT INFOHASH`: dials a peer and prints its extended handshake."""
+import http.server
+import socket
+import struct
+import sys
+import threading
+
+PROTOCOL = b"\x13BitTorrent protocol" + bytes(5) + b"\x10\x00\x04"
+EXTENDED = 20
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def read(peer, length):
+    data = b""
+    while len(data) < length:
+        more = peer.recv(length - len(data))
+        if not more:
+            raise ConnectionError("closed")
+        data += more
+    return data
+
+
+def told_port(peer, infohash=None):
+    """The `p` of the other's extended handshake (BEP 10). Who is dialled answers with the infohash that it is asked for."""
+    if infohash:
+        peer.sendall(PROTOCOL + infohash + b"-XX0001-outsideoutsi")
+    hello = read(peer, 68)
+    if not infohash:
+        peer.sendall(PROTOCOL + hello[28:48] + b"-XX0001-outsideoutsi")
+    while True:
+        (length,) = struct.unpack(">I", read(peer, 4))
+        message = read(peer, length)
+        if message[:2] == bytes([EXTENDED, 0]):
+            return message.split(b"1:pi")[1].split(b"e")[0].decode()
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *words):
+        pass
+
+    def do_GET(self):
+        say("get", self.path)
+        body = b"d8:intervali1800e5:peers0:e"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+
+def serve():
+    web = http.server.ThreadingHTTPServer(("20.0.0.2", 8000), Web)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    listener = socket.create_server(("20.0.0.2", 6881))
+    say("ready")
+    while True:
+        peer, _ = listener.accept()
+        try:
+            say("peer says", told_port(peer))
+        except (OSError, IndexError) as error:
+            say("peer", error)
+        peer.close()
+
+
+if sys.argv[1:2] == ["connect"]:
+    with socket.create_connection((sys.argv[2], int(sys.argv[3])), 20) as connection:
+        say("peer says", told_port(connection, bytes.fromhex(sys.argv[4])[:20]))
+else:
+    serve()
