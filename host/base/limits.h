@@ -102,7 +102,7 @@
 #define LIMIT_PAUSE_MINUTES       10080u    /* a week; longer is until resumed */
 
 /* --- the home router (whoever answers in its place on the LAN) */
-#define LIMIT_ROUTER_URL          256     /* of a UPnP device; libminiupnpc's own limit is 128 a part */
+#define LIMIT_ROUTER_URL          256     /* of a UPnP device */
 #define LIMIT_ROUTER_DEVICES      8       /* UPnP devices that are looked at */
 #define LIMIT_ROUTER_MEMORY       MIB(32) /* libminiupnpc knows no limit for a reply */
 #define LIMIT_ROUTER_ANSWER       KIB(1)  /* what the process that asks may print */

@@ -156,9 +156,13 @@ uint16_t node_port_for(const struct node *node, const struct address *peer)
 
 static void port_mapped(struct node *node, const struct event *event)
 {
+    uint16_t before = node_public_port(node);
+
     node->external = event->mapping.external;
     node->mapping_state = event->mapping.state;
     node->mapping_method = event->mapping.method;
+    if (node_public_port(node) != before)
+        node_wake(node, node->now_ms); /* trackers are told */
 }
 
 /* --- answers and the log */

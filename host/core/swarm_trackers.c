@@ -146,11 +146,18 @@ static enum tracker_event next_event(const struct tracker *tracker)
     return TRACKER_NONE;
 }
 
+/* What it, and those that ask it, should know at once. */
+static bool has_news(const struct tracker *tracker)
+{
+    return next_event(tracker) == TRACKER_COMPLETED ||
+           (tracker->announced && tracker->port != node_public_port(tracker->swarm->node));
+}
+
 static uint64_t due_ms(const struct tracker *tracker)
 {
     const struct swarm *swarm = tracker->swarm;
 
-    if (tracker->failures == 0 && next_event(tracker) == TRACKER_COMPLETED)
+    if (tracker->failures == 0 && has_news(tracker))
         return 0;
     bool needy = !list_empty(&swarm->wants) && list_empty(&swarm->peers);
     return needy ? tracker->needy_ms : tracker->next_ms;

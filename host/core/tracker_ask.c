@@ -113,6 +113,7 @@ static void udp_done(void *owner, enum err result, const struct tracker_reply *r
 void tracker_ask(struct tracker *tracker, enum tracker_event event)
 {
     tracker->event = event;
+    tracker->port = node_public_port(tracker->swarm->node);
     tracker->asked_ms = tracker->swarm->node->now_ms;
     if (tracker->is_udp) {
         tracker->udp.announce = make_announce(tracker->swarm, event);

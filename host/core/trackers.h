@@ -44,6 +44,7 @@ struct tracker {
     enum tracker_event event;   /* of the announce under way */
     bool announced;             /* it counts us */
     bool completed;             /* and knows that we have everything */
+    uint16_t port;              /* ours, as it was told last */
     uint32_t failures;          /* in a row */
     uint64_t asked_ms;          /* when the announce under way began */
     uint64_t next_ms, needy_ms; /* when the next one is due; the same while a page finds nobody */

@@ -79,12 +79,13 @@ def ssdp(mode, server):
         say("ssdp", kind)
         locations = [LOCATION]
         if mode == "elsewhere":
-            locations = [f"http://{ELSEWHERE}:8000/root.xml", f"http://{ELSEWHERE}@{ROUTER}:8000/", "http://127.0.0.1:5000/", "ftp://x/",
-                         "http://" + "a" * 1000 + "/"]
+            locations = [f"http://{ELSEWHERE}:8000/root.xml", f"http://{ELSEWHERE}@{ROUTER}:8000/", "http://127.0.0.1:5000/",
+                         "ftp://x/", "http://" + "a" * 1000 + "/"]
         if mode == "crowd":
             locations = [f"http://{ROUTER}:5000/{i}.xml" for i in range(40)]
         for location in locations:
-            server.sendto(f"HTTP/1.1 200 OK\r\nST: {kind}\r\nUSN: uuid:1::{location}\r\nLOCATION: {location}\r\n\r\n".encode(), sender)
+            lines = ["HTTP/1.1 200 OK", f"ST: {kind}", f"USN: uuid:1::{location}", f"LOCATION: {location}", "", ""]
+            server.sendto("\r\n".join(lines).encode(), sender)
 
 
 # --- UPnP: description and control

@@ -101,7 +101,7 @@ class NatLab(Lab):
             self.inside.ip("route", "add", "default", "via", ROUTER)
             self.outside.ip("route", "add", "192.168.7.0/24", "via", ROUTER_OUTSIDE)
             self.router.ip("route", "add", "default", "dev", "wan")
-            self.router.run("sh", "-c", "mount -t proc proc /proc 2>/dev/null; echo 1 > /proc/sys/net/ipv4/ip_forward")
+            self.router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
             undo.pop_all()
         return self
 

@@ -65,8 +65,13 @@ class WithRouter(unittest.TestCase):
 
     def visit(self, daemon):
         """A page of the site, read through the host."""
-        done = self.lab.inside.run(FRINGE, "get", f"{self.lab.site}/static/a.txt", "-o", self.lab.dir / "out", "--socket", daemon.socket)
+        done = self.lab.inside.run(FRINGE, "get", f"{self.lab.site}/static/a.txt", "-o", self.lab.dir / "out", "--socket",
+                                   daemon.socket)
         self.assertEqual(done.stderr, "")
+
+    def dial_from_outside(self, address):
+        """Another visitor, on the internet, who dials: what it is told."""
+        return self.lab.outside.run(sys.executable, HERE / "wan_host.py", "connect", address, 6881, self.lab.infohash).stdout
 
     def ask(self, method, *options):
         """One question on the command line: the answer, as words."""
@@ -113,8 +118,7 @@ class RealRouter(WithRouter):
         self.assertIn(mapping["method"], ("upnp", "nat-pmp"))
         self.assertRegex(daemon.run("status").stdout, rf"\nrouter     {ROUTER_OUTSIDE}:6881 leads here \((upnp|nat-pmp)\)\n")
         self.assertRegex(self.lab.rules()[0], f"dport 6881 .*{INSIDE}:6881")
-        told = self.lab.outside.run(sys.executable, HERE / "wan_host.py", "connect", ROUTER_OUTSIDE, 6881, self.lab.infohash).stdout
-        self.assertEqual(told, "peer says 6881\n")
+        self.assertEqual(self.dial_from_outside(ROUTER_OUTSIDE), "peer says 6881\n")
         daemon.stop()
         self.assertEqual(self.lab.rules(), [])
 
@@ -212,7 +216,8 @@ class FakeRouter(WithRouter):
     def test_upnp(self):
         self.each("upnp", {
             "ok": f"mapped {ROUTER_OUTSIDE}:6881 3600 {URL}", "double-nat": "double-nat 192.168.1.2:0", "no-address": "refused",
-            "taken": rf"mapped {ROUTER_OUTSIDE}:(49|5\d|6[0-5])\d\d\d 3600 {URL}", "permanent": f"mapped {ROUTER_OUTSIDE}:6881 3600 {URL}",
+            "taken": rf"mapped {ROUTER_OUTSIDE}:(49|5\d|6[0-5])\d\d\d 3600 {URL}",
+            "permanent": f"mapped {ROUTER_OUTSIDE}:6881 3600 {URL}",
             "refuse": "refused", "no-service": "no-router", "noise": "no-router", "huge-length": "no-router"}, "--url", URL)
 
     def test_upnp_found_by_a_search(self):
@@ -247,14 +252,13 @@ class FakeRouter(WithRouter):
     def test_what_others_are_told(self):
         """The router's port goes to the tracker and to peers beyond it."""
         _, outside = self.lab.script(self.lab.outside, "wan_host")
-        daemon = self.daemon("--peer", f"{OUTSIDE}:6881")
+        daemon = self.daemon()
         with self.fake(natpmp="ok"):
             self.visit(daemon)
             self.assertEqual(daemon.wait_mapping("mapped"),
                              {"state": "mapped", "method": "nat-pmp", "external": f"{ROUTER_OUTSIDE}:{GRANTED}"})
             wait_for("an announce", lambda: f"&port={GRANTED}&" in outside.read_text())
-            wait_for("a peer", lambda: "peer says" in outside.read_text())
-            self.assertIn(f"peer says {GRANTED}\n", outside.read_text())
+            self.assertEqual(self.dial_from_outside(INSIDE), f"peer says {GRANTED}\n")
             daemon.stop()
             self.assertEqual(self.asked("nat-pmp")[-1], "nat-pmp " + "00020000" + "1ae10000" + "00000000")
 

@@ -1,10 +1,9 @@
-"""What the internet has for a visitor: an HTTP tracker and an accidental web server on port 8000, and a peer on 6881 who notes the port that
-it is told. Or `wan_host.py connect ADDR PORT INFOHASH`: dials a peer and prints its extended handshake."""
+"""The internet, as a home sees it: an HTTP tracker on port 8000, which is also what a hostile router may name, and notes who comes.
+Or `wan_host.py connect ADDR PORT INFOHASH`: dials a peer and prints the port that it tells."""
 import http.server
 import socket
 import struct
 import sys
-import threading
 
 PROTOCOL = b"\x13BitTorrent protocol" + bytes(5) + b"\x10\x00\x04"
 EXTENDED = 20
@@ -24,13 +23,10 @@ def read(peer, length):
     return data
 
 
-def told_port(peer, infohash=None):
-    """The `p` of the other's extended handshake (BEP 10). Who is dialled answers with the infohash that it is asked for."""
-    if infohash:
-        peer.sendall(PROTOCOL + infohash + b"-XX0001-outsideoutsi")
-    hello = read(peer, 68)
-    if not infohash:
-        peer.sendall(PROTOCOL + hello[28:48] + b"-XX0001-outsideoutsi")
+def told_port(peer, infohash):
+    """The `p` of the other's extended handshake (BEP 10)."""
+    peer.sendall(PROTOCOL + infohash + b"-XX0001-outsideoutsi")
+    read(peer, 68)
     while True:
         (length,) = struct.unpack(">I", read(peer, 4))
         message = read(peer, length)
@@ -53,22 +49,10 @@ class Web(http.server.BaseHTTPRequestHandler):
     do_POST = do_GET
 
 
-def serve():
-    web = http.server.ThreadingHTTPServer(("20.0.0.2", 8000), Web)
-    threading.Thread(target=web.serve_forever, daemon=True).start()
-    listener = socket.create_server(("20.0.0.2", 6881))
-    say("ready")
-    while True:
-        peer, _ = listener.accept()
-        try:
-            say("peer says", told_port(peer))
-        except (OSError, IndexError) as error:
-            say("peer", error)
-        peer.close()
-
-
 if sys.argv[1:2] == ["connect"]:
     with socket.create_connection((sys.argv[2], int(sys.argv[3])), 20) as connection:
         say("peer says", told_port(connection, bytes.fromhex(sys.argv[4])[:20]))
 else:
-    serve()
+    web = http.server.ThreadingHTTPServer(("20.0.0.2", 8000), Web)
+    say("ready")
+    web.serve_forever()

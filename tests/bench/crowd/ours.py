@@ -107,8 +107,8 @@ class Ours:
             home.mkdir()
             self.daemons.append(home)
             network.start(network.visitor(number), [FRINGE, "daemon", "--data", home / "data", "--socket", home / "s", "--listen",
-                                                    f"{visitor_address(number)}:6881", "--ca-file", website.certificate, "--zone",
-                                                    "share", "--log", "info"], home / "log")
+                                                    f"{visitor_address(number)}:6881", "--ca-file", website.certificate,
+                                                    "--no-port-map", "--zone", "share", "--log", "info"], home / "log")
         for home in self.daemons:
             wait_for("a daemon", lambda: answers(home / "s"))
 
