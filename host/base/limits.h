@@ -68,6 +68,7 @@
                                            * of it twice, and these for four seconds */
 #define LIMIT_METADATA            LIMIT_TORRENT /* BEP 9: an info dictionary from a peer */
 #define LIMIT_PEX_PEERS           50      /* added, and as many dropped, in one message */
+#define LIMIT_PEX_FROM_PEER       100     /* candidates known from one peer */
 #define LIMIT_CLAIM_EXTENTS       32      /* in one fringe_claim */
 #define LIMIT_CLAIM_PIECES        64      /* of one extent */
 #define LIMIT_CLAIM_MS            60000   /* how long a claim may want to live */

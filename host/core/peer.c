@@ -48,6 +48,7 @@ struct peer *peer_dial(struct swarm *swarm, const struct address *to)
     struct node *node = swarm->node;
     struct peer *peer = peer_new(node, node_number(node), to);
 
+    peer->dialable = address_plain(to);
     peer_join_swarm(peer, swarm);
     struct effect *effect = update_add(node->update, EFFECT_DIAL, 0);
     effect->peer.conn = peer->conn;
@@ -117,6 +118,7 @@ static void peer_free(struct peer *peer)
         peer_settle(peer);
     }
     buf_done(&peer->in);
+    mem_free(peer->pex);
     request_queue_done(&peer->asked);
     request_queue_done(&peer->wanted);
     mem_free(peer);

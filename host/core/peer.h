@@ -7,6 +7,7 @@
  *   peer_requests.c   what we ask for, and the answers
  *   peer_upload.c     what is asked of us
  *   peer_extension.c  BEP 10, and the way to each extension
+ *   swarm_pex.c       peers that it knows (BEP 11)
  *   peer_metadata.c   the info dictionary (BEP 9)
  *   peer_hashes.c     hashes that it asks for (BEP 52)
  *
@@ -25,6 +26,7 @@ enum extension {
     EXTENSION_FRINGE_CLAIM = 1,
     EXTENSION_UT_METADATA = 2,
     EXTENSION_LT_DONTHAVE = 3,
+    EXTENSION_UT_PEX = 4,
     EXTENSION_COUNT_
 };
 
@@ -45,6 +47,9 @@ struct peer {
     struct list in_swarm;
     uint64_t conn;
     struct address remote;
+    struct address dialable; /* where it listens; port 0: not known */
+    bool is_candidate;       /* an incoming one whose candidate counts as connected */
+    struct pex *pex;         /* NULL: neither named peers yet, nor wants to hear of any */
     bool incoming, opened, sent_handshake, handshaken;
     bool fast, extended, have_known, settled;
     bool am_choking, am_interested, peer_choking, peer_interested;
@@ -53,7 +58,7 @@ struct peer {
     uint64_t redundant_ms; /* when it goes, because neither can give anything; UINT64_MAX: stays */
     bool snubbed;          /* answered nothing for long: asked for one block at a time */
     bool told_have;        /* knows what we have: not in zone fetch */
-    bool said_extended; /* our extended handshake has gone */
+    bool said_extended;    /* our extended handshake has gone */
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
     uint8_t speaks[EXTENSION_COUNT_]; /* its numbers for extensions; 0: it does not speak it */

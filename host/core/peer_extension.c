@@ -43,6 +43,7 @@ void peer_send_extended(struct peer *peer)
         extended.named = PEER_NAMES_FRINGE_CLAIM | PEER_NAMES_UT_METADATA;
     peer->said_extended = true;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
+    extended.ut_pex = EXTENSION_UT_PEX;
     extended.upload_only =
         peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && list_empty(&peer->swarm->wants);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
@@ -63,6 +64,7 @@ static const struct {
                                 PEER_NAMES_FRINGE_CLAIM},
     [EXTENSION_UT_METADATA] = {offsetof(struct peer_extended, ut_metadata), PEER_NAMES_UT_METADATA},
     [EXTENSION_LT_DONTHAVE] = {offsetof(struct peer_extended, lt_donthave), PEER_NAMES_LT_DONTHAVE},
+    [EXTENSION_UT_PEX] = {offsetof(struct peer_extended, ut_pex), PEER_NAMES_UT_PEX},
 };
 
 /* A handshake may come again, and then adds to what was said: what it does not name stays, and an
@@ -72,6 +74,16 @@ static void take_ids(struct peer *peer, const struct peer_extended *said)
     for (size_t i = EXTENSION_HANDSHAKE + 1; i < EXTENSION_COUNT_; i++)
         if ((said->named & offered[i].name) != 0)
             peer->speaks[i] = ((const uint8_t *)said)[offered[i].offset];
+}
+
+/* Where an incoming peer listens. We know the address, the port is its own word. */
+static void take_port(struct peer *peer, uint16_t port)
+{
+    if (!peer->incoming || port == 0 || peer->dialable.port != 0)
+        return;
+    peer->dialable = address_plain(&peer->remote);
+    peer->dialable.port = port;
+    swarm_peer_listens(peer->swarm, peer);
 }
 
 static bool handle_handshake(struct peer *peer, struct span payload)
@@ -84,6 +96,9 @@ static bool handle_handshake(struct peer *peer, struct span payload)
     if (said.reqq > 0)
         peer->reqq = said.reqq;
     take_ids(peer, &said);
+    take_port(peer, said.port);
+    if (peer->speaks[EXTENSION_UT_PEX] != 0)
+        peer_begin_pex(peer);
     bool claims = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
     peer->upload_only = said.upload_only; /* of this alone each handshake says how it is now */
     peer_check_redundant(peer);
@@ -123,10 +138,9 @@ static bool handle_dont_have(struct peer *peer, struct span payload)
 
 /* By our numbers. False: the peer has been closed. */
 static bool (*const handlers[EXTENSION_COUNT_])(struct peer *peer, struct span payload) = {
-    [EXTENSION_HANDSHAKE] = handle_handshake,
-    [EXTENSION_FRINGE_CLAIM] = handle_claim,
-    [EXTENSION_UT_METADATA] = peer_handle_metadata,
-    [EXTENSION_LT_DONTHAVE] = handle_dont_have,
+    [EXTENSION_HANDSHAKE] = handle_handshake,       [EXTENSION_FRINGE_CLAIM] = handle_claim,
+    [EXTENSION_UT_METADATA] = peer_handle_metadata, [EXTENSION_LT_DONTHAVE] = handle_dont_have,
+    [EXTENSION_UT_PEX] = peer_handle_pex,
 };
 
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg)

@@ -59,7 +59,7 @@ static bool choose_swarm(struct peer *peer, const struct peer_handshake *handsha
         struct swarm *swarm = find_swarm(peer->node, handshake->infohash);
         if (swarm == NULL)
             return peer_refuse(peer, 0, "asks for a torrent that is not shared here");
-        if (swarm->connections >= LIMIT_PEERS_PER_SWARM) {
+        if (!swarm_make_room(swarm, peer)) {
             peer_close(peer, false);
             return false;
         }

@@ -96,9 +96,20 @@ struct claim {
 
 struct tracker;
 
+enum candidate_source {
+    CANDIDATE_EXPLICIT, /* the visitor named it */
+    CANDIDATE_TRACKER,
+    CANDIDATE_PEX,   /* another peer did */
+    CANDIDATE_LOCAL, /* it was heard on our own network */
+    CANDIDATE_ITSELF /* it has connected, and said where it listens */
+};
+
 struct candidate {
     struct address address;
-    bool explicit_peer, connected, is_self;
+    enum candidate_source source;
+    uint64_t from; /* CANDIDATE_PEX: the connection */
+    bool connected, is_self;
+    bool met;  /* a handshake has worked */
     bool seed; /* had everything when we last met */
     uint32_t failures;
     uint64_t ended_ms; /* when the last connection, or try, ended */
@@ -142,8 +153,8 @@ struct swarm {
     uint64_t settle_ms;     /* since when there are such, or a tracker is asked */
     uint16_t *availability; /* per piece, NULL before the first peer */
     struct candidate *candidates;
-    uint64_t dialled_ms; /* the last time */
-    uint32_t swarm_size; /* as the tracker counts it, ourselves included; 0: not known */
+    uint64_t dialled_ms;       /* the last time */
+    uint32_t swarm_size;       /* as the tracker counts it, ourselves included; 0: not known */
     struct tracker **trackers; /* of the release trackers_seq; 0: none taken yet */
     size_t tracker_count;
     uint64_t trackers_seq;
@@ -257,7 +268,10 @@ void origin_start(struct want *want, uint32_t first, uint32_t end);
 
 /* --- finding peers */
 void swarm_find_peers(struct swarm *swarm);
-void swarm_add_candidate(struct swarm *swarm, const struct address *address, bool explicit_peer);
+/* An incoming peer has said where it listens (peer->dialable). */
+void swarm_peer_listens(struct swarm *swarm, struct peer *peer);
+/* A newcomer, and no place: is there one with a lower priority? That one is closed (BEP 40). */
+bool swarm_make_room(struct swarm *swarm, const struct peer *newcomer);
 void swarm_free_candidates(struct swarm *swarm);
 void swarm_peer_ended(struct swarm *swarm, const struct peer *peer);
 /* Trackers may forget us; whoever is announced to next learns of us anew. */

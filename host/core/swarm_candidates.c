@@ -2,6 +2,7 @@
  * again. */
 #include "base/mem.h"
 #include "core/find.h"
+#include "wire/peer_priority.h"
 
 #include <string.h>
 
@@ -24,7 +25,9 @@ bool find_shares_network(const struct address *ours, const struct address *addre
     return memcmp(ours->ip, address->ip, prefix) == 0;
 }
 
-static bool may_dial(const struct swarm *swarm, const struct address *address)
+/* A private address is good where it was heard on our own network, or shows to be on it. */
+static bool may_dial(const struct swarm *swarm, const struct address *address,
+                     enum candidate_source source)
 {
     const struct address *listen = &swarm->node->config.listen;
 
@@ -32,7 +35,8 @@ static bool may_dial(const struct swarm *swarm, const struct address *address)
         return false;
     if (address_equal(address, listen) || address_equal(address, &swarm->node->external))
         return false; /* ourselves */
-    return address_is_public(address) || find_shares_network(listen, address);
+    return source == CANDIDATE_LOCAL || address_is_public(address) ||
+           find_shares_network(listen, address);
 }
 
 /* --- the table */
@@ -51,6 +55,7 @@ static struct candidate *add_candidate(struct swarm *swarm, const struct address
     struct candidate *candidate = mem_zalloc(sizeof *candidate);
 
     candidate->address = address_plain(address);
+    candidate->source = CANDIDATE_TRACKER;
     HASH_ADD(hh, swarm->candidates, address, sizeof candidate->address, candidate);
     return candidate;
 }
@@ -61,15 +66,66 @@ static void forget(struct swarm *swarm, struct candidate *candidate)
     mem_free(candidate);
 }
 
-void swarm_add_candidate(struct swarm *swarm, const struct address *address, bool explicit_peer)
+static bool has_room(const struct swarm *swarm, enum candidate_source source)
 {
-    if (find_candidate(swarm, address) != NULL)
-        return;
+    uint32_t count = HASH_COUNT(swarm->candidates);
+
+    if (source == CANDIDATE_EXPLICIT)
+        return true;
+    if (source == CANDIDATE_PEX || source == CANDIDATE_ITSELF) /* anybody may make up many */
+        return count < LIMIT_PEER_CANDIDATES / 4 * 3;
+    return count < LIMIT_PEER_CANDIDATES;
+}
+
+struct candidate *find_add(struct swarm *swarm, const struct address *address,
+                           enum candidate_source source, uint64_t from)
+{
     struct address plain = address_plain(address);
-    if (!explicit_peer &&
-        (!may_dial(swarm, &plain) || HASH_COUNT(swarm->candidates) >= LIMIT_PEER_CANDIDATES))
+
+    if (find_candidate(swarm, &plain) != NULL || !has_room(swarm, source))
+        return NULL;
+    if (source != CANDIDATE_EXPLICIT && !may_dial(swarm, &plain, source))
+        return NULL;
+    struct candidate *candidate = add_candidate(swarm, &plain);
+    candidate->source = source;
+    candidate->from = from;
+    return candidate;
+}
+
+void find_forget(struct swarm *swarm, const struct address *address, uint64_t from)
+{
+    struct candidate *candidate = find_candidate(swarm, address);
+
+    if (candidate != NULL && candidate->source == CANDIDATE_PEX && candidate->from == from &&
+        !candidate->connected && !candidate->is_self && !candidate->met)
+        forget(swarm, candidate);
+}
+
+uint32_t find_count_from(const struct swarm *swarm, uint64_t from)
+{
+    uint32_t count = 0;
+
+    for (const struct candidate *c = swarm->candidates; c != NULL; c = c->hh.next)
+        count += c->source == CANDIDATE_PEX && c->from == from;
+    return count;
+}
+
+bool find_is_explicit(struct swarm *swarm, const struct address *address)
+{
+    const struct candidate *candidate = find_candidate(swarm, address);
+    return candidate != NULL && candidate->source == CANDIDATE_EXPLICIT;
+}
+
+void swarm_peer_listens(struct swarm *swarm, struct peer *peer)
+{
+    struct candidate *candidate = find_add(swarm, &peer->dialable, CANDIDATE_ITSELF, 0);
+
+    if (candidate == NULL)
+        candidate = find_candidate(swarm, &peer->dialable);
+    if (candidate == NULL || candidate->connected)
         return;
-    add_candidate(swarm, &plain)->explicit_peer = explicit_peer;
+    candidate->connected = candidate->met = true;
+    peer->is_candidate = true;
 }
 
 void swarm_free_candidates(struct swarm *swarm)
@@ -78,6 +134,24 @@ void swarm_free_candidates(struct swarm *swarm)
 
     HASH_ITER(hh, swarm->candidates, candidate, next)
     forget(swarm, candidate);
+}
+
+/* --- which are better (BEP 40) */
+
+/* Where others see us: from inside a network nobody can tell for sure. */
+static const struct address *own_address(const struct node *node)
+{
+    if (node->external.port != 0)
+        return &node->external;
+    return node->seen_as.family != 0 ? &node->seen_as : &node->config.listen;
+}
+
+uint32_t find_priority(const struct swarm *swarm, const struct address *address)
+{
+    struct address own = *own_address(swarm->node);
+
+    own.port = node_public_port(swarm->node);
+    return peer_priority(&own, address);
 }
 
 /* --- when it is tried again */
@@ -102,20 +176,31 @@ static bool was_good(const struct peer *peer)
            (peer->best_rate > 0 || peer->node->now_ms >= peer->opened_ms + GOOD_MS);
 }
 
+static struct candidate *candidate_of(struct swarm *swarm, const struct peer *peer)
+{
+    bool is_one = !peer->incoming || peer->is_candidate;
+    return is_one ? find_candidate(swarm, &peer->dialable) : NULL;
+}
+
+static bool is_hopeless(const struct candidate *candidate)
+{
+    return candidate->source != CANDIDATE_EXPLICIT && !candidate->is_self &&
+           candidate->failures > FAILURES_MAX;
+}
+
 void swarm_peer_ended(struct swarm *swarm, const struct peer *peer)
 {
-    struct candidate *candidate = find_candidate(swarm, &peer->remote);
-
-    if (peer->incoming || candidate == NULL)
+    struct candidate *candidate = candidate_of(swarm, peer);
+    if (candidate == NULL)
         return;
     candidate->connected = false;
+    candidate->met = candidate->met || peer->handshaken;
     candidate->is_self = candidate->is_self || peer->is_self;
     candidate->seed = peer->handshaken && bitfield_full(&peer->have);
     candidate->failures = was_good(peer) ? 1 : candidate->failures + 1;
     candidate->ended_ms = swarm->node->now_ms;
-    if (!candidate->explicit_peer && !candidate->is_self && candidate->failures > FAILURES_MAX) {
+    if (is_hopeless(candidate))
         forget(swarm, candidate);
-        return;
-    }
-    node_wake(swarm->node, find_due_ms(swarm, candidate));
+    else
+        node_wake(swarm->node, find_due_ms(swarm, candidate));
 }

@@ -11,6 +11,7 @@
  * nobody would have a place for anybody. */
 #define DIAL_CONNECTIONS (LIMIT_PEERS_PER_SWARM / 2)
 #define SLOW_PEERS       (LIMIT_PEERS / 2) /* over all swarms */
+#define BRINGS_MS        10000             /* since its last block */
 
 enum pace { PACE_NONE, PACE_SLOW, PACE_FREE };
 
@@ -59,29 +60,97 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t due_ms(const struct swarm *swarm, const struct candidate *candidate, enum pace pace)
+{
+    uint64_t due = find_due_ms(swarm, candidate), slow = swarm->dialled_ms + SLOW_MS;
+    return pace == PACE_SLOW && due < slow ? slow : due;
+}
+
+/* Whom the visitor named, then who has not failed, then by priority (BEP 40). */
+static bool is_better(const struct swarm *swarm, const struct candidate *a,
+                      const struct candidate *b)
+{
+    bool a_named = a->source == CANDIDATE_EXPLICIT, b_named = b->source == CANDIDATE_EXPLICIT;
+
+    if (a_named != b_named)
+        return a_named;
+    if ((a->failures == 0) != (b->failures == 0))
+        return a->failures == 0;
+    return find_priority(swarm, &a->address) > find_priority(swarm, &b->address);
+}
+
+/* The best that is due, or NULL; *wake: when the next one will be. */
+static struct candidate *next_candidate(const struct swarm *swarm, enum pace pace, uint64_t *wake)
+{
+    struct candidate *best = NULL;
+
+    for (struct candidate *c = swarm->candidates; c != NULL; c = c->hh.next) {
+        if (!is_wanted(c, pace) || strikes_ban_address(swarm->node, &c->address))
+            continue;
+        uint64_t due = due_ms(swarm, c, pace);
+        if (swarm->node->now_ms < due)
+            *wake = earlier(*wake, due);
+        else if (best == NULL || is_better(swarm, c, best))
+            best = c;
+    }
+    return best;
+}
+
 uint64_t find_dial(struct swarm *swarm)
 {
     enum pace pace = find_pace(swarm);
-    uint64_t now = swarm->node->now_ms, wake = UINT64_MAX;
-    struct candidate *candidate, *next;
+    bool named = swarm->node->config.peer_count > 0;
+    uint64_t wake = UINT64_MAX;
 
-    if (pace == PACE_NONE ||
-        !has_room(swarm, swarm->node->config.peer_count > 0, pace)) /* most often */
-        return UINT64_MAX;
-    HASH_ITER(hh, swarm->candidates, candidate, next)
-    {
-        if (!is_wanted(candidate, pace) || strikes_ban_address(swarm->node, &candidate->address))
-            continue;
-        uint64_t due = find_due_ms(swarm, candidate);
-        if (pace == PACE_SLOW && due < swarm->dialled_ms + SLOW_MS)
-            due = swarm->dialled_ms + SLOW_MS;
-        if (now < due)
-            wake = earlier(wake, due);
-        else if (has_room(swarm, candidate->explicit_peer, pace))
-            dial(swarm, candidate);
+    while (pace != PACE_NONE && has_room(swarm, named, pace)) {
+        wake = UINT64_MAX;
+        struct candidate *candidate = next_candidate(swarm, pace, &wake);
+        if (candidate == NULL || !has_room(swarm, candidate->source == CANDIDATE_EXPLICIT, pace))
+            return wake;
+        dial(swarm, candidate);
     }
-    return wake;
+    return UINT64_MAX; /* who leaves makes room, and wakes us */
 }
+
+/* --- whom we let go */
+
+/* It brings what somebody waits for, or the visitor named it: not to be given up for a stranger. */
+static bool is_dear(struct swarm *swarm, const struct peer *peer)
+{
+    bool brings = peer->asked.count > 0 && swarm->node->now_ms < peer->block_ms + BRINGS_MS;
+    return brings || find_is_explicit(swarm, &peer->dialable);
+}
+
+static struct peer *find_lowest(struct swarm *swarm, uint32_t *ret_priority)
+{
+    struct peer *lowest = NULL;
+
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        uint32_t priority = find_priority(swarm, &peer->remote);
+        if (is_dear(swarm, peer) || (lowest != NULL && priority >= *ret_priority))
+            continue;
+        lowest = peer;
+        *ret_priority = priority;
+    }
+    return lowest;
+}
+
+bool swarm_make_room(struct swarm *swarm, const struct peer *newcomer)
+{
+    uint32_t priority = 0;
+
+    if (swarm->connections < LIMIT_PEERS_PER_SWARM)
+        return true;
+    struct peer *lowest = find_lowest(swarm, &priority);
+    if (lowest == NULL || priority >= find_priority(swarm, &newcomer->remote))
+        return false;
+    peer_close(lowest, false);
+    return true;
+}
+
+/* --- all together */
 
 void swarm_find_peers(struct swarm *swarm)
 {
@@ -90,7 +159,7 @@ void swarm_find_peers(struct swarm *swarm)
     if (swarm->state != SWARM_READY || !site_may_use_peers(swarm->site))
         return;
     for (size_t i = 0; i < config->peer_count; i++)
-        swarm_add_candidate(swarm, &config->peers[i], true);
+        find_add(swarm, &config->peers[i], CANDIDATE_EXPLICIT, 0);
     node_wake(swarm->node, swarm_peers_tick(swarm));
 }
 
@@ -98,6 +167,7 @@ uint64_t swarm_peers_tick(struct swarm *swarm)
 {
     if (!site_may_use_peers(swarm->site))
         return UINT64_MAX;
-    uint64_t announce = find_ask_trackers(swarm);
-    return earlier(announce, find_dial(swarm));
+    uint64_t wake = find_ask_trackers(swarm);
+    wake = earlier(wake, find_tell_peers(swarm));
+    return earlier(wake, find_dial(swarm));
 }

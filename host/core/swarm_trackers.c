@@ -97,7 +97,7 @@ static void take_reply(struct tracker *tracker, const struct tracker_reply *repl
     if (address_is_public(&reply->external))
         swarm->node->seen_as = reply->external;
     for (size_t i = 0; i < reply->count; i++)
-        swarm_add_candidate(swarm, &reply->peers[i], false);
+        find_add(swarm, &reply->peers[i], CANDIDATE_TRACKER, 0);
 }
 
 static void take_failure(struct tracker *tracker, const char *why, uint32_t retry_s)
