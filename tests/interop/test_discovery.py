@@ -43,5 +43,34 @@ class Discovery(WithSite):
         wait_for("the hosts to meet", lambda: second.status()["peers"] == 1 or second.status()["total"]["peers"] > 0)
 
 
+class PeerExchange(WithSite):
+    """Both run PEX on loopback, which counts as a network that all of them share."""
+    SIZES = {"a.js": 20_000, "b.bin": 1_500_000}
+
+    def setUp(self):
+        super().setUp()
+        self.make_site(self.SIZES)
+        self.lab.origin()
+
+    def test_our_host_introduces_two_libtorrents(self):
+        host = self.lab.daemon("host")
+        host.get(f"{self.lab.site}/static/a.js")
+        sessions = [self.lab.libtorrent(self.lab.dir / f"leech{i}", peers=[host.address()]) for i in range(2)]
+        ports = [session.listen_port() for session, _ in sessions]
+
+        def met():
+            known = {peer.ip[1] for _, handle in sessions for peer in handle.get_peer_info()}
+            return known & set(ports)
+        wait_for("the two to meet", met, 90)
+
+    def test_libtorrent_introduces_two_hosts(self):
+        session, _ = self.lab.libtorrent(self.lab.web, seed=True)
+        middle = f"127.0.0.1:{session.listen_port()}"
+        first, second = (self.lab.daemon(name, peers=[middle]) for name in ("first", "second"))
+        for host in (first, second):
+            host.get(f"{self.lab.site}/static/a.js")
+        wait_for("the two to meet", lambda: first.status()["peers"] == 2 and second.status()["peers"] == 2, 90)
+
+
 if __name__ == "__main__":
     unittest.main()
