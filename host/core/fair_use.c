@@ -258,8 +258,8 @@ static void excuse_peers(struct node *node, uint64_t ms)
     for (struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
         peer->block_ms += peer->asked.count > 0 ? ms : 0;
     for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
-        list_for_each(link, next, &site->swarms)
-            list_entry(link, struct swarm, in_site)->settle_ms += ms;
+        list_for_each(link, next, &site->swarms) list_entry(link, struct swarm, in_site)
+            ->settle_ms += ms;
     }
 }
 

@@ -50,7 +50,7 @@ const char *fair_use_state(const struct node *node);
 void fair_use_look_at_calendar(struct node *node); /* so that fair.month is right */
 
 /* --- giving */
-bool fair_use_may_give(const struct node *node); /* anything to anybody */
+bool fair_use_may_give(const struct node *node);           /* anything to anybody */
 bool fair_use_may_send(struct node *node, uint64_t bytes); /* now; else the node will be woken */
 void fair_use_sent_block(struct node *node, uint64_t bytes);
 void fair_use_sent(struct node *node, uint64_t bytes); /* other messages: never held up */

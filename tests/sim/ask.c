@@ -19,8 +19,8 @@ struct ask *visitor_ask(struct visitor *visitor, uint64_t client, const struct a
                 request->site, request->path);
     event.client.client = client;
     event.client.request = &ask->request;
-    visitor_step(visitor, &event);
     gauges_hear(visitor, request);
+    visitor_step(visitor, &event);
     return ask;
 }
 

@@ -97,6 +97,41 @@ static enum zone random_zone(struct chaos *chaos)
     return n < 7 ? ZONE_SHARE : n < 9 ? ZONE_FETCH : ZONE_OFF;
 }
 
+static void random_limit(struct chaos *chaos, struct visitor *visitor)
+{
+    uint64_t rate = LIMIT_RATE_MIN << pick(chaos, 8);
+
+    rate = chance(chaos, 30) ? 0 : rate + pick(chaos, rate);
+    switch (pick(chaos, 6)) {
+    case 0:
+        visitor_set(visitor, SETTING_UPLOAD_RATE, rate);
+        break;
+    case 1:
+        visitor_set(visitor, SETTING_DOWNLOAD_RATE, rate);
+        break;
+    case 2:
+        visitor_set(visitor, SETTING_MONTHLY_CAP, pick(chaos, 4) * pick(chaos, 1000000));
+        break;
+    case 3:
+        visitor_set(visitor, SETTING_SLOTS, 1 + pick(chaos, 4));
+        break;
+    case 4:
+        visitor_pause(visitor, pick(chaos, 2));
+        break;
+    case 5:
+        visitor_resume(visitor);
+        break;
+    }
+}
+
+static void lift_limits(struct visitor *visitor)
+{
+    visitor_resume(visitor);
+    visitor_set(visitor, SETTING_UPLOAD_RATE, 0);
+    visitor_set(visitor, SETTING_DOWNLOAD_RATE, 0);
+    visitor_set(visitor, SETTING_MONTHLY_CAP, 0);
+}
+
 static void make_visitors(struct chaos *chaos)
 {
     static const char *const names[] = {"v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"};
@@ -115,6 +150,8 @@ static void make_visitors(struct chaos *chaos)
         if (i == 0)
             config.link.nat = false;
         chaos->visitors[i] = visitor_new(chaos->scene.world, &config);
+        for (uint64_t n = pick(chaos, 4); i > 0 && n > 1; n--)
+            random_limit(chaos, chaos->visitors[i]);
         chaos->visitors[i]->disk->delay_us = (uint32_t)pick(chaos, 20000);
         chaos->visitors[i]->disk->jitter_us = (uint32_t)pick(chaos, 20000);
     }
@@ -294,6 +331,8 @@ static void trouble(struct chaos *chaos)
         visitor->host->island = (int)pick(chaos, 2);
     else if (what < 90 && visitor->node != NULL && visitor != chaos->seed)
         visitor_set_zone(visitor, SITE, random_zone(chaos));
+    else if (what < 91 && visitor->node != NULL && visitor != chaos->seed)
+        random_limit(chaos, visitor);
     else if (what < 93)
         server_set_down(chaos->scene.site->server, chance(chaos, 50));
     else if (what < 96 && visitor != chaos->seed)
@@ -317,6 +356,11 @@ static void make_peace(struct chaos *chaos)
         visitor->disk->fail_times = 0;
         if (visitor->node == NULL)
             visitor_start(visitor);
+        lift_limits(visitor);
+        if (i > 0 && chance(chaos, 20))
+            visitor_set(visitor, SETTING_DOWNLOAD_RATE, 300000 + pick(chaos, 1000000));
+        if (i > 0 && chance(chaos, 20))
+            visitor_set(visitor, SETTING_UPLOAD_RATE, LIMIT_RATE_MIN + pick(chaos, 1000000));
         visitor_set_zone(visitor, SITE, i == 0 || chance(chaos, 80) ? ZONE_SHARE : ZONE_FETCH);
     }
 }
