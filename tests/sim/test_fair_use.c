@@ -253,6 +253,8 @@ START_TEST(test_our_own_need_no_slot)
         fetches[i] = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "doc");
         mem_free(name);
     }
+    world_run(scene.world, 700);
+    ck_assert_uint_eq(count_unchoked(giver), 4 + 1);
     for (int i = 0; i < 4; i++) {
         fetch_wait(fetches[i], 8000);
         ck_assert_int_eq(fetches[i]->state, FETCH_DONE);

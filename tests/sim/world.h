@@ -11,6 +11,7 @@
  *   ask.c        requests of the native API and their answers
  *   fetch.c      a page at a visitor: asset.want, then the gateway's stream
  *   sniff.c      reads what a visitor sends to its peers and holds it to the rules
+ *   gauge.c      holds a visitor to its limits: rates, the month, pause
  *   publisher.c  a site's files, torrents, releases and signatures
  *   script.c     peers that say what a test wants
  *
