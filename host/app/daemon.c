@@ -36,12 +36,22 @@ static void step_one(struct daemon *daemon, struct event *event)
     update_clear(&daemon->update);
 }
 
+static void load_torrent(struct daemon *daemon, struct answer *answer)
+{
+    buf_init(&answer->torrent, LIMIT_TORRENT);
+    answer->event.store.result =
+        store_load_torrent(daemon->store, answer->infohash, &answer->torrent);
+    answer->event.store.torrent = span_of(answer->torrent.data, answer->torrent.length);
+}
+
 /* What effects have answered at once, one after the other. */
 static void step_answers(struct daemon *daemon)
 {
     while (!list_empty(&daemon->answers)) {
         struct answer *answer = list_entry(daemon->answers.next, struct answer, link);
         list_remove(&answer->link);
+        if (answer->loads_torrent)
+            load_torrent(daemon, answer);
         step_one(daemon, &answer->event);
         buf_done(&answer->torrent);
         bitfield_done(&answer->have);

@@ -75,12 +75,10 @@ static void load_torrent(struct daemon *daemon, struct effect *effect)
 {
     struct answer *answer = mem_zalloc(sizeof *answer);
 
-    buf_init(&answer->torrent, LIMIT_TORRENT);
     answer->event.kind = EVENT_TORRENT_LOADED;
     answer->event.store.op = effect->store.op;
-    answer->event.store.result =
-        store_load_torrent(daemon->store, effect->store.infohash, &answer->torrent);
-    answer->event.store.torrent = span_of(answer->torrent.data, answer->torrent.length);
+    answer->loads_torrent = true;
+    memcpy(answer->infohash, effect->store.infohash, HASH_LENGTH);
     list_push_back(&daemon->answers, &answer->link);
 }
 

@@ -21,6 +21,8 @@
 struct answer {
     struct list link;
     struct event event;
+    bool loads_torrent; /* when it is its turn: many at once would be many in memory */
+    uint8_t infohash[HASH_LENGTH];
     struct buf torrent;
     struct bitfield have;
     uint8_t root[HASH_LENGTH];
