@@ -5,6 +5,7 @@ names its Debian package.
 """
 import concurrent.futures
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -197,6 +198,26 @@ class Lab(contextlib.ExitStack):
         self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
         return release
 
+    def publish_in_pieces(self, piece_length):
+        """A release whose torrent libtorrent has made, in larger pieces than ours, and whose signature minisign has."""
+        release = self.publish()
+        storage = lt.file_storage()
+        lt.add_files(storage, str(self.static))
+        made = lt.create_torrent(storage, piece_size=piece_length, flags=lt.create_torrent.v2_only)
+        made.add_url_seed(self.site + "/")
+        lt.set_piece_hashes(made, str(self.web))
+        torrent = lt.bencode(made.generate())
+        self.infohash = str(lt.torrent_info(lt.bdecode(torrent)).info_hashes().v2)
+        self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
+        self.torrent.write_bytes(torrent)
+        release["bundles"][0].update(infohash=self.infohash, piece_length=piece_length)
+        file = self.web / ".well-known/fringe/release.json"
+        file.write_text(json.dumps(release))
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        comment = f"fringe=1 site={self.site} seq={self.seq} expires={release['expires']} sha256={digest}"
+        subprocess.run([tool("minisign", "minisign"), "-S", "-s", self.dir / "key.key", "-m", file, "-t", comment], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
     def origin(self):
         conf = self.dir / "nginx.conf"
         temp = " ".join(f"{kind}_temp_path {self.dir}/tmp-{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -286,10 +307,10 @@ class WithSite(unittest.TestCase):
         self.files = {path: self.lab.write(path, size) for path, size in sizes.items()}
         self.lab.publish(*options)
 
-    def pieces(self):
+    def pieces(self, length=65536):
         """The torrent's pieces: files in the order of the file tree, a new piece for each."""
         paths = sorted(self.files, key=lambda path: [part.encode() for part in path.split("/")])
-        return [self.files[path][at:at + 65536] for path in paths for at in range(0, len(self.files[path]), 65536)]
+        return [self.files[path][at:at + length] for path in paths for at in range(0, len(self.files[path]), length)]
 
     def get_all(self, daemon):
         for path, data in self.files.items():
@@ -300,6 +321,10 @@ class WithSite(unittest.TestCase):
         got = daemon.visit(self.lab.site, [f"/static/{path}" for path in self.files])
         return {path: (got[f"/static/{path}"][0], len(got[f"/static/{path}"][1])) for path, data in self.files.items()
                 if got[f"/static/{path}"] != (200, data)}
+
+    def get_in_the_end(self, daemon, seconds=60):
+        """A page that waits too long is told to go to the origin. Where this has nothing, it asks again."""
+        wait_for("all files", lambda: not self.wrong_files(daemon), seconds)
 
     def visit_all(self, daemon):
         wrong = self.wrong_files(daemon)

@@ -95,6 +95,7 @@ class RawSeed:
         self.say = say
         self.connections = 0
         self.asked = []  # piece and begin of each request
+        self.hashes_asked = 0
         self.had = set()  # pieces that those who connected said to have
         self.server = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.server.getsockname()[1]
@@ -130,10 +131,14 @@ class RawSeed:
                 self.had.add(struct.unpack(">I", data[1:])[0])
             elif data[:1] == bytes([REQUEST]):
                 self.asked.append(struct.unpack(">II", data[1:9]))
-                answer = self.answer(*struct.unpack(">III", data[1:]))
-                if answer is not None:
-                    peer.sendall(answer)
+                peer.sendall(self.answer(*struct.unpack(">III", data[1:])) or b"")
+            elif data[:1] == bytes([HASH_REQUEST]):
+                self.hashes_asked += 1
+                peer.sendall(self.answer_hashes(data[1:]) or b"")
 
     def answer(self, piece, begin, size):
         """What is sent for a request; None: nothing."""
         return message(PIECE, struct.pack(">II", piece, begin) + self.pieces[piece][begin:begin + size])
+
+    def answer_hashes(self, request):
+        return message(HASH_REJECT, request)

@@ -99,10 +99,6 @@ class Killed(WithSite):
 class Mixed(WithSite):
     """Four of ours and four of libtorrent get everything from one slow seed, and so mostly from each other."""
 
-    def get_in_the_end(self, daemon):
-        """A page that waits too long is told to go to the origin. This origin has nothing, so it asks again."""
-        wait_for("all files", lambda: not self.wrong_files(daemon), 60)
-
     def test_four_and_four_with_one_seed(self):
         self.make_site({"big.bin": 6 * MIB + 1, "b.bin": 300_000, "c/d.bin": 65537, "c/e.bin": 1})
         self.lab.origin()
