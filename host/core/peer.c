@@ -1,6 +1,7 @@
 /* One connection: its birth and death, its bytes, its time. What messages mean is in the other
  * peer_*.c (peer.h names them). */
 #include "core/crowd.h"
+#include "core/getting.h"
 #include "core/peer_impl.h"
 #include "core/strikes.h"
 
@@ -107,11 +108,13 @@ static void peer_free(struct peer *peer)
 
     HASH_DEL(node->peers, peer);
     peer_hashes_done(peer);
+    peer_early_done(peer);
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
         swarm_peer_ended(swarm, peer);
         peer_drop_requests(peer, false);
         blame_peer_left(peer);
+        getting_peer_left(peer);
         crowd_peer_left(peer);
         forget_pieces(peer);
         swarm->connections--;

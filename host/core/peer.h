@@ -8,6 +8,7 @@
  *   peer_upload.c     what is asked of us
  *   peer_extension.c  BEP 10, and the way to each extension
  *   swarm_pex.c       peers that it knows (BEP 11)
+ *   peer_early.c      while the torrent is not known
  *   peer_metadata.c   the info dictionary (BEP 9)
  *   peer_hashes.c     hashes that it asks for (BEP 52)
  *
@@ -39,6 +40,13 @@ struct peer_request {
 struct request_queue {
     struct peer_request *items;
     uint32_t first, count, capacity;
+};
+
+/* What a peer said before we knew the torrent (peer_early.c). */
+struct peer_early {
+    bool said, all; /* a bitfield, HAVE_ALL or HAVE_NONE; which */
+    struct buf bits;  /* a bitfield, as it came */
+    struct buf haves; /* a bit for each HAVE, as far as they went */
 };
 
 struct peer {
@@ -92,6 +100,10 @@ struct peer {
     struct list hash_jobs;
     uint32_t hash_job_count, hash_file; /* hash_file: of its last hash request */
     uint32_t metadata_asked[LIMIT_METADATA_QUEUE], metadata_count;
+    struct peer_early *early; /* NULL: the torrent is known */
+    uint32_t metadata_size;   /* as it says; 0: not said */
+    bool gives_no_info, gives_no_layers;
+    uint32_t layers_asked;
     bool gave_blocks;     /* that may still turn out wrong */
     struct flood chatter; /* messages that lead to nothing */
     struct flood hash_work, metadata_work;
@@ -134,6 +146,7 @@ uint32_t request_queue_find(const struct request_queue *queue, uint32_t piece, u
 struct peer_request request_queue_remove(struct request_queue *queue, uint32_t place);
 struct peer_request *request_queue_at(const struct request_queue *queue, uint32_t place);
 void request_queue_done(struct request_queue *queue);
+void peer_ask_info(struct peer *peer, uint32_t piece); /* ut_metadata */
 void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);
 /* Only to who speaks it. */

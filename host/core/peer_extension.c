@@ -37,8 +37,11 @@ void peer_send_extended(struct peer *peer)
         extended.fringe_claim = EXTENSION_FRINGE_CLAIM;
         extended.swarm_size = crowd_size(peer->swarm);
         extended.ut_metadata = EXTENSION_UT_METADATA;
-        extended.metadata_size = peer->swarm->meta->info_length;
+        if (peer->early == NULL)
+            extended.metadata_size = peer->swarm->meta->info_length;
     }
+    if (peer->early != NULL) /* to be given it */
+        extended.ut_metadata = EXTENSION_UT_METADATA;
     if (peer->said_extended) /* what we share no more is taken back */
         extended.named = PEER_NAMES_FRINGE_CLAIM | PEER_NAMES_UT_METADATA;
     peer->said_extended = true;
@@ -95,6 +98,10 @@ static bool handle_handshake(struct peer *peer, struct span payload)
         return peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed extended handshake");
     if (said.reqq > 0)
         peer->reqq = said.reqq;
+    if (said.metadata_size > 0) { /* perhaps it has just got it itself */
+        peer->metadata_size = said.metadata_size;
+        peer->gives_no_info = peer->gives_no_layers = false;
+    }
     take_ids(peer, &said);
     take_port(peer, said.port);
     if (peer->speaks[EXTENSION_UT_PEX] != 0)

@@ -23,8 +23,7 @@ static struct swarm *find_swarm(struct node *node, const uint8_t *infohash)
         list_for_each(link, next, &site->swarms)
         {
             struct swarm *swarm = list_entry(link, struct swarm, in_site);
-            if (swarm->state == SWARM_READY &&
-                memcmp(swarm->infohash, infohash, SHORT_HASH_LENGTH) == 0)
+            if (swarm_is_open(swarm) && memcmp(swarm->infohash, infohash, SHORT_HASH_LENGTH) == 0)
                 return swarm;
         }
     }
@@ -113,7 +112,10 @@ bool peer_handle_handshake(struct peer *peer, const struct peer_handshake *hands
     peer->handshaken = true;
     peer->fast = handshake->fast;
     peer->extended = handshake->extended;
-    bitfield_init(&peer->have, peer->swarm->meta->piece_count);
+    if (peer->swarm->state == SWARM_READY)
+        bitfield_init(&peer->have, peer->swarm->meta->piece_count);
+    else
+        peer_early_begin(peer);
     list_push_back(&peer->swarm->peers, &peer->in_swarm);
     if (!peer->sent_handshake)
         peer_send_handshake(peer);

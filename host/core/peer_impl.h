@@ -22,6 +22,8 @@ bool peer_handle_handshake(struct peer *peer, const struct peer_handshake *hands
 
 /* peer_messages.c */
 bool peer_handle_message(struct peer *peer, const struct peer_msg *msg);
+/* What leads to nothing may be said now and then: LIMIT_CHATTER. */
+bool peer_allow_chatter(struct peer *peer, unsigned cost);
 
 /* peer_state.c */
 void peer_send_have(struct peer *peer); /* all that we have, once, after the handshake */
@@ -34,6 +36,10 @@ void peer_give_back(struct peer *peer, uint32_t piece); /* what was asked of tha
 
 /* peer_extension.c */
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg);
+
+/* peer_early.c */
+void peer_early_begin(struct peer *peer);
+void peer_early_done(struct peer *peer);
 
 /* peer_metadata.c */
 bool peer_handle_metadata(struct peer *peer, struct span payload);

@@ -1,5 +1,6 @@
 /* What a peer says: each message to whom it concerns. */
 #include "core/crowd.h"
+#include "core/getting.h"
 #include "core/peer_impl.h"
 #include "core/strikes.h"
 
@@ -8,8 +9,7 @@
 #define HANDSHAKE_COST 16
 #define HASHES_COST    16
 
-/* What leads to nothing may be said now and then. */
-static bool allow_chatter(struct peer *peer, unsigned cost)
+bool peer_allow_chatter(struct peer *peer, unsigned cost)
 {
     return flood_add(&peer->chatter, peer->node->now_ms, LIMIT_CHATTER_S, cost) <= LIMIT_CHATTER ||
            peer_refuse(peer, STRIKE_FLOOD, "floods us with messages that lead to nothing");
@@ -25,7 +25,7 @@ static bool handle_have(struct peer *peer, const struct peer_msg *msg)
     crowd_peer_has(peer, msg->index);
     if (bitfield_set(&peer->have, msg->index))
         swarm_piece_moved(peer->swarm, msg->index, 1);
-    else if (!allow_chatter(peer, 1))
+    else if (!peer_allow_chatter(peer, 1))
         return false;
     peer_check_redundant(peer);
     peer_settle(peer);
@@ -61,7 +61,7 @@ static bool handle_bitfield(struct peer *peer, const struct peer_msg *msg)
 
 static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
 {
-    if (!allow_chatter(peer, FLAP_COST))
+    if (!peer_allow_chatter(peer, FLAP_COST))
         return false;
     peer->peer_interested = msg->kind == PEER_INTERESTED;
     peer_update_choke(peer);
@@ -72,10 +72,12 @@ static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
 
 bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
 {
+    if (peer->early != NULL)
+        return peer_early_message(peer, msg);
     switch (msg->kind) {
     case PEER_CHOKE:
     case PEER_UNCHOKE:
-        return allow_chatter(peer, FLAP_COST) && peer_handle_choke(peer, msg);
+        return peer_allow_chatter(peer, FLAP_COST) && peer_handle_choke(peer, msg);
     case PEER_INTERESTED:
     case PEER_NOT_INTERESTED:
         return handle_interest(peer, msg);
@@ -96,15 +98,15 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     case PEER_REJECT:
         return peer_handle_reject(peer, msg);
     case PEER_EXTENDED:
-        return (msg->extended_id != 0 || allow_chatter(peer, HANDSHAKE_COST)) &&
+        return (msg->extended_id != 0 || peer_allow_chatter(peer, HANDSHAKE_COST)) &&
                peer_handle_extended(peer, msg);
     case PEER_HASH_REQUEST:
         return peer_handle_hash_request(peer, &msg->hash);
     case PEER_HASHES:
-        return allow_chatter(peer, HASHES_COST) && blame_hashes(peer, &msg->hash);
+        return peer_allow_chatter(peer, HASHES_COST) && blame_hashes(peer, &msg->hash);
     case PEER_HASH_REJECT:
-        return allow_chatter(peer, 1) && blame_rejected(peer, &msg->hash);
+        return peer_allow_chatter(peer, 1) && blame_rejected(peer, &msg->hash);
     default:
-        return allow_chatter(peer, 1); /* keep-alive, port, suggest, allowed fast, unknown */
+        return peer_allow_chatter(peer, 1); /* keep-alive, port, suggest, allowed fast, unknown */
     }
 }

@@ -1,5 +1,6 @@
 /* The info dictionary, for peers that know only its hash (BEP 9). It is not kept in memory with
  * every bundle: who asks makes the store read it again, and it stays for a short while. */
+#include "core/getting.h"
 #include "core/peer_impl.h"
 #include "core/strikes.h"
 
@@ -99,6 +100,11 @@ uint64_t peer_info_tick(struct swarm *swarm)
     return UINT64_MAX;
 }
 
+void peer_ask_info(struct peer *peer, uint32_t piece)
+{
+    send_message(peer, &(struct ut_metadata){.kind = UT_METADATA_REQUEST, .piece = piece});
+}
+
 /* --- the request */
 
 static bool handle_request(struct peer *peer, uint32_t piece)
@@ -130,6 +136,6 @@ bool peer_handle_metadata(struct peer *peer, struct span payload)
     if (ut_metadata_decode(payload, &msg) != ERR_OK)
         return peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed ut_metadata");
     if (msg.kind == UT_METADATA_REQUEST)
-        return handle_request(peer, msg.piece);
-    return true;
+        return peer->early != NULL ? reject(peer, msg.piece) : handle_request(peer, msg.piece);
+    return msg.kind == UT_METADATA_UNKNOWN || getting_info(peer, &msg);
 }

@@ -28,7 +28,7 @@ void peer_send_have(struct peer *peer)
     const struct bitfield *have = &peer->swarm->have;
     bool share = site_may_share(peer->swarm->site);
 
-    peer->told_have = share;
+    peer->told_have = share && peer->early == NULL;
     if (peer->fast && (!share || have->count == 0)) {
         peer_send_simple(peer, PEER_HAVE_NONE);
     } else if (peer->fast && bitfield_full(have)) {
@@ -56,7 +56,7 @@ void peer_update_choke(struct peer *peer)
 {
     bool share = site_may_share(peer->swarm->site);
 
-    if (!peer->handshaken)
+    if (!peer->handshaken || peer->early != NULL)
         return;
     if (share && !peer->told_have) {
         peer->told_have = true;

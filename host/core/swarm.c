@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "core/crowd.h"
+#include "core/getting.h"
 #include "core/peer.h"
 #include "wire/url.h"
 
@@ -11,6 +12,7 @@
 
 #define RETRY_MS        30000
 #define TORRENT_TIME_MS 30000
+#define GETTING_MS      1000 /* without an answer from the site: peers are asked as well */
 
 static void fetch_torrent(struct swarm *swarm);
 
@@ -85,6 +87,7 @@ void swarm_free(struct swarm *swarm)
     fail_streams(swarm);
     close_all_peers(swarm);
     blame_done(swarm);
+    getting_stop(swarm);
     drop_pieces(swarm);
     swarm_announce_stopped(swarm);
     download_cancel(swarm->node, &swarm->get_torrent);
@@ -199,6 +202,31 @@ static void load_content(struct swarm *swarm)
     effect->store.meta = swarm->meta;
 }
 
+void swarm_refuse_torrent(struct swarm *swarm, enum err err)
+{
+    download_cancel(swarm->node, &swarm->get_torrent);
+    swarm_fail(swarm, "bad-torrent", err_text(err));
+}
+
+bool swarm_take_torrent(struct swarm *swarm, struct buf *torrent)
+{
+    enum err err = parse_torrent(swarm, span_of(torrent->data, torrent->length));
+
+    if (err != ERR_OK) {
+        swarm_refuse_torrent(swarm, err);
+        return false;
+    }
+    download_cancel(swarm->node, &swarm->get_torrent);
+    getting_stop(swarm);
+    swarm->state = SWARM_LOADING;
+    struct effect *effect = update_add(swarm->node->update, EFFECT_SAVE_TORRENT, LIMIT_TORRENT);
+    memcpy(effect->store.infohash, swarm->infohash, HASH_LENGTH);
+    effect->text.data = buf_take(torrent, &effect->text.length);
+    effect->text.capacity = effect->text.length;
+    load_content(swarm);
+    return true;
+}
+
 static void torrent_fetched(void *owner, struct download *download, enum err result, int status,
                             uint32_t retry_after_s)
 {
@@ -206,21 +234,11 @@ static void torrent_fetched(void *owner, struct download *download, enum err res
 
     (void)status;
     (void)retry_after_s;
-    if (result != ERR_OK) {
+    if (result == ERR_OK && swarm_take_torrent(swarm, &download->body))
+        return;
+    if (result != ERR_OK)
         swarm_fail(swarm, "failed", err_text(result));
-        return;
-    }
-    struct span bytes = span_of(download->body.data, download->body.length);
-    enum err err = parse_torrent(swarm, bytes);
-    if (err != ERR_OK) {
-        swarm_fail(swarm, "bad-torrent", err_text(err));
-        return;
-    }
-    struct effect *effect = update_add(swarm->node->update, EFFECT_SAVE_TORRENT, LIMIT_TORRENT);
-    memcpy(effect->store.infohash, swarm->infohash, HASH_LENGTH);
-    effect->text.data = buf_take(&download->body, &effect->text.length);
-    effect->text.capacity = effect->text.length;
-    load_content(swarm);
+    getting_start(swarm); /* the page does not wait for it, but the next one may find it */
 }
 
 static void fetch_torrent(struct swarm *swarm)
@@ -233,13 +251,15 @@ static void fetch_torrent(struct swarm *swarm)
     swarm->get_torrent.owner = swarm;
     swarm->get_torrent.done = torrent_fetched;
     download_start(swarm->node, &swarm->get_torrent, url, LIMIT_TORRENT, TORRENT_TIME_MS);
+    swarm->getting_ms = swarm->node->now_ms + GETTING_MS;
+    node_wake(swarm->node, swarm->getting_ms);
 }
 
 /* Only a visitor's wish tries again: a site whose torrent is missing is not polled. */
 void swarm_need(struct swarm *swarm)
 {
     if (swarm->state == SWARM_FAILED && swarm->node->now_ms >= swarm->retry_ms &&
-        site_may_use_peers(swarm->site))
+        swarm->load_op == 0 && site_may_use_peers(swarm->site))
         fetch_torrent(swarm);
 }
 
@@ -270,6 +290,8 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
     bitfield_load(&swarm->taken, swarm->have.bytes, bitfield_bytes(swarm->have.bits));
     swarm->state = SWARM_READY;
     swarm->ready_ms = swarm->used_ms = swarm->node->now_ms;
+    list_for_each(link, next, &swarm->peers)
+        peer_early_over(list_entry(link, struct peer, in_swarm));
     swarm_find_peers(swarm);
     site_answer_waiting(swarm->site);
 }
@@ -470,6 +492,7 @@ void swarm_zone_changed(struct swarm *swarm)
         drop_wants(swarm);
         close_all_peers(swarm);
         swarm_announce_stopped(swarm);
+        getting_stop(swarm);
         if (swarm->get_torrent.op != 0) {
             download_cancel(swarm->node, &swarm->get_torrent);
             switched_off(swarm);
@@ -507,12 +530,29 @@ void swarm_fair_use_changed(struct swarm *swarm)
     swarm_zone_changed(swarm);
 }
 
+static uint64_t loading_tick(struct swarm *swarm)
+{
+    uint64_t now = swarm->node->now_ms;
+
+    if (!site_may_use_peers(swarm->site))
+        return UINT64_MAX;
+    if (swarm->get_torrent.op != 0 && swarm->getting == NULL) {
+        if (now < swarm->getting_ms)
+            return swarm->getting_ms;
+        getting_start(swarm);
+    }
+    if (swarm->getting == NULL)
+        return UINT64_MAX;
+    uint64_t peers = swarm_peers_tick(swarm), at = getting_tick(swarm);
+    return peers < at ? peers : at;
+}
+
 uint64_t swarm_tick(struct swarm *swarm)
 {
     uint64_t wake = UINT64_MAX;
 
     if (swarm->state != SWARM_READY)
-        return wake;
+        return loading_tick(swarm);
     list_for_each(link, next, &swarm->wants)
     {
         uint64_t at = want_tick(list_entry(link, struct want, in_swarm));

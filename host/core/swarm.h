@@ -1,6 +1,7 @@
 /* A swarm: one bundle, its pieces, its peers, and what is wanted of it. Layer: core (pure).
  *
  *   swarm.c         life: torrent -> content -> ready; pieces stored; HAVE to all
+ *   getting.c       the torrent from peers, when the site does not give it
  *   swarm_lost.c    pieces that the store has no more
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
@@ -127,6 +128,8 @@ struct swarm {
     char *base; /* "/static/" */
     struct download get_torrent;
     uint64_t load_op;
+    struct getting *getting; /* the torrent from peers (getting.h); NULL: no need */
+    uint64_t getting_ms;     /* when that begins, if the site has not answered */
     struct metainfo *meta;
     /* The info dictionary's bytes, for peers that ask (peer_metadata.c): kept a short while. */
     struct buf info;
@@ -187,6 +190,14 @@ void swarm_free(struct swarm *swarm);
 void swarm_need(struct swarm *swarm); /* somebody asks: a failed one may try again */
 void swarm_torrent_loaded(struct swarm *swarm, const struct event *event);
 void swarm_content_loaded(struct swarm *swarm, const struct event *event);
+/* Is it looking for peers, or at home for them? */
+static inline bool swarm_is_open(const struct swarm *swarm)
+{
+    return swarm->state == SWARM_READY || swarm->getting != NULL;
+}
+/* A whole torrent, from wherever; takes the bytes. */
+bool swarm_take_torrent(struct swarm *swarm, struct buf *torrent); /* false: refused */
+void swarm_refuse_torrent(struct swarm *swarm, enum err err);
 void swarm_zone_changed(struct swarm *swarm);
 /* Giving has been forbidden or allowed again, or all use of peers has. */
 void swarm_fair_use_changed(struct swarm *swarm);

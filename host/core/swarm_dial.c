@@ -18,12 +18,12 @@ enum pace { PACE_NONE, PACE_SLOW, PACE_FREE };
 bool find_is_active(const struct swarm *swarm)
 {
     return site_may_use_peers(swarm->site) && !swarm->node->fair.paused &&
-           swarm->state == SWARM_READY && swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
+           swarm_is_open(swarm) && swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
 }
 
 static enum pace find_pace(const struct swarm *swarm)
 {
-    if (swarm->state != SWARM_READY || !site_may_use_peers(swarm->site))
+    if (!swarm_is_open(swarm) || !site_may_use_peers(swarm->site))
         return PACE_NONE;
     if (find_is_active(swarm) && !swarm_complete(swarm))
         return PACE_FREE;
@@ -156,7 +156,7 @@ void swarm_find_peers(struct swarm *swarm)
 {
     const struct node_config *config = &swarm->node->config;
 
-    if (swarm->state != SWARM_READY || !site_may_use_peers(swarm->site))
+    if (!swarm_is_open(swarm) || !site_may_use_peers(swarm->site))
         return;
     for (size_t i = 0; i < config->peer_count; i++)
         find_add(swarm, &config->peers[i], CANDIDATE_EXPLICIT, 0);

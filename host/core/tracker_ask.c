@@ -14,6 +14,8 @@ static uint64_t bytes_left(const struct swarm *swarm)
 {
     uint64_t left = 0;
 
+    if (swarm->meta == NULL)
+        return BLOCK_LENGTH; /* nobody knows, but not nothing */
     if (!site_may_share(swarm->site))
         return swarm->meta->length; /* who gives nothing is no seed */
     for (uint32_t i = bitfield_next_zero(&swarm->have, 0, swarm->have.bits); i != BITFIELD_NONE;

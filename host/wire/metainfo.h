@@ -41,6 +41,8 @@ struct metainfo {
  *   ERR_MISMATCH      a piece layer of the wrong size or that no file needs; one root, two lengths
  *   ERR_BAD_HASH      a piece layer that does not hash up to its file's root */
 enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **ret);
+/* The same of an info dictionary alone: complete but for the piece layers, which are all NULL. */
+enum err metainfo_parse_info(const uint8_t *data, size_t length, struct metainfo **ret);
 /* The exact bytes of the info dictionary in a .torrent; nothing about it is checked but bencode. */
 enum err metainfo_find_info(struct span torrent, struct span *ret_info);
 void metainfo_free(struct metainfo *meta);

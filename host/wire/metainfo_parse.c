@@ -385,6 +385,29 @@ static void sort_paths(struct metainfo *meta)
     mem_free(sorted);
 }
 
+/* bare: without the piece layers. */
+static enum err make(const struct outline *outline, bool bare, struct metainfo **ret)
+{
+    enum err err = check_outline(outline);
+    if (err != ERR_OK)
+        return err;
+    struct metainfo *meta = mem_zalloc(sizeof *meta);
+    meta->piece_length = (uint32_t)outline->piece_length;
+    err = read_tree(outline, meta);
+    if (err == ERR_OK && !bare)
+        err = read_layers(outline->layers, meta);
+    if (err != ERR_OK) {
+        metainfo_free(meta);
+        return err;
+    }
+    sort_paths(meta);
+    sha256(outline->info.data, outline->info.length, meta->infohash);
+    meta->name = mem_strndup((const char *)outline->name.data, outline->name.length);
+    meta->info_length = (uint32_t)outline->info.length;
+    *ret = meta;
+    return ERR_OK;
+}
+
 enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **ret)
 {
     struct outline outline;
@@ -392,25 +415,20 @@ enum err metainfo_parse(const uint8_t *data, size_t length, struct metainfo **re
     if (length > LIMIT_TORRENT)
         return ERR_TOO_LARGE;
     enum err err = read_outline(data, length, &outline);
-    if (err == ERR_OK)
-        err = check_outline(&outline);
-    if (err != ERR_OK)
-        return err;
-    struct metainfo *meta = mem_zalloc(sizeof *meta);
-    meta->piece_length = (uint32_t)outline.piece_length;
-    err = read_tree(&outline, meta);
-    if (err == ERR_OK)
-        err = read_layers(outline.layers, meta);
-    if (err != ERR_OK) {
-        metainfo_free(meta);
-        return err;
-    }
-    sort_paths(meta);
-    sha256(outline.info.data, outline.info.length, meta->infohash);
-    meta->name = mem_strndup((const char *)outline.name.data, outline.name.length);
-    meta->info_length = (uint32_t)outline.info.length;
-    *ret = meta;
-    return ERR_OK;
+    return err == ERR_OK ? make(&outline, false, ret) : err;
+}
+
+enum err metainfo_parse_info(const uint8_t *data, size_t length, struct metainfo **ret)
+{
+    struct outline outline = {0};
+    struct bencode in;
+
+    if (length > LIMIT_TORRENT)
+        return ERR_TOO_LARGE;
+    bencode_init(&in, data, length);
+    read_info(&in, &outline);
+    enum err err = bencode_finish(&in);
+    return err == ERR_OK ? make(&outline, true, ret) : err;
 }
 
 enum err metainfo_find_info(struct span torrent, struct span *ret_info)
