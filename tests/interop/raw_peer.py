@@ -24,9 +24,10 @@ def handshake(infohash, peer_id=None):
 
 
 class RawPeer:
-    """One connection of the peer wire. `offers` are the extended messages that we want: name -> our id; `host` is our address."""
+    """One connection of the peer wire. `offers` are the extended messages that we want: name -> our id; `host` is our address, and
+    `listens` the port that we say we listen on."""
 
-    def __init__(self, case, infohash, port=None, accepted=None, offers=None, say=message(HAVE_NONE), host="127.0.0.1"):
+    def __init__(self, case, infohash, port=None, accepted=None, offers=None, say=message(HAVE_NONE), host="127.0.0.1", listens=0):
         self.socket = accepted or socket.create_connection(("127.0.0.1", port), source_address=(host, 0))
         case.addCleanup(self.socket.close)
         self.socket.settimeout(20)
@@ -35,7 +36,8 @@ class RawPeer:
         self.socket.sendall(handshake(infohash))
         self.read(68)
         if offers is not None:
-            self.send(EXTENDED, b"\0" + lt.bencode({b"m": {name.encode(): number for name, number in offers.items()}}))
+            names = {name.encode(): number for name, number in offers.items()}
+            self.send(EXTENDED, b"\0" + lt.bencode({b"m": names, **({b"p": listens} if listens else {})}))
         self.socket.sendall(say)
 
     def read(self, length):
