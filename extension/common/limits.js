@@ -26,9 +26,14 @@ export const MAX_PORTS_PER_SITE = 8;
 export const MAX_LIVE_PER_PORT = 2048;
 
 export const HELLO_TIMEOUT_MS = 5000;
-export const PING_TIMEOUT_MS = 1000;
 export const OPEN_TIMEOUT_MS = 8000;
 export const REQUEST_TIMEOUT_MS = 5000;
+
+/**
+ * A host that has kept one request waiting gets so long to answer at all. Giving up one that is only slow, on a loaded machine,
+ * costs every open page its host.
+ */
+export const PING_TIMEOUT_MS = 3000;
 
 /** What a page may be made to wait for a release to be opened, and for one file to be located. */
 export const OPEN_WAIT_MS = 1200;
