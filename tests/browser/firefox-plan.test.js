@@ -86,10 +86,10 @@ test('headers of the answer as if the origin had sent it all', () => {
 
 test('a gate lets so many in, the others in order, and nobody waits for ever', async () => {
   const gate = new Gate(2);
-  const first = await gate.enter(1000);
-  await gate.enter(1000);
+  const first = await gate.enter(60_000);
+  await gate.enter(60_000);
   const order = [];
-  const waiting = ['a', 'b'].map(name => gate.enter(1000).then(leave => (order.push(name), leave)));
+  const waiting = ['a', 'b'].map(name => gate.enter(60_000).then(leave => (order.push(name), leave)));
   assert.equal(await gate.enter(10), null);
   first();
   first();
@@ -102,7 +102,7 @@ test('a body is exactly as long as it should be, or an error after what was righ
   const read = async (text, length) => {
     const chunks = [];
     try {
-      for await (const chunk of chunksOf(new Response(text), length, 500)) chunks.push(Buffer.from(chunk));
+      for await (const chunk of chunksOf(new Response(text), length, 60_000)) chunks.push(Buffer.from(chunk));
     } catch (error) {
       return [Buffer.concat(chunks).toString(), error.message];
     }
@@ -122,7 +122,7 @@ test('gathering stops at its time and loses nothing', async () => {
       await new Promise(resolve => setTimeout(resolve, 60));
     }
   }
-  assert.deepEqual(await gather(slow(), 1000), { held: [1, 2, 3], rest: null });
+  assert.deepEqual(await gather(slow(), 60_000), { held: [1, 2, 3], rest: null });
   const { held, rest } = await gather(slow(), 0);
   assert.deepEqual(held, [1]);
   const others = [];

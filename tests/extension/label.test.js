@@ -45,9 +45,10 @@ test('a header of very many links ends', () => {
 });
 
 test('time is linear in the length of a hostile header', () => {
-  const begin = performance.now();
+  const begin = process.cpuUsage();
   for (const value of ['<'.repeat(8000), `<a>${';'.repeat(8000)}`, `<a>;b="${'\\'.repeat(8000)}`, `<a>${' '.repeat(8000)}`, `<a>;${'b'.repeat(8000)}`]) parseLinks(value);
-  assert.ok(performance.now() - begin < 200);
+  // Time of ours, whatever else the machine has to do.
+  assert.ok(process.cpuUsage(begin).user < 500_000);
 });
 
 test('the label as an element', () => {

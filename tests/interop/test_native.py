@@ -104,7 +104,7 @@ class Native(unittest.TestCase):
         daemon = server.accept()[0]
         native.stdin.write(frame(b"{}"))
         native.stdin.close()
-        self.assertEqual(native.wait(5), 0)
+        self.assertEqual(native.wait(30), 0)
         self.assertEqual(daemon.makefile("rb").read(), frame(b"{}"))  # what was said before is still delivered
         self.assertEqual(native.stdout.read(), b"")
 
@@ -114,7 +114,7 @@ class Native(unittest.TestCase):
         daemon = server.accept()[0]
         daemon.sendall(frame(b"{}"))
         daemon.close()
-        self.assertEqual(native.wait(5), 1)
+        self.assertEqual(native.wait(30), 1)
         self.assertEqual(native.stdout.read(), frame(b"{}"))
         self.assertIn(b"daemon has closed", native.stderr.read())
 
@@ -124,7 +124,7 @@ class Native(unittest.TestCase):
         daemon = server.accept()[0]
         native.stdin.write(frame(b"{}") + struct.pack("=I", LIMIT_IN + 1))
         native.stdin.flush()
-        self.assertEqual(native.wait(5), 1)
+        self.assertEqual(native.wait(30), 1)
         self.assertIn(f"{LIMIT_IN + 1} bytes from the browser".encode(), native.stderr.read())
         self.assertNotIn(struct.pack("=I", LIMIT_IN + 1), daemon.makefile("rb").read())
         self.assertEqual(native.stdout.read(), b"")
@@ -133,7 +133,7 @@ class Native(unittest.TestCase):
         server = self.listen()
         native = self.start()
         server.accept()[0].sendall(struct.pack("=I", LIMIT_OUT + 1) + b"x")
-        self.assertEqual(native.wait(5), 1)
+        self.assertEqual(native.wait(30), 1)
         self.assertIn(f"{LIMIT_OUT + 1} bytes from the daemon".encode(), native.stderr.read())
 
     def test_socket_flag_and_default_places(self):
@@ -156,7 +156,7 @@ class Native(unittest.TestCase):
 
     def test_a_path_too_long_for_a_socket_is_told(self):
         native = self.start("--socket", "/tmp/" + "x" * 200)
-        self.assertEqual(native.wait(5), 1)
+        self.assertEqual(native.wait(30), 1)
         self.assertIn(b"File name too long", native.stderr.read())
 
     # --- starting the daemon
@@ -194,7 +194,7 @@ class Native(unittest.TestCase):
         kept = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         self.assertEqual([name for name in kept if name.startswith("pipe:")], [])
         native.stdin.close()
-        self.assertEqual(native.wait(5), 0)
+        self.assertEqual(native.wait(30), 0)
         again = self.start(program=program)
         self.assertEqual(self.ask(again), b'{"id":1}')
         self.assertEqual(len((self.data / "started").read_text().splitlines()), 1)
@@ -213,7 +213,7 @@ class Native(unittest.TestCase):
 
     def test_no_daemon_program(self):
         native = self.start(program=self.beside(None))
-        self.assertEqual(native.wait(5), 1)
+        self.assertEqual(native.wait(30), 1)
         self.assertIn(b"/bin/fringe: No such file", native.stderr.read())
         self.assertEqual(native.stdout.read(), b"")
 

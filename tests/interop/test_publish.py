@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+from lab import wait_for
+
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FRINGE_BUILD", REPO / "build"))
 FRINGE = BUILD / "bin" / "fringe"
@@ -406,7 +408,9 @@ class Publish(unittest.TestCase):
             file.truncate(3 << 30)
         process = subprocess.Popen([FRINGE, "publish", self.static, "--site", SITE, "--base", "/static/", "--key", self.keys / "site.key",
                                     "--out", self.root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.5)
+        # By the time the big file is read, all have been seen as they were.
+        open_files = pathlib.Path(f"/proc/{process.pid}/fd")
+        wait_for("the big file to be read", lambda: big.resolve() in [fd.resolve() for fd in open_files.iterdir()])
         with open(self.static / "a.js", "ab") as file:
             file.write(b"more")
         _, errors = process.communicate()
