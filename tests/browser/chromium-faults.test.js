@@ -3,18 +3,24 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { makeTune } from '../site/tune.mjs';
 import { openChromium } from './lib/chromium.js';
-import { deployMock, newMockVisitor } from './lib/mock.js';
+import { deployMock, newMockVisitor, writeSiteFiles } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
+import { EXTENSION } from './lib/paths.js';
+import { patientExtension } from './lib/patient.js';
+import { waitForHost } from './lib/popup.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-site.js';
 import { newVisitor } from './lib/visitor.js';
 
 const ICONS = 400;
+// "As soon as may be": a few of the product's own limits, each of which is about a second, on a machine that has much else to do.
+const MOMENT_MS = 10000;
 
 const scope = new Scope();
 let origin;
 let site;
-let bigHash;
+let patient;
+let patientButForStalls;
 
 before(async () => {
   origin = await startOrigin(scope, { conf: 'location = /static/norange.bin { max_ranges 0; }' });
@@ -23,17 +29,19 @@ before(async () => {
     files: { 'static/norange.bin': Buffer.alloc(3_000_000, 'fringe '), 'static/tune.wav': makeTune(), ...Object.fromEntries(icons) },
   });
   site = await deployMock(origin, { seq: 3 });
-  bigHash = hashOf(origin.root, 'static/big.bin');
+  patient = patientExtension(scope);
+  patientButForStalls = patientExtension(scope, { except: ['STALL_MS'] });
 });
 after(() => scope.close());
 
 let count = 0;
 
-/** A visitor with a mock host, on the site's page, with the worker in place. */
-async function visit(config = {}) {
+/** A visitor with a mock host, on the site's page, with the worker in place; `extension`: whose limits are in force there. */
+async function visit(config = {}, extension = patient) {
+  writeSiteFiles(origin.root, { seq: site.seq, bases: site.bases }, extension);
   const visitor = newMockVisitor(scope, `anna${++count}`, { sites: { [origin.url]: site }, ...config });
-  const chromium = await openChromium(scope, visitor, { origins: [origin] });
-  await waitFor('the host', () => visitor.mock.asked('sites').length > 0);
+  const chromium = await openChromium(scope, visitor, { origins: [origin], extension });
+  await waitForHost(chromium);
   const page = await openPage(chromium);
   await waitForWorker(page);
   origin.mark();
@@ -54,10 +62,6 @@ async function bigIsWhole(page, path = '/static/big.bin') {
   return result;
 }
 
-function originBytes(path) {
-  return origin.requests(path).reduce((sum, request) => sum + request.bytes, 0);
-}
-
 test('a host that ends in the middle of a file: the rest comes from the site', async () => {
   const { chromium, page, mock } = await visit();
   mock.set({ faults: { dieAt: 1_500_000 } });
@@ -74,22 +78,22 @@ test('a host that ends in the middle of a file: the rest comes from the site', a
   await waitFor('the host to be used again', async () => {
     origin.mark();
     await bigIsWhole(page);
-    return originBytes('/static/') === 0;
+    return origin.bytes('/static/') === 0;
   });
   await chromium.close();
 });
 
 test('a gateway that stalls or closes in the middle of a file', async () => {
-  const { chromium, page, mock } = await visit({ faults: { stallAt: 1_000_000 } });
+  const { chromium, page, mock } = await visit({ faults: { stallAt: 1_000_000 } }, patientButForStalls);
   const stalled = await bigIsWhole(page);
-  assert.equal(originBytes('/static/big.bin'), 3_000_000);
-  assert.ok(stalled.ms < 6000, `${stalled.ms} ms`);
+  assert.equal(origin.bytes('/static/big.bin'), 3_000_000);
+  assert.ok(stalled.ms < MOMENT_MS, `${stalled.ms} ms`);
 
   mock.set({ faults: { cutAt: 1_000_000 } });
   origin.mark();
   const cut = await bigIsWhole(page);
-  assert.equal(originBytes('/static/big.bin'), 3_000_000);
-  assert.ok(cut.ms < 2500, `${cut.ms} ms`);
+  assert.equal(origin.bytes('/static/big.bin'), 3_000_000);
+  assert.ok(cut.ms < MOMENT_MS, `${cut.ms} ms`);
 
   // A site without ranges sends the file whole once more; what the page has is left out.
   await bigIsWhole(page, '/static/norange.bin');
@@ -106,19 +110,22 @@ test('a ranged request broken in the middle continues in its range', async () =>
 });
 
 test('a host that hangs costs a moment once, then nothing', async () => {
-  const { chromium, page, mock } = await visit();
+  const { chromium, page, mock } = await visit({}, EXTENSION);
   mock.set({ faults: { silent: ['*'], gatewaySilent: true } });
   const first = await bigIsWhole(page);
-  assert.ok(first.ms < 3000, `${first.ms} ms`);
-  await waitFor('the host to be given up', async () => (await bigIsWhole(page)).ms < 500);
+  assert.ok(first.ms < MOMENT_MS, `${first.ms} ms`);
+  await waitForHost(chromium, 'crashed');
+  const asked = mock.asked('asset.want').length;
+  await bigIsWhole(page);
+  assert.equal(mock.asked('asset.want').length, asked, 'nobody waits for it any more');
   await chromium.close();
 });
 
 test('a gateway that takes the request and stays silent', async () => {
-  const { chromium, page } = await visit({ faults: { gatewaySilent: true } });
+  const { chromium, page } = await visit({ faults: { gatewaySilent: true } }, EXTENSION);
   const result = await bigIsWhole(page);
-  assert.ok(result.ms < 3000, `${result.ms} ms`);
-  assert.equal(originBytes('/static/big.bin'), 4_000_000);
+  assert.ok(result.ms < MOMENT_MS, `${result.ms} ms`);
+  assert.equal(origin.bytes('/static/big.bin'), 4_000_000);
   await chromium.close();
 });
 
@@ -131,8 +138,8 @@ test('answers out of form send the page to the site', async () => {
     mock.set({ faults: { want } });
     origin.mark();
     const result = await bigIsWhole(page);
-    assert.equal(originBytes('/static/big.bin'), 4_000_000, JSON.stringify(want));
-    assert.ok(result.ms < 2000, `${JSON.stringify(want)}: ${result.ms} ms`);
+    assert.equal(origin.bytes('/static/big.bin'), 4_000_000, JSON.stringify(want));
+    assert.ok(result.ms < MOMENT_MS, `${JSON.stringify(want)}: ${result.ms} ms`);
   }
   await chromium.close();
 });
@@ -146,10 +153,12 @@ test('hundreds of files at once wait for their turn instead of going to the site
 });
 
 test('hundreds of files at a silent gateway come from the site before long', async () => {
-  const { chromium, page } = await visit({ faults: { gatewaySilent: true } });
+  const { chromium, page } = await visit({ faults: { gatewaySilent: true } }, EXTENSION);
   const begin = Date.now();
   await page.evaluate(count => Promise.all(Array.from({ length: count }, async (_, i) => (await fetch(`/static/icon${i}.txt`)).text())), ICONS);
-  assert.ok(Date.now() - begin < 4000, `${Date.now() - begin} ms`);
+  // Six at a time, each with its 1.5 s: that would be 100 s.
+  assert.ok(Date.now() - begin < 3 * MOMENT_MS, `${Date.now() - begin} ms`);
+  await origin.logged();
   assert.equal(origin.requests('/static/').length, ICONS);
   await chromium.close();
 });
@@ -167,7 +176,7 @@ test('what the page gives up costs nobody anything', async () => {
     }
   });
   const { ms } = await fetchInPage(page, '/static/small.txt');
-  assert.ok(ms < 1000, `all connections are free again: ${ms} ms`);
+  assert.ok(ms < MOMENT_MS, `all connections are free again: ${ms} ms`);
   assert.deepEqual(origin.requests('/static/'), []);
   await chromium.close();
 });
@@ -191,6 +200,7 @@ test('a sound plays on when its parts come from host and site by turns', async (
   assert.equal(await seek(25), 25);
   mock.set({ faults: {} });
   assert.equal(await seek(12), 12);
+  await origin.logged();
   assert.ok(origin.requests('/static/tune.wav').length > 0, 'some came from the site');
   await chromium.close();
 });
@@ -204,16 +214,13 @@ for (const [name, config, state] of [['no host', null, 'missing'], ['a host of a
     assert.equal(page.url(), `${origin.url}/`);
     await bigIsWhole(page);
     assert.equal(origin.requests('/fringe-sw.js').length, 0, 'no worker without a host');
-    const popup = await chromium.newPage();
-    await popup.goto(chromium.extensionUrl('popup/popup.html'));
-    const answer = await popup.evaluate(() => chrome.runtime.sendMessage({ type: 'popup.state', tab: 1 }));
-    assert.equal(answer.host.state, state);
+    await waitForHost(chromium, state);
     await chromium.close();
   });
 }
 
 test('the extension is gone: the site worker takes itself away', async () => {
-  const { chromium, page } = await visit();
+  const { chromium, page } = await visit({}, EXTENSION);
   await chromium.close();
   const without = await openChromium(scope, chromium.visitor, { origins: [origin], extension: null });
   const again = await without.newPage();

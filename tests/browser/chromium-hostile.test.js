@@ -7,6 +7,8 @@ import { after, before, test } from 'node:test';
 import { openChromium } from './lib/chromium.js';
 import { deployMock, newMockVisitor } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
+import { patientExtension } from './lib/patient.js';
+import { waitForHost } from './lib/popup.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, waitForWorker, writeSmallSite } from './lib/small-site.js';
 
@@ -28,11 +30,12 @@ before(async () => {
   writeSmallSite(good.root, { files: { 'static/secret.txt': 'only for visitors of good\n' } });
   evil = await startOrigin(scope, { name: 'other.localhost' });
   writeSmallSite(evil.root, { pages: { 'frame.html': `<!doctype html><iframe src="${good.url}/"></iframe>` } });
-  const sites = { [good.url]: await deployMock(good, { seq: 1 }), [evil.url]: await deployMock(evil, { seq: 1 }) };
+  const extension = patientExtension(scope);
+  const sites = { [good.url]: await deployMock(good, { seq: 1, extension }), [evil.url]: await deployMock(evil, { seq: 1, extension }) };
   visitor = newMockVisitor(scope, 'anna', { sites });
   leakNames(good);
-  chromium = await openChromium(scope, visitor, { origins: [good, evil] });
-  await waitFor('the host', () => visitor.mock.asked('sites').length > 0);
+  chromium = await openChromium(scope, visitor, { origins: [good, evil], extension });
+  await waitForHost(chromium);
 });
 after(() => scope.close());
 
@@ -80,7 +83,7 @@ async function wantOver(page, want) {
   return page.evaluate(async message => {
     window.answers.length = 0;
     window.port.postMessage(message);
-    const deadline = performance.now() + 1500;
+    const deadline = performance.now() + 30000;
     const end = () => window.answers.find(answer => ['origin', 'fail', 'head'].includes(answer.type));
     while (!end() && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 20));
     const answer = end();
@@ -130,7 +133,7 @@ test('messages out of form on a port are ignored or refused, and the port goes o
 test('a flood of wants over one port is refused beyond a bound', async () => {
   const page = await open(evil);
   await stealPort(page);
-  visitor.mock.set({ faults: { delayMs: { 'asset.want': 800 } } });
+  visitor.mock.set({ faults: { silent: ['asset.want'] } });
   const before = visitor.mock.asked('asset.want').length;
   await page.evaluate(() => {
     for (let id = 1000; id < 7000; id++) window.port.postMessage({ type: 'want', id, path: '/static/small.txt', range: '', page: '' });

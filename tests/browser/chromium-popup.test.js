@@ -7,6 +7,8 @@ import { openChromium } from './lib/chromium.js';
 import { deployMock, newMockVisitor } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
 import { REPO } from './lib/paths.js';
+import { patientExtension } from './lib/patient.js';
+import { waitForHost } from './lib/popup.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, waitForWorker, writeSmallSite } from './lib/small-site.js';
 import { newVisitor } from './lib/visitor.js';
@@ -26,9 +28,10 @@ before(async () => {
   writeSmallSite(origin.root);
   plain = await startOrigin(scope, { name: 'other.localhost' });
   writeSmallSite(plain.root, { pages: { 'index.html': PLAIN } });
-  visitor = newMockVisitor(scope, 'anna', { sites: { [origin.url]: await deployMock(origin, { seq: 42, version: '2026.4' }) } });
-  chromium = await openChromium(scope, visitor, { origins: [origin, plain] });
-  await waitFor('the host', () => visitor.mock.asked('sites').length > 0);
+  const extension = patientExtension(scope);
+  visitor = newMockVisitor(scope, 'anna', { sites: { [origin.url]: await deployMock(origin, { seq: 42, version: '2026.4', extension }) } });
+  chromium = await openChromium(scope, visitor, { origins: [origin, plain], extension });
+  await waitForHost(chromium);
 });
 after(() => scope.close());
 
@@ -51,6 +54,9 @@ async function openPopup(browser, url, { scheme = 'light', drop = true } = {}) {
 }
 
 const textOf = (popup, id) => popup.$eval(`#${id}`, element => (element.checkVisibility() ? element.textContent : null));
+const chosen = (popup, zone) => waitFor(`"${zone}"`, () => popup.$eval(`input[value=${zone}]`, input => input.checked && !input.matches(':disabled')));
+/** What the popup says of the site changes while it is open. */
+const siteStateIs = (popup, words) => waitFor(String(words), async () => words.test(await textOf(popup, 'site-state')));
 const picture = (popup, name) => popup.screenshot({ path: join(PICTURES, `popup-${name}.png`), fullPage: true });
 
 /** Nothing may stick out of the popup's 320 pixels. */
@@ -67,7 +73,7 @@ for (const scheme of ['light', 'dark']) {
     await waitFor('the bytes', async () => /4\s?MB/.test(await textOf(popup, scheme === 'light' ? 'bytes-peers' : 'bytes-cache')));
     await fetchInPage(page, '/static/big.bin', { headers: { range: 'bytes=-5' } });
     assert.equal(await textOf(popup, 'site-name'), new URL(origin.url).host);
-    assert.match(await textOf(popup, 'site-state'), /2026\.4.*42/);
+    await siteStateIs(popup, /2026\.4.*42/);
     assert.equal(await textOf(popup, 'trouble'), null);
     assert.match(await popup.$eval('#bar', bar => bar.getAttribute('aria-label')), /4\s?MB/);
     await fits(popup);
@@ -90,18 +96,20 @@ test('bytes that the site had to send after all are shown', async () => {
 test('the switch works by keyboard, and the site obeys', async () => {
   const { page, popup, close } = await openPopup(chromium, `${origin.url}/`);
   await popup.bringToFront();
+  await chosen(popup, 'share');
   await popup.focus('input[value=share]');
-  assert.equal(await popup.$eval('input[value=share]', input => input.checked), true);
   await popup.keyboard.press('ArrowUp');
   await waitFor('fetch', () => visitor.mock.asked('site.zone').at(-1)?.zone === 'fetch');
+  await chosen(popup, 'fetch');
   await popup.keyboard.press('ArrowUp');
   await waitFor('off', () => visitor.mock.asked('site.zone').at(-1)?.zone === 'off');
-  await waitFor('the words', async () => /switched off/i.test(await textOf(popup, 'site-state')));
+  await siteStateIs(popup, /switched off/i);
   origin.mark();
   await fetchInPage(page, '/static/big.bin', { cache: 'no-store' });
   assert.equal(origin.bytes('/static/'), 4_000_000);
   await picture(popup, 'off-light');
   await popup.keyboard.press('ArrowDown');
+  await chosen(popup, 'fetch');
   await popup.keyboard.press('ArrowDown');
   await waitFor('share', () => visitor.mock.asked('site.zone').at(-1)?.zone === 'share');
   await close();
@@ -119,6 +127,7 @@ test('every control has a name, every picture a text, and all can be reached by 
   assert.equal(named('radio').length, 3);
   assert.ok([...named('radio'), ...named('image'), ...named('heading')].every(Boolean), JSON.stringify(all));
   await popup.bringToFront();
+  await chosen(popup, 'share');
   await popup.keyboard.press('Tab');
   assert.equal(await popup.evaluate(() => document.activeElement.value), 'share', 'the chosen one of the group');
   await close();
@@ -126,7 +135,7 @@ test('every control has a name, every picture a text, and all can be reached by 
 
 test('a site that takes no part', async () => {
   const { popup, close } = await openPopup(chromium, `${plain.url}/`);
-  assert.match(await textOf(popup, 'site-state'), /does not take part/);
+  await siteStateIs(popup, /does not take part/);
   assert.equal(await textOf(popup, 'zones'), null);
   assert.equal(await textOf(popup, 'page'), null);
   await picture(popup, 'plain-light');
@@ -137,7 +146,7 @@ test('a release that cannot be used', async () => {
   const { sites } = visitor.mock.config;
   visitor.mock.set({ sites: { [origin.url]: { ...sites[origin.url], reason: 'bad-signature' } } });
   const { popup, close } = await openPopup(chromium, `${origin.url}/?bad`);
-  assert.match(await textOf(popup, 'site-state'), /signature/);
+  await siteStateIs(popup, /signature/);
   visitor.mock.set({ sites });
   await close();
 });

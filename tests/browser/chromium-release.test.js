@@ -7,6 +7,8 @@ import { after, test } from 'node:test';
 import { openChromium } from './lib/chromium.js';
 import { deployMock, newMockVisitor, writeSiteFiles } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
+import { patientExtension } from './lib/patient.js';
+import { waitForHost } from './lib/popup.js';
 import { Scope, waitFor } from './lib/scope.js';
 import { fetchInPage, waitForWorker, writeSmallSite } from './lib/small-site.js';
 
@@ -14,6 +16,7 @@ const PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 const ENTER_PAGE = '/.well-known/fringe/enter.html';
 
 const scope = new Scope();
+const patient = patientExtension(scope);
 let count = 0;
 after(() => scope.close());
 
@@ -21,11 +24,11 @@ after(() => scope.close());
 async function setUp({ seq = 1, pages = {}, conf = '', files = {}, prepare = () => {} } = {}) {
   const origin = await startOrigin(scope, { conf });
   writeSmallSite(origin.root, { pages: { 'index.html': PAGE, 'next.html': PAGE, ...pages }, files, bigBytes: 200_000 });
-  const entry = await deployMock(origin, { seq });
+  const entry = await deployMock(origin, { seq, extension: patient });
   await prepare(origin);
   const visitor = newMockVisitor(scope, `anna${++count}`, { sites: { [origin.url]: entry } });
-  const chromium = await openChromium(scope, visitor, { origins: [origin] });
-  await waitFor('the host', () => visitor.mock.asked('sites').length > 0);
+  const chromium = await openChromium(scope, visitor, { origins: [origin], extension: patient });
+  await waitForHost(chromium);
   return { origin, entry, chromium, mock: visitor.mock };
 }
 
@@ -58,7 +61,7 @@ test('each page keeps to the release it came with', async () => {
   const before = scope.folder('old');
   writeSmallSite(before, { files: { 'static/which.txt': 'release 41' } });
   writeFileSync(join(origin.root, 'static', 'which.txt'), 'release 42');
-  writeSiteFiles(origin.root, { seq: 42, bases: ['/static/'] });
+  writeSiteFiles(origin.root, { seq: 42, bases: ['/static/'] }, patient);
   await origin.label(42);
   mock.set({ sites: { [origin.url]: { ...entry, seq: 42, roots: { 41: before } } } });
 

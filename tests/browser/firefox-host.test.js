@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openFirefox } from './lib/firefox.js';
 import { startHost } from './lib/host.js';
 import { startOrigin } from './lib/origin.js';
+import { patientExtension } from './lib/patient.js';
+import { waitForHost } from './lib/popup.js';
 import { deploy } from './lib/publish.js';
 import { Scope } from './lib/scope.js';
 import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './lib/small-site.js';
@@ -16,6 +18,7 @@ const BIG = '/static/big.bin';
 const BIG_BYTES = 24_000_000;
 
 const scope = new Scope();
+const patient = patientExtension(scope);
 let origin;
 let anna;
 let bert;
@@ -36,7 +39,8 @@ after(() => scope.close());
 
 /** Opens the site and fetches the big file. */
 async function open(visitor, { keep = false } = {}) {
-  const firefox = await openFirefox(scope, visitor, { origins: [origin] });
+  const firefox = await openFirefox(scope, visitor, { origins: [origin], extension: patient });
+  await waitForHost(firefox);
   const tab = await firefox.newPage();
   await tab.goto(`${origin.url}/`);
   await waitForWorker(tab);

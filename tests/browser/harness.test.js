@@ -60,6 +60,7 @@ test('the access log tells what the site sent, and the site can go down and come
     http.get({ port: origin.port, host: '127.0.0.1' }, reply => resolve(reply.statusCode)).on('error', reject);
   });
   assert.equal(await ask(), 400, 'plain http on the TLS port');
+  await origin.logged();
   assert.equal(origin.requests().length, 1);
   await origin.stop();
   await assert.rejects(ask, { code: 'ECONNREFUSED' });

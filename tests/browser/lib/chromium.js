@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { LEAVE_SIGNALS, killAtExit, once, waitFor } from './scope.js';
+import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
@@ -24,6 +24,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
   const browser = await puppeteer.launch({
     executablePath: process.env.FRINGE_CHROMIUM ?? findProgram('chromium', 'chromium'),
     headless: true,
+    timeout: LOADED_MS,
     ...LEAVE_SIGNALS,
     userDataDir: profile,
     env: { ...process.env, ...visitor.env },
@@ -45,7 +46,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
   const extensionUrl = path => `chrome-extension://${CHROMIUM_ID}/${path}`;
   return {
     kind: 'chromium', browser, visitor, close,
-    newPage: () => browser.newPage(),
+    newPage: () => newPage(browser),
     extensionUrl,
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
     extensionWorker: () => extensionWorker(browser),
@@ -53,7 +54,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
 }
 
 async function openExtensionPage(browser, url) {
-  const page = await browser.newPage();
+  const page = await newPage(browser);
   await page.goto(url);
   return page;
 }
@@ -61,6 +62,6 @@ async function openExtensionPage(browser, url) {
 /** The extension's service worker, for `evaluate`; waking one that went to sleep is up to the caller. */
 async function extensionWorker(browser) {
   const isOurs = target => target.type() === 'service_worker' && target.url().startsWith('chrome-extension://');
-  const target = await browser.waitForTarget(isOurs, { timeout: 20000 });
+  const target = await browser.waitForTarget(isOurs, { timeout: LOADED_MS });
   return waitFor('the extension worker', () => target.worker());
 }

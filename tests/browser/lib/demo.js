@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { buildSite } from '../../site/build.mjs';
 import { startHost } from './host.js';
-import { startOrigin } from './origin.js';
+import { allLogged, startOrigin } from './origin.js';
+import { waitForHost } from './popup.js';
 import { deploy } from './publish.js';
-import { waitFor } from './scope.js';
 import { newVisitor } from './visitor.js';
 
 export const SHARED = '/static/';
+// The page itself gives up a check that takes too long; this is for a page that does not even come to that.
+export const DEMO_MS = 180000;
 
 /** Builds, publishes and starts the site; `site` has {origin, release, files, bytes} (of what is shared). */
 export async function startDemoSite(scope) {
@@ -28,10 +30,10 @@ export async function newSharer(scope, site, name, { peers = [], zone = 'share' 
  * Opens the site in a browser of `who` and waits until the page has checked itself. Answers {results, failures (kinds that
  * did not work, with the reason), total (the host's bytes by source since it began), sent (the site's bytes in this visit)}.
  */
-export async function visitDemo(scope, site, who, open) {
+export async function visitDemo(scope, site, who, open, options = {}) {
   site.origin.mark();
-  const browser = await open(scope, who.visitor, { origins: [site.origin] });
-  await warmUp(browser);
+  const browser = await open(scope, who.visitor, { origins: [site.origin], ...options });
+  await waitForHost(browser);
   const page = await browser.newPage();
   await page.goto(`${site.origin.url}/`);
   const results = await demoResults(page);
@@ -41,21 +43,9 @@ export async function visitDemo(scope, site, who, open) {
   return { results, failures, total, sent: site.origin.bytes(SHARED) };
 }
 
-/**
- * Waits until the extension has met the host, as in a browser that has been open for a moment. A page opened before that comes
- * from the site.
- */
-export async function warmUp(browser) {
-  const page = await browser.openExtensionPage('popup/popup.html');
-  await waitFor(`the host of ${browser.kind}`, () => page.evaluate(async () => {
-    const { host } = await chrome.runtime.sendMessage({ type: 'popup.state', tab: 1 });
-    return host.state === 'ready' && (navigator.userAgent.includes('Firefox') || (await chrome.declarativeNetRequest.getDynamicRules()).length > 0);
-  }));
-  await page.close();
-}
-
 /** Waits until the page has checked itself; answers {kind: 'ok' or what went wrong}. */
-export async function demoResults(page, timeout = 90000) {
-  await page.waitForFunction(() => window.demo?.done, { timeout, polling: 200 });
+export async function demoResults(page) {
+  await page.waitForFunction(() => window.demo?.done, { timeout: DEMO_MS, polling: 200 });
+  await allLogged();
   return page.evaluate(() => window.demo.results);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
-import { LEAVE_SIGNALS, killAtExit, once, waitFor } from './scope.js';
+import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
@@ -23,6 +23,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     browser: 'firefox',
     executablePath: process.env.FRINGE_FIREFOX ?? findProgram('firefox-esr', 'firefox-esr'),
     headless: true,
+    timeout: LOADED_MS,
     ...LEAVE_SIGNALS,
     userDataDir: profile,
     // Without it no extension page may be opened.
@@ -45,14 +46,14 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
   const extensionUrl = path => `moz-extension://${FIREFOX_UUID}/${path}`;
   return {
     kind: 'firefox', browser, visitor, close, extensionUrl,
-    newPage: () => browser.newPage(),
+    newPage: () => newPage(browser),
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
   };
 }
 
 /** Firefox tells nobody when an extension page has loaded, so `goto` would wait in vain. */
 async function openExtensionPage(browser, url) {
-  const page = await browser.newPage();
+  const page = await newPage(browser);
   page.goto(url).catch(() => {});
   await waitFor(url, () => page.evaluate(address => location.href === address && document.readyState === 'complete', url).catch(() => false));
   return page;

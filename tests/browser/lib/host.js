@@ -7,7 +7,6 @@ import { FRINGE } from './paths.js';
 import { freePort, waitFor } from './scope.js';
 
 const run = promisify(execFile);
-const START_TIMEOUT_MS = 15000;
 
 /** `peers`: addresses ("127.0.0.1:4001") or other hosts; `zone`: for sites the visitor has not chosen yet; `args`: any more flags. */
 export async function startHost(scope, visitor, { peers = [], caFile, zone = 'share', port, env = {}, args = [] } = {}) {
@@ -49,7 +48,7 @@ class Host {
       const failure = child.failure();
       if (failure) throw Object.assign(failure, { fatal: true });
       return canConnect(this.visitor.socket);
-    }, START_TIMEOUT_MS);
+    });
   }
 
   async stop() {

@@ -194,12 +194,13 @@ function sendBody(response, file, start, last) {
     const broken = ['cutAt', 'stallAt', 'dieAt'].find(kind => position + chunk.length > fault(kind));
     const keep = broken ? Math.max(0, fault(broken) - position) : chunk.length;
     position += keep;
-    if (!response.write(chunk.subarray(0, keep))) body.pause();
-    if (!broken) return;
-    body.destroy();
-    // Time for the bytes before the break to arrive.
-    if (broken === 'cutAt') setTimeout(() => response.destroy(), 50);
-    if (broken === 'dieAt') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);
+    // The bytes before the break are to arrive: first out of this process, then at the browser.
+    const breakNow = () => setTimeout(() => {
+      if (broken === 'cutAt') response.destroy();
+      if (broken === 'dieAt') process.kill(process.pid, 'SIGKILL');
+    }, 50);
+    if (!response.write(chunk.subarray(0, keep), broken && breakNow)) body.pause();
+    if (broken) body.destroy();
   });
   response.on('drain', () => body.resume());
   body.on('end', () => response.end());

@@ -27,20 +27,20 @@ export function newMockVisitor(scope, name, config = {}) {
 
 /**
  * What `deploy` (publish.js) does, without the real program: the files a browser reads from the site, and the label. Returns
- * the site's entry for the mock's `sites`.
+ * the site's entry for the mock's `sites`. `extension`: the folder whose worker it is (patient.js).
  */
-export async function deployMock(origin, { seq = 1, bases = ['/static/'], version = '1.0' } = {}) {
-  writeSiteFiles(origin.root, { seq, bases });
+export async function deployMock(origin, { seq = 1, bases = ['/static/'], version = '1.0', extension } = {}) {
+  writeSiteFiles(origin.root, { seq, bases }, extension);
   await origin.label(seq);
   return { seq, bases, version, root: origin.root };
 }
 
-export function writeSiteFiles(root, config) {
-  const worker = readFileSync(join(EXTENSION, 'site', 'fringe-sw.js'), 'utf8');
+export function writeSiteFiles(root, config, extension = EXTENSION) {
+  const worker = readFileSync(join(extension, 'site', 'fringe-sw.js'), 'utf8');
   const line = /^const CONFIG = .*; \/\/ written by fringe publish$/m;
   writeFileSync(join(root, 'fringe-sw.js'), worker.replace(line, `const CONFIG = ${JSON.stringify(config)}; // written by fringe publish`));
   mkdirSync(join(root, '.well-known', 'fringe'), { recursive: true });
-  cpSync(join(EXTENSION, 'site', 'enter.html'), join(root, '.well-known', 'fringe', 'enter.html'));
+  cpSync(join(extension, 'site', 'enter.html'), join(root, '.well-known', 'fringe', 'enter.html'));
 }
 
 class Mock {

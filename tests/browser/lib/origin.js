@@ -1,5 +1,6 @@
 // The site itself: a real nginx on loopback with TLS and HTTP/2, its own configuration, log and process.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { makeCertificates } from './certs.js';
@@ -8,6 +9,15 @@ import { freePort, waitFor } from './scope.js';
 
 // Browsers and libcurl take every name under .localhost as loopback by themselves, so no resolver has to be changed.
 export const NAMES = ['game.localhost', 'other.localhost', 'localhost'];
+
+const LOG_PATH = '/--logged/';
+
+const online = new Set();
+
+/** `logged` of every site. */
+export function allLogged() {
+  return Promise.all([...online].map(origin => origin.logged()));
+}
 
 /**
  * Starts a site. `root` is its webroot (a fresh folder when not given); `headers` maps an nginx location ("/", "= /csp.html")
@@ -29,6 +39,7 @@ class Origin {
   #scope;
   #child;
   #logMark = 0;
+  #asked = 0;
 
   constructor(scope, { folder, root, name, tls, headers, conf, port }) {
     this.#scope = scope;
@@ -57,10 +68,12 @@ class Origin {
       if (failure) throw Object.assign(failure, { fatal: true });
       return canConnect(this.port);
     });
+    online.add(this);
   }
 
   /** The origin goes down: connections are refused until `start` is called again. */
   async stop() {
+    online.delete(this);
     await this.#child.stop('SIGTERM');
   }
 
@@ -76,6 +89,19 @@ class Origin {
     await this.restart();
   }
 
+  /**
+   * Waits until the site has logged all that it has sent. A browser has the last byte before the site writes its line, but the
+   * site's one process takes no further request before that.
+   */
+  async logged() {
+    const path = `${LOG_PATH}${++this.#asked}`;
+    const reached = await new Promise(resolve => {
+      https.get({ port: this.port, host: '127.0.0.1', path, agent: false, rejectUnauthorized: false }, reply => reply.resume().on('end', () => resolve(true)))
+        .on('error', () => resolve(false));
+    });
+    if (reached) await waitFor('the access log', () => readFileSync(this.logFile, 'utf8').includes(`"${path}"`));
+  }
+
   /** From here on `requests` leaves out what came before. */
   mark() {
     this.#logMark = readFileSync(this.logFile, 'utf8').length;
@@ -87,7 +113,7 @@ class Origin {
    */
   requests(prefix = '/') {
     return readFileSync(this.logFile, 'utf8').slice(this.#logMark).split('\n').filter(Boolean).map(toRequest)
-      .filter(request => request.path.startsWith(prefix));
+      .filter(request => request.path.startsWith(prefix) && !request.path.startsWith(LOG_PATH));
   }
 
   /** Body bytes sent since the last mark. */
@@ -125,6 +151,7 @@ http {
     ssl_certificate ${this.tls.certFile};
     ssl_certificate_key ${this.tls.keyFile};
     root ${this.root};
+    location ${LOG_PATH} { return 204; }
     ${this.conf}
 ${Object.entries(locations).map(([location, headers]) => locationBlock(location, headers)).join('\n')}
   }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const STOP_TIMEOUT_MS = 8000;
+const STOP_TIMEOUT_MS = 30000;
 // Debian 12's Node.js does not have it as a global yet.
 globalThis.crypto ??= webcrypto;
 
@@ -137,8 +137,18 @@ export class Child {
   }
 }
 
-/** Calls `probe` until it answers something true; what it throws last is part of the complaint. */
-export async function waitFor(what, probe, timeoutMs = 10000) {
+/** How long a browser may take for one step on a loaded machine before something must be wrong. */
+export const LOADED_MS = 90000;
+
+/** A page of `browser`, or of one of its contexts, that waits so long. */
+export async function newPage(browser) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(LOADED_MS);
+  return page;
+}
+
+/** Calls `probe` until it answers something true; what it throws last is part of the complaint. Costs no time when all is well. */
+export async function waitFor(what, probe, timeoutMs = 40000) {
   const deadline = Date.now() + timeoutMs;
   for (let last = ''; ; await sleep(25)) {
     try {

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { allLogged } from './origin.js';
 
 const PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>small</title><script src="/static/page.js"></script>';
 
@@ -25,9 +26,9 @@ export function hashOf(root, path) {
   return createHash('sha256').update(readFileSync(join(root, path))).digest('hex');
 }
 
-/** Fetches in the page; answers {status, bytes, hash, ms} or {error}. */
-export function fetchInPage(page, url, options) {
-  return page.evaluate(async (address, init) => {
+/** Fetches in the page; answers {status, bytes, hash, ms} or {error}. By then the sites have logged what they sent for it. */
+export async function fetchInPage(page, url, options) {
+  const result = await page.evaluate(async (address, init) => {
     const begin = performance.now();
     try {
       const response = await fetch(address, init);
@@ -39,9 +40,11 @@ export function fetchInPage(page, url, options) {
       return { error: String(error) };
     }
   }, url, options);
+  await allLogged();
+  return result;
 }
 
 /** Waits until the site's worker controls the page, so that what follows goes through it. */
 export async function waitForWorker(page) {
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null, { timeout: 15000 });
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 }

@@ -37,7 +37,7 @@ function stopDaemon(path) {
   length.writeUInt32LE(text.length);
   return new Promise(resolve => {
     const socket = connect(path, () => socket.write(Buffer.concat([length, text])));
-    socket.setTimeout(5000, () => socket.destroy());
+    socket.setTimeout(20000, () => socket.destroy());
     socket.on('data', () => {});
     socket.on('error', () => {});
     socket.on('close', resolve);

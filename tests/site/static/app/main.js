@@ -7,7 +7,7 @@ import { font, styles } from './checks/styles.js';
 import { wasm } from './checks/wasm.js';
 import { classicWorker, moduleWorker } from './checks/workers.js';
 
-const CHECK_TIMEOUT_MS = 30000;
+const CHECK_TIMEOUT_MS = 90000;
 
 const checks = {
   'style sheets': styles,
