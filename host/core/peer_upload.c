@@ -6,6 +6,8 @@
 #define QUEUE_MAX      MIB(2)
 #define QUEUE_PEER_MIN KIB(32)  /* for one peer, over a slow link */
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
+#define HEAD_SHARE     10
+#define AHEAD_MS       2000 /* of a request of who has everything, before one of who has little */
 #define STALL_MS       500
 #define BLOCK_HEAD     13 /* before the block's bytes */
 
@@ -157,9 +159,17 @@ static bool may_serve(const struct peer *peer)
            site_may_share(peer->swarm->site);
 }
 
+/* Since when its request waits. Who begins and who is nearly done are taken to have waited longer:
+ * a page's head is little, and in a crowd that comes little by little all would otherwise be done
+ * at the same time, which is late for all. */
 static uint64_t waits_since(struct peer *peer)
 {
-    return request_queue_at(&peer->wanted, 0)->sent_ms;
+    uint64_t since = request_queue_at(&peer->wanted, 0)->sent_ms;
+    const struct bitfield *have = &peer->have;
+
+    if (have->count < have->bits / HEAD_SHARE)
+        return since;
+    return since + AHEAD_MS * (uint64_t)(have->bits - have->count) / (have->bits + 1);
 }
 
 /* Whose request has waited longest. Where that is a stranger's it is the turn of the strangers, and

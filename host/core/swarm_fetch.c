@@ -89,7 +89,8 @@ static void help_stuck(struct swarm *swarm, struct peer *peer)
             if (!piece->blocks[i].received && piece->blocks[i].requests == 1 &&
                 peer->asked.count < peer->target)
                 request_block(peer, piece, i);
-        return;
+        if (peer->asked.count > 0)
+            return; /* else others help with this piece already */
     }
 }
 
