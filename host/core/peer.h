@@ -8,6 +8,7 @@
  *   peer_upload.c     what is asked of us
  *   peer_extension.c  BEP 10, and the way to each extension
  *   swarm_pex.c       peers that it knows (BEP 11)
+ *   peer_fast.c       what may be asked for while choked (BEP 6)
  *   peer_early.c      while the torrent is not known
  *   peer_metadata.c   the info dictionary (BEP 9)
  *   peer_hashes.c     hashes that it asks for (BEP 52)
@@ -104,6 +105,9 @@ struct peer {
     uint32_t metadata_size;   /* as it says; 0: not said */
     bool gives_no_info, gives_no_layers;
     uint32_t layers_asked;
+    uint32_t allowed[LIMIT_ALLOWED_FAST], allowed_count; /* while it chokes us (BEP 6) */
+    bool told_gifts;                                     /* and what it may ask while we do */
+    uint32_t gift_blocks;
     bool gave_blocks;     /* that may still turn out wrong */
     struct flood chatter; /* messages that lead to nothing */
     struct flood hash_work, metadata_work;
@@ -146,6 +150,9 @@ uint32_t request_queue_find(const struct request_queue *queue, uint32_t piece, u
 struct peer_request request_queue_remove(struct request_queue *queue, uint32_t place);
 struct peer_request *request_queue_at(const struct request_queue *queue, uint32_t place);
 void request_queue_done(struct request_queue *queue);
+bool peer_allows(const struct peer *peer, uint32_t piece); /* while it chokes us */
+uint32_t peer_pick_allowed(const struct peer *peer);       /* UINT32_MAX: none that is wanted */
+bool peer_takes_gift(struct peer *peer, uint32_t piece);   /* may it ask for it while choked? */
 void peer_ask_info(struct peer *peer, uint32_t piece); /* ut_metadata */
 void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);

@@ -37,6 +37,11 @@ void peer_give_back(struct peer *peer, uint32_t piece); /* what was asked of tha
 /* peer_extension.c */
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg);
 
+/* peer_fast.c */
+void peer_send_gifts(struct peer *peer);
+bool peer_handle_allowed(struct peer *peer, uint32_t piece);
+bool peer_handle_suggest(struct peer *peer, uint32_t piece);
+
 /* peer_early.c */
 void peer_early_begin(struct peer *peer);
 void peer_early_done(struct peer *peer);

@@ -65,6 +65,8 @@ static bool handle_interest(struct peer *peer, const struct peer_msg *msg)
         return false;
     peer->peer_interested = msg->kind == PEER_INTERESTED;
     peer_update_choke(peer);
+    if (peer->peer_interested)
+        peer_send_gifts(peer);
     return true;
 }
 
@@ -106,7 +108,11 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
         return peer_allow_chatter(peer, HASHES_COST) && blame_hashes(peer, &msg->hash);
     case PEER_HASH_REJECT:
         return peer_allow_chatter(peer, 1) && blame_rejected(peer, &msg->hash);
+    case PEER_ALLOWED_FAST:
+        return peer_handle_allowed(peer, msg->index);
+    case PEER_SUGGEST:
+        return peer_handle_suggest(peer, msg->index);
     default:
-        return peer_allow_chatter(peer, 1); /* keep-alive, port, suggest, allowed fast, unknown */
+        return peer_allow_chatter(peer, 1); /* keep-alive, port, unknown */
     }
 }

@@ -39,7 +39,8 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
         return false;
     /* Longer than a block: refused and not punished, as libtorrent does. The release may have
      * expired since the peer was unchoked. */
-    if (msg->length > LIMIT_PEER_REQUEST || peer->am_choking ||
+    if (msg->length > LIMIT_PEER_REQUEST ||
+        (peer->am_choking && !peer_takes_gift(peer, msg->index)) ||
         !site_may_share(peer->swarm->site) || !bitfield_get(&peer->swarm->have, msg->index) ||
         peer->wanted.count >= PEER_UPLOAD_QUEUE) {
         reject(peer, msg->index, msg->begin, msg->length);

@@ -27,12 +27,17 @@ static uint32_t loose_block(const struct piece *piece)
     return UINT32_MAX;
 }
 
+static bool may_ask(const struct peer *peer, const struct piece *piece)
+{
+    return !peer->peer_choking || peer_allows(peer, piece->number);
+}
+
 static struct piece *piece_with_loose_block(struct swarm *swarm, const struct peer *peer)
 {
     if (swarm->loose == 0)
         return NULL;
     for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next)
-        if (!piece->storing && bitfield_get(&peer->have, piece->number) &&
+        if (!piece->storing && may_ask(peer, piece) && bitfield_get(&peer->have, piece->number) &&
             loose_block(piece) != UINT32_MAX)
             return piece;
     return NULL;
@@ -40,7 +45,7 @@ static struct piece *piece_with_loose_block(struct swarm *swarm, const struct pe
 
 static struct piece *begin_piece(struct swarm *swarm, const struct peer *peer)
 {
-    uint32_t number = picker_pick(swarm, peer);
+    uint32_t number = peer->peer_choking ? peer_pick_allowed(peer) : picker_pick(swarm, peer);
     if (number == UINT32_MAX)
         return NULL;
     struct piece *piece = swarm_add_piece(swarm, number);
@@ -58,7 +63,8 @@ static void request_block(struct peer *peer, struct piece *piece, uint32_t block
 static bool request_next(struct swarm *swarm, struct peer *peer)
 {
     struct piece *piece = peer->piece;
-    uint32_t block = piece != NULL && !piece->storing ? loose_block(piece) : UINT32_MAX;
+    bool same = piece != NULL && !piece->storing && may_ask(peer, piece);
+    uint32_t block = same ? loose_block(piece) : UINT32_MAX;
 
     if (block == UINT32_MAX) {
         piece = piece_with_loose_block(swarm, peer);
@@ -112,13 +118,14 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
     if (!site_may_use_peers(swarm->site))
         return; /* switched off: not even a last word */
     peer_update_interest(peer);
-    if (!peer->handshaken || peer->peer_choking || !peer->am_interested ||
+    if (!peer->handshaken || !peer->am_interested ||
+        (peer->peer_choking && peer->allowed_count == 0) ||
         swarm->node->now_ms < peer->quiet_until_ms || swarm->node->storing_bytes >= STORING_MAX)
         return;
     while (peer->asked.count < target && has_room(swarm, peer) && fair_use_may_ask(swarm))
         if (!request_next(swarm, peer))
             break;
-    if (peer->asked.count == 0)
+    if (peer->asked.count == 0 && !peer->peer_choking)
         help_stuck(swarm, peer);
 }
 

@@ -541,10 +541,100 @@ START_TEST(test_floods_lead_to_a_ban)
 }
 END_TEST
 
+/* --- pieces that may be asked for while choked (BEP 6) */
+
+START_TEST(test_allowed_pieces_are_asked_for_while_choked)
+{
+    struct scene scene = scene_with_files(970);
+    struct script *script = scene_script(&scene, &(struct script_flags){.chokes = true});
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, script->host);
+    const struct metainfo *meta = script->torrent->meta;
+    const struct metainfo_file *c = &meta->files[metainfo_find_path(meta, "c.bin", 5)];
+    uint8_t piece[4];
+
+    server_get(scene.site->server, "/static/c.bin")->fault.delay_ms = 3000;
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    struct fetch *fetch = fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc");
+    world_run(scene.world, 100);
+    ck_assert_uint_eq(script->requests_got, 0);
+    store_u32be(piece, c->first_piece + 14);
+    script_say_all(script, 17, piece, 4);
+    script_say_all(script, 17, piece, 4);
+    store_u32be(piece, 0); /* not wanted */
+    script_say_all(script, 17, piece, 4);
+    script_say_all(script, 13, piece, 4); /* a suggestion */
+    world_run(scene.world, 1000);
+    ck_assert_uint_eq(script->requests_got, 4);
+    ck_assert_uint_eq(visitor->disk->stored, 1);
+    fetch_wait(fetch, 20000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_eq(script->requests_got, 4);
+    ck_assert_uint_eq(script->closed, 0);
+    store_u32be(piece, meta->piece_count);
+    script_say_all(script, 17, piece, 4);
+    world_run(scene.world, 200);
+    ck_assert_uint_eq(script->closed, 1);
+    scene_free(&scene);
+}
+END_TEST
+
+/* Asks for what it is given, and for the piece beside it. */
+static bool take_gift(struct script *script, struct script_conn *sc, uint8_t id, struct span body)
+{
+    uint32_t *gifts = script->user;
+    uint8_t request[12] = {0};
+
+    if (id != 17)
+        return false;
+    (*gifts)++;
+    memcpy(request, body.data, 4);
+    store_u32be(request + 8, BLOCK_LENGTH);
+    script_say(script, sc, REQUEST, request, sizeof request);
+    return true;
+}
+
+START_TEST(test_who_waits_for_a_slot_is_given_something)
+{
+    struct scene scene = scene_with_files(971);
+    struct visitor *giver = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct script_flags flags = {.has_nothing = true, .flood = 60, .asks_whole = true};
+    struct script *first = scene_script(&scene, &flags), *second = scene_script(&scene, &flags);
+    uint32_t gifts = 0;
+
+    scene_load_all(&scene, giver);
+    visitor_set(giver, SETTING_SLOTS, 1);
+    visitor_set(giver, SETTING_UPLOAD_RATE, 200000);
+    script_dial(first, giver->host);
+    world_run(scene.world, 1000);
+    second->hear = take_gift;
+    second->user = &gifts;
+    script_dial(second, giver->host);
+    world_run(scene.world, 5000);
+    ck_assert_uint_eq(first->unchokes, 1);
+    ck_assert_uint_eq(second->unchokes, 0);
+    ck_assert_uint_eq(gifts, 4);
+    ck_assert_uint_eq(second->blocks_got, 4);
+    /* Not over and over, and nothing else. */
+    uint8_t request[12] = {0};
+    store_u32be(request + 8, BLOCK_LENGTH);
+    for (uint32_t i = 0; i < 22 * 30; i++) {
+        store_u32be(request, i % 22);
+        script_say_all(second, REQUEST, request, sizeof request);
+    }
+    world_run(scene.world, 3000);
+    ck_assert_uint_le(second->blocks_got, 2 * 4 * 4);
+    ck_assert_uint_ge(second->rejects_got, 22 * 30 - 2 * 4 * 4);
+    scene_free(&scene);
+}
+END_TEST
+
 TEST_MAIN("sim_wire",
           TESTS(test_hashes_are_given, test_who_does_not_share_gives_no_hashes,
                 test_choice_withdrawn_while_the_disk_reads, test_floods_of_hash_requests,
                 test_the_info_dictionary_is_given, test_floods_of_metadata_requests,
                 test_a_damaged_piece_is_taken_back, test_a_peer_that_loses_pieces,
                 test_a_wrong_block_has_one_culprit, test_a_culprit_that_has_gone, test_a_ban_ends,
-                test_witnesses_that_are_of_no_use, test_floods_of_words, test_floods_lead_to_a_ban))
+                test_witnesses_that_are_of_no_use, test_floods_of_words, test_floods_lead_to_a_ban,
+                test_allowed_pieces_are_asked_for_while_choked,
+                test_who_waits_for_a_slot_is_given_something))
