@@ -69,9 +69,9 @@ class WithRouter(unittest.TestCase):
                                    daemon.socket)
         self.assertEqual(done.stderr, "")
 
-    def dial_from_outside(self, address):
-        """Another visitor, on the internet, who dials: what it is told."""
-        return self.lab.outside.run(sys.executable, HERE / "wan_host.py", "connect", address, 6881, self.lab.infohash).stdout
+    def dial(self, other, address):
+        """Another visitor who dials: what it is told."""
+        return other.run(sys.executable, HERE / "wan_host.py", "connect", address, 6881, self.lab.infohash).stdout
 
     def ask(self, method, *options):
         """One question on the command line: the answer, as words."""
@@ -118,7 +118,7 @@ class RealRouter(WithRouter):
         self.assertIn(mapping["method"], ("upnp", "nat-pmp"))
         self.assertRegex(daemon.run("status").stdout, rf"\nrouter     {ROUTER_OUTSIDE}:6881 leads here \((upnp|nat-pmp)\)\n")
         self.assertRegex(self.lab.rules()[0], f"dport 6881 .*{INSIDE}:6881")
-        self.assertEqual(self.dial_from_outside(ROUTER_OUTSIDE), "peer says 6881\n")
+        self.assertEqual(self.dial(self.lab.outside, ROUTER_OUTSIDE), "peer says 6881\n")
         daemon.stop()
         self.assertEqual(self.lab.rules(), [])
 
@@ -258,7 +258,8 @@ class FakeRouter(WithRouter):
             self.assertEqual(daemon.wait_mapping("mapped"),
                              {"state": "mapped", "method": "nat-pmp", "external": f"{ROUTER_OUTSIDE}:{GRANTED}"})
             wait_for("an announce", lambda: f"&port={GRANTED}&" in outside.read_text())
-            self.assertEqual(self.dial_from_outside(INSIDE), f"peer says {GRANTED}\n")
+            self.assertEqual(self.dial(self.lab.outside, INSIDE), f"peer says {GRANTED}\n")
+            self.assertEqual(self.dial(self.lab.router, INSIDE), "peer says 6881\n")  # our own network
             daemon.stop()
             self.assertEqual(self.asked("nat-pmp")[-1], "nat-pmp " + "00020000" + "1ae10000" + "00000000")
 

@@ -331,6 +331,82 @@ START_TEST(test_who_finds_nobody_asks_again_soon)
 }
 END_TEST
 
+/* --- the home router (EVENT_PORT_MAPPED) */
+
+static void map_port(struct visitor *visitor, uint16_t port)
+{
+    struct event event = {.kind = EVENT_PORT_MAPPED};
+
+    event.mapping.state = port != 0 ? "mapped" : "refused";
+    event.mapping.method = port != 0 ? "upnp" : "";
+    event.mapping.external = (struct address){.family = 4, .ip = {20, 0, 0, 1}, .port = port};
+    visitor_step(visitor, &event);
+    world_run(visitor->world, 5000);
+}
+
+static void check_mapping(const char *site, uint64_t seed)
+{
+    struct two two = two_trackers(seed, site, NULL);
+    struct visitor *visitor = open_site(&two.scene, "v1");
+
+    scene_load_all(&two.scene, visitor);
+    world_run(two.scene.world, 20000);
+    uint32_t announces = two.first->announces;
+    map_port(visitor, 40000);
+    ck_assert_uint_eq(two.first->announces, announces + 1);
+    ck_assert_uint_eq(two.first->peers[two.first->count - 1]->key.address.port, 40000);
+    map_port(visitor, 40000); /* renewed */
+    map_port(visitor, 40000);
+    ck_assert_uint_eq(two.first->announces, announces + 1);
+    map_port(visitor, 40001); /* a router that changes its mind */
+    ck_assert_uint_eq(two.first->peers[two.first->count - 1]->key.address.port, 40001);
+    map_port(visitor, 0);
+    ck_assert_uint_eq(two.first->announces, announces + 3);
+    two_free(&two);
+}
+
+START_TEST(test_trackers_are_told_the_port_of_the_router)
+{
+    check_mapping(FIRST, 740);
+    check_mapping(SECOND, 741);
+}
+END_TEST
+
+/* The router tells while the first announce is on its way. */
+START_TEST(test_a_port_that_comes_during_an_announce)
+{
+    struct two two = two_trackers(742, FIRST, NULL);
+    struct visitor *visitor = scene_visitor(&two.scene, "v1", ZONE_SHARE, NULL);
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    while (two.first->announces == 0)
+        world_run(two.scene.world, 1); /* the reply is not there yet */
+    map_port(visitor, 40000);
+    ck_assert_uint_eq(two.first->announces, 2);
+    ck_assert_uint_eq(two.first->peers[two.first->count - 1]->key.address.port, 40000);
+    two_free(&two);
+}
+END_TEST
+
+START_TEST(test_status_says_what_the_router_does)
+{
+    struct scene scene = scene_with_files(743);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct api_request request = {.type = API_STATUS};
+
+    struct ask *ask = visitor_ask(visitor, 1, &request);
+    world_run(scene.world, 10);
+    ck_assert_str_eq(ask_text(visitor, ask, "port_mapping.state"), "off");
+    map_port(visitor, 40000);
+    ask = visitor_ask(visitor, 1, &request);
+    world_run(scene.world, 10);
+    ck_assert_str_eq(ask_text(visitor, ask, "port_mapping.state"), "mapped");
+    ck_assert_str_eq(ask_text(visitor, ask, "port_mapping.method"), "upnp");
+    ck_assert_str_eq(ask_text(visitor, ask, "port_mapping.external"), "20.0.0.1:40000");
+    scene_free(&scene);
+}
+END_TEST
+
 TEST_MAIN("sim_finding",
           TESTS(test_two_that_have_everything_part, test_who_has_everything_behind_nat_gives_it,
                 test_who_fetches_only_and_has_everything_dials_nobody, test_oneself_is_dialled_once,
@@ -339,4 +415,6 @@ TEST_MAIN("sim_finding",
                 test_the_next_tracker_helps_when_one_is_silent, test_who_works_is_asked_alone,
                 test_a_tracker_hears_of_beginning_and_end,
                 test_trackers_of_a_new_release_are_followed,
-                test_a_failing_tracker_is_asked_ever_less, test_who_finds_nobody_asks_again_soon))
+                test_a_failing_tracker_is_asked_ever_less, test_who_finds_nobody_asks_again_soon,
+                test_trackers_are_told_the_port_of_the_router,
+                test_a_port_that_comes_during_an_announce, test_status_says_what_the_router_does))
