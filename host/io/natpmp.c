@@ -1,8 +1,8 @@
 /* io/natpmp: the router's answer over NAT-PMP (RFC 6886) with libnatpmp.
  *
  * libnatpmp talks to the default route's gateway over a connected socket, sends again after 250,
- * 500, 1000, ... ms, and checks the version, the result and our port in a reply; it checks neither
- * a datagram's length nor that the reply is of the kind that was asked for. */
+ * 500, 1000, ... ms, and checks the version and the result in a reply; it checks neither a datagram's
+ * length nor that the reply is for what was asked. */
 #include "io/router.h"
 
 #include "io/loop.h"
@@ -98,6 +98,8 @@ static void ask_mapping(natpmp_t *natpmp, const struct router_question *question
                                   question->remove ? 0 : question->lease_s) < 0)
         return;
     int result = wait_reply(natpmp, NATPMP_RESPTYPE_TCPPORTMAPPING, &reply);
+    if (result == 0 && reply.pnu.newportmapping.privateport != question->port)
+        result = NATPMP_ERR_UNDEFINEDERROR;
     uint32_t lease_s = reply.pnu.newportmapping.lifetime;
     ret->external.port = reply.pnu.newportmapping.mappedpublicport;
     if (result != 0)

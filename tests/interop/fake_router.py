@@ -1,6 +1,6 @@
 """A home router that behaves as it is told to: NAT-PMP on port 5351, UPnP on 1900 and 5000. Prints what it is asked.
 
---natpmp off, ok, refuse, double-nat, short, other-kind, other-version, no-port, short-lease, flood, noise
+--natpmp off, ok, refuse, double-nat, short, other-kind, other-version, other-port, no-port, short-lease, flood, noise
 --upnp   off, ok, double-nat, no-address, taken, permanent, refuse, silent, drip, endless-head, endless-body, huge-length, noise,
          no-service, other-host, elsewhere, crowd
 """
@@ -53,6 +53,7 @@ def natpmp_reply(mode, request):
     inside, wanted, lease = struct.unpack(">HHI", request[4:12]) if kind else (6881, 6881, LEASE)
     if lease:
         wanted, lease = 0 if mode == "no-port" else GRANTED_PORT, 5 if mode == "short-lease" else lease
+    inside += mode == "other-port"
     return struct.pack(">BBHIHHI", 0, 130, 0, 7, inside, wanted, lease)
 
 
@@ -166,8 +167,8 @@ class Device(http.server.BaseHTTPRequestHandler):
         return 606 if self.mode == "refuse" else 0
 
 
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):  # an HTTPServer asks the DNS for its own name
+    allow_reuse_address = daemon_threads = True
 
 
 def start(function, *arguments):

@@ -202,8 +202,8 @@ class FakeRouter(WithRouter):
     def test_natpmp(self):
         self.each("nat-pmp", {
             "ok": f"mapped {ROUTER_OUTSIDE}:{GRANTED} 3600", "refuse": "refused", "double-nat": "double-nat 100.64.7.7:0",
-            "other-kind": "no-router", "other-version": "no-router", "no-port": "refused", "short-lease": "refused",
-            "flood": "no-router", "off": "no-router"})
+            "other-kind": "no-router", "other-version": "no-router", "other-port": "no-router", "no-port": "refused",
+            "short-lease": "refused", "flood": "no-router", "off": "no-router"})
 
     def test_natpmp_that_talks_nonsense(self):
         """What libnatpmp makes of a short datagram depends on what was in memory; it must only never be taken for a mapping."""

@@ -2,6 +2,7 @@
 Or `wan_host.py connect ADDR PORT INFOHASH`: dials a peer and prints the port that it tells."""
 import http.server
 import socket
+import socketserver
 import struct
 import sys
 
@@ -53,6 +54,7 @@ if sys.argv[1:2] == ["connect"]:
     with socket.create_connection((sys.argv[2], int(sys.argv[3])), 20) as connection:
         say("peer says", told_port(connection, bytes.fromhex(sys.argv[4])[:20]))
 else:
-    web = http.server.ThreadingHTTPServer(("20.0.0.2", 8000), Web)
+    socketserver.TCPServer.allow_reuse_address = True
+    web = socketserver.ThreadingTCPServer(("20.0.0.2", 8000), Web)  # an HTTPServer asks the DNS for its own name
     say("ready")
     web.serve_forever()
