@@ -1,8 +1,8 @@
 /* io/natpmp: the router's answer over NAT-PMP (RFC 6886) with libnatpmp.
  *
  * libnatpmp talks to the default route's gateway over a connected socket, sends again after 250,
- * 500, 1000, ... ms, and checks the version and the result in a reply; it checks neither a datagram's
- * length nor that the reply is for what was asked. */
+ * 500, 1000, ... ms, and checks the version and the result in a reply; it checks neither a
+ * datagram's length nor that the reply is for what was asked. */
 #include "io/router.h"
 
 #include "io/loop.h"
