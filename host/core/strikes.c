@@ -64,14 +64,6 @@ bool strikes_ban(struct node *node, struct span who)
     return entry != NULL && node->now_ms < entry->banned_until_ms;
 }
 
-void strikes_forgive(struct node *node, struct span who)
-{
-    struct strikes *entry = find(node, who);
-
-    if (entry != NULL)
-        forget(node, entry);
-}
-
 struct span strikes_name(const struct address *address, struct address *buffer)
 {
     *buffer = address_plain(address);

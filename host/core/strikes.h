@@ -1,8 +1,9 @@
 /* What somebody has done to us, and who is let in no more for it. Layer: core (pure).
  *
- * Who it is, is a name: a peer's address, a site, a super-node. Strikes add up and are forgotten
- * with time; at STRIKES_BAN it is banned for STRIKES_BAN_MS. LIMIT_STRIKES names are kept, and the
- * oldest goes first. */
+ * Who it is, is a name: a peer's address (strikes_name), or any other. A site's own server gets
+ * none: files that it has changed look like bad bytes, and are not asked of it for a minute
+ * instead. Strikes add up and are forgotten with time; at STRIKES_BAN it is banned for
+ * STRIKES_BAN_MS. LIMIT_STRIKES names are kept, and the oldest goes first. */
 #pragma once
 
 #include "base/bytes.h"
@@ -18,7 +19,6 @@ enum {
     STRIKE_SUSPECT = 55,            /* gave some of the blocks of a bad piece */
     STRIKE_BAD_PROOF = 55,          /* hashes that do not prove */
     STRIKE_BAD_BYTES = STRIKES_BAN, /* its own, beyond doubt */
-    STRIKE_BAD_FILE = 36,           /* a site's file: it may have been changed by its owner */
 };
 
 struct node;
@@ -27,7 +27,6 @@ struct strikes;
 /* Returns whether it is banned now. */
 bool strikes_add(struct node *node, struct span who, unsigned strike);
 bool strikes_ban(struct node *node, struct span who); /* is it? */
-void strikes_forgive(struct node *node, struct span who);
 bool strikes_ban_address(struct node *node, const struct address *address);
 /* The name of an address: without its port, but on loopback, where all are one machine. */
 struct span strikes_name(const struct address *address, struct address *buffer);

@@ -46,9 +46,6 @@ START_TEST(they_are_forgotten_with_time)
         node->now_ms += STRIKES_BAN_MS / 3;
     }
     ck_assert(strikes_add(node, bob(), STRIKE_BAD_BYTES));
-    strikes_forgive(node, bob());
-    ck_assert(!strikes_ban(node, bob()));
-    ck_assert(!strikes_add(node, bob(), STRIKE_FLOOD));
     node_free(node);
 }
 END_TEST
