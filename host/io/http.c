@@ -16,8 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IDLE_MAX 8
-#define SWEEP_MS 500
+#define IDLE_MAX  8
+#define SWEEP_MS  500
+#define RESUME_MS 3
 
 /* --- easy handles, used again */
 
@@ -166,11 +167,16 @@ static void resume(void *user)
     after_action(http);
 }
 
-void http_receive(struct http *http, bool held)
+void http_receive(struct http *http, bool held, size_t chunk)
 {
     http->held = held;
-    if (!held && !list_empty(&http->paused))
-        loop_timer_set(http->resume, 0); /* libcurl may be on the stack now */
+    http->chunk = chunk;
+    if (held || list_empty(&http->paused))
+        return;
+    /* Not now: libcurl may be on the stack. And every other time a little later, or who reads peers
+     * would never have a turn. */
+    http->waits_longer = !http->waits_longer && chunk > 0;
+    loop_timer_set(http->resume, http->waits_longer ? RESUME_MS : 0);
 }
 
 /* --- the public face */

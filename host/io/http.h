@@ -57,6 +57,7 @@ enum err http_new(struct loop *loop, const char *ca_file, const struct http_even
                   struct http **ret);
 void http_get(struct http *http, const struct http_request *request);
 void http_cancel(struct http *http, uint64_t op); /* no event follows */
-/* Back-pressure: no `body` for paced requests until it is called again. */
-void http_receive(struct http *http, bool held);
+/* Back-pressure: no `body` for paced requests while held. With a chunk (what to take at a time; 0:
+ * as much as there is) they use HTTP/1.1: streams of one connection cannot wait one by one. */
+void http_receive(struct http *http, bool held, size_t chunk);
 void http_free(struct http *http);                /* cancels all */

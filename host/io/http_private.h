@@ -23,6 +23,8 @@ struct http {
     struct loop_timer *sweep; /* ends connecting that takes too long */
     bool sweeping;            /* the timer is set: as long as something runs */
     bool held;                /* paced bodies wait */
+    size_t chunk;             /* of a paced body; 0: any */
+    bool waits_longer;        /* this time peers are read first */
     struct list paused;       /* those that have something to give, in order */
     struct loop_timer *resume;
 };

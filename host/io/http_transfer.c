@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #define RECEIVE_BUFFER  (128L * 1024)
+#define BUFFER_MIN      4096L
 #define RETRY_AFTER_MAX 3600
 #define ERROR_BODY_MAX  KIB(64) /* of a refusal: read and thrown away to keep the connection */
 
@@ -235,6 +236,21 @@ void transfer_free(struct transfer *transfer)
     mem_free(transfer);
 }
 
+/* A stream of HTTP/2 that waits is read all the same, into memory, with the others of its
+ * connection; a connection of its own is not. */
+static bool set_pace(struct transfer *transfer, const struct http_request *request)
+{
+    size_t chunk = transfer->http->chunk;
+    bool alone = request->paced && chunk > 0;
+    long buffer = chunk < BUFFER_MIN ? BUFFER_MIN : (long)chunk;
+
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION,
+                     alone ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE,
+                     alone && buffer < RECEIVE_BUFFER ? buffer : RECEIVE_BUFFER);
+    return alone;
+}
+
 void transfer_prepare(struct transfer *transfer, const struct http_request *request)
 {
     CURL *easy = transfer->easy;
@@ -252,11 +268,13 @@ void transfer_prepare(struct transfer *transfer, const struct http_request *requ
     snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)request->first,
              (unsigned long long)request->last);
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    bool alone = set_pace(transfer, request);
     curl_easy_setopt(easy, CURLOPT_RANGE, request->has_range ? range : NULL);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     /* Wait and see whether a connection under way turns out to be HTTP/2: TLS says so at once, but
      * without TLS only the whole first answer would. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(strncasecmp(request->url, "https:", 6) == 0));
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
+                     (long)(!alone && strncasecmp(request->url, "https:", 6) == 0));
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);

@@ -6,6 +6,8 @@
 
 #include <assert.h>
 
+#define TURN_MS 1 /* for those whose turn it is to show that they have something */
+
 void tcp_handle_closed(struct tcp *tcp)
 {
     if (--tcp->handles > 0)
@@ -236,10 +238,28 @@ void tcp_close(struct tcp *tcp, uint64_t number)
 
 static void read_or_not(struct conn *conn)
 {
-    bool on = !conn->paused && !conn->tcp->held;
+    const struct tcp *tcp = conn->tcp;
+    bool on = !conn->paused && !tcp->held && !(tcp->turns && conn->had_turn);
 
     if (conn->doom == ERR_OK && tcp_conn_read(conn, on) != ERR_OK)
         tcp_conn_doom(conn, ERR_NETWORK);
+}
+
+static void read_all_or_not(struct tcp *tcp)
+{
+    for (struct conn *conn = tcp->conns; conn != NULL; conn = conn->hh.next)
+        read_or_not(conn);
+}
+
+/* Those that have not had their turn have nothing: a new round. */
+static void round_is_over(void *user)
+{
+    struct tcp *tcp = user;
+
+    tcp->turns = false;
+    for (struct conn *conn = tcp->conns; conn != NULL; conn = conn->hh.next)
+        conn->had_turn = false;
+    read_all_or_not(tcp);
 }
 
 void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
@@ -254,17 +274,14 @@ void tcp_pause(struct tcp *tcp, uint64_t number, bool paused)
 
 void tcp_receive(struct tcp *tcp, bool held, size_t chunk)
 {
-    unsigned count = HASH_COUNT(tcp->conns), first = count > 0 ? tcp->turn++ % count : 0, i = 0;
-    struct conn *conn;
-
     tcp->held = held;
+    tcp->turns = chunk > 0;
     tcp->read_length = chunk > 0 && chunk < TCP_READ_LENGTH ? chunk : TCP_READ_LENGTH;
-    for (conn = tcp->conns; conn != NULL; conn = conn->hh.next)
-        if (i++ >= first)
-            read_or_not(conn);
-    i = 0;
-    for (conn = tcp->conns; i++ < first; conn = conn->hh.next)
-        read_or_not(conn);
+    read_all_or_not(tcp);
+    if (tcp->turns && !held)
+        loop_timer_set(tcp->turn_timer, TURN_MS);
+    else
+        loop_timer_stop(tcp->turn_timer);
 }
 
 /* --- birth and end */
@@ -284,6 +301,7 @@ enum err tcp_new(struct loop *loop, const struct address *listen, const struct t
     list_init(&tcp->watched);
     tcp->watch_timer = loop_timer_new(loop, tcp_backlog_look, tcp);
     tcp->dial_timer = loop_timer_new(loop, dial_timed_out, tcp);
+    tcp->turn_timer = loop_timer_new(loop, round_is_over, tcp);
     uv_idle_init(&loop->uv, &tcp->idle);
     uv_tcp_init(&loop->uv, &tcp->listener);
     tcp->idle.data = tcp->listener.data = tcp;
@@ -311,6 +329,7 @@ void tcp_free(struct tcp *tcp)
     while (tcp->conns != NULL)
         tcp_conn_end(tcp->conns);
     loop_timer_free(tcp->dial_timer);
+    loop_timer_free(tcp->turn_timer);
     loop_timer_free(tcp->watch_timer);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
     uv_close((uv_handle_t *)&tcp->listener, handle_closed);

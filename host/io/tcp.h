@@ -46,6 +46,7 @@ void tcp_close(struct tcp *tcp, uint64_t conn); /* no `closed` call follows */
 /* Stop reading from a connection and go on: back-pressure. */
 void tcp_pause(struct tcp *tcp, uint64_t conn, bool paused);
 /* The same for all of them, those to come too, besides tcp_pause; and how much to read at a time
- * (0: as much as there is). Each time that reading goes on another connection is the first. */
+ * (0: as much as there is). With a chunk they take turns: who has been read waits until the others
+ * have been, or have nothing. */
 void tcp_receive(struct tcp *tcp, bool held, size_t chunk);
 void tcp_free(struct tcp *tcp); /* closes everything, silently */

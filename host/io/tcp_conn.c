@@ -195,6 +195,7 @@ static void has_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buf)
 
     if (conn->ended || length == 0)
         return;
+    conn->had_turn = tcp->turns;
     if (length > 0)
         tcp->events.bytes(tcp->events.user, conn->number, (const uint8_t *)buf->base,
                           (size_t)length);

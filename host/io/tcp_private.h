@@ -40,7 +40,8 @@ struct tcp {
     bool freed;
     bool held;          /* no connection is read */
     size_t read_length; /* at a time */
-    unsigned turn;      /* who is read first */
+    bool turns;         /* who has been read is not read again before the others */
+    struct loop_timer *turn_timer;
     uint8_t read_buffer[TCP_READ_LENGTH];
 };
 
@@ -62,6 +63,7 @@ struct conn {
     bool open;            /* connected, and told */
     bool ended;           /* closing; out of the table */
     bool paused;
+    bool had_turn;
     bool tell_sent; /* deferred: the queue has shrunk */
     enum err doom;  /* deferred: `closed` with that reason; ERR_OK: lives */
 };

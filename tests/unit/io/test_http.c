@@ -655,6 +655,112 @@ START_TEST(cancel_from_inside_at_each_stage)
 }
 END_TEST
 
+/* --- back-pressure */
+
+#define CHUNK 5000
+
+static bool is_held;
+static uint64_t told; /* body events of paced requests */
+
+static void get_paced(uint64_t op, const char *url)
+{
+    http_get(http, &(struct http_request){.op = op, .url = url, .max = MIB(16), .paced = true});
+}
+
+/* Each bit of a paced body is the last for now. Ops from 10 on are not paced. */
+static void hold_after_body(uint64_t op, char stage)
+{
+    if (stage != 'b' || op >= 10)
+        return;
+    ck_assert(!is_held);
+    told++;
+    is_held = true;
+    http_receive(http, true, CHUNK);
+}
+
+static void release(void)
+{
+    is_held = false;
+    http_receive(http, false, CHUNK);
+}
+
+static void start_held(const char *ca)
+{
+    memset(outcomes, 0, sizeof outcomes);
+    told = 0;
+    is_held = true;
+    inject = hold_after_body;
+    set_up(ca);
+    http_receive(http, true, CHUNK);
+}
+
+static void check_held(const char *scheme, uint16_t port, const struct nginx *nginx)
+{
+    start_held(nginx->ca);
+    get_paced(1, url_of(scheme, port, "/big"));
+    get_paced(2, url_of(scheme, port, "/big"));
+    PUMP_UNTIL(&loop, outcomes[1].heads == 1 && outcomes[2].heads == 1);
+    pump_ms(&loop, 50);
+    ck_assert_uint_eq(outcomes[1].bytes + outcomes[2].bytes, 0);
+    get(10, url_of(scheme, port, "/ten")); /* nobody waits for the others */
+    while (outcomes[1].dones + outcomes[2].dones < 2) {
+        uint64_t before = told;
+        release();
+        PUMP_UNTIL(&loop, told > before || outcomes[1].dones + outcomes[2].dones == 2);
+        if (told == 60) { /* both come, in turns */
+            ck_assert_uint_gt(outcomes[1].bytes, 100000);
+            ck_assert_uint_gt(outcomes[2].bytes, 100000);
+        }
+        is_held = false; /* the end is no body */
+    }
+    ck_assert_int_eq(outcomes[10].dones, 1);
+    for (int op = 1; op <= 2; op++) {
+        ck_assert_int_eq(outcomes[op].result, ERR_OK);
+        ck_assert_uint_eq(outcomes[op].bytes, 3000000);
+    }
+    ck_assert_uint_ge(told, 2 * 3000000 / KIB(16)); /* small bits */
+    tear_down();
+}
+
+START_TEST(paced_bodies_wait)
+{
+    struct nginx nginx;
+
+    nginx_start(&nginx, LOCATIONS);
+    check_held("http", nginx.plain_port, &nginx);
+    check_held("https", nginx.tls_port, &nginx); /* not on one HTTP/2 connection */
+    inject = NULL;
+    nginx_stop(&nginx);
+}
+END_TEST
+
+START_TEST(cancel_and_free_while_they_wait)
+{
+    struct nginx nginx;
+
+    nginx_start(&nginx, LOCATIONS);
+    start_held(nginx.ca);
+    for (uint64_t op = 1; op <= 3; op++)
+        get_paced(op, url_of("https", nginx.tls_port, "/big"));
+    PUMP_UNTIL(&loop, outcomes[1].heads + outcomes[2].heads + outcomes[3].heads == 2);
+    pump_ms(&loop, 20);
+    http_cancel(http, 1);
+    release();
+    http_cancel(http, 2); /* though it was about to go on */
+    PUMP_UNTIL(&loop, told >= 1);
+    ck_assert_uint_eq(outcomes[1].bytes + outcomes[2].bytes, 0);
+    get_paced(1, url_of("https", nginx.tls_port, "/ten")); /* a used handle is not paused */
+    release();
+    PUMP_UNTIL(&loop, told >= 2);
+    is_held = true;
+    http_receive(http, true, CHUNK);
+    pump_ms(&loop, 20);
+    tear_down();
+    inject = NULL;
+    nginx_stop(&nginx);
+}
+END_TEST
+
 START_TEST(free_with_requests_under_way)
 {
     set_up(NULL);
@@ -671,10 +777,11 @@ START_TEST(free_with_requests_under_way)
 }
 END_TEST
 
-TEST_MAIN("io/http", TESTS(nginx_over_tls, one_connection_and_no_traces, certificates_are_verified,
-                           a_missing_ca_file_is_said_at_once, body_over_max, odd_answers,
-                           the_server_breaks_off, nobody_listens,
-                           a_private_address_when_only_public_ones_will_do, endless_heads,
-                           retry_after, long_refusals, time_limits, connecting_takes_too_long,
-                           two_connections_and_a_queue, cancel_from_outside_at_each_stage,
-                           cancel_from_inside_at_each_stage, free_with_requests_under_way))
+TEST_MAIN("io/http",
+          TESTS(nginx_over_tls, one_connection_and_no_traces, certificates_are_verified,
+                a_missing_ca_file_is_said_at_once, body_over_max, odd_answers,
+                the_server_breaks_off, nobody_listens,
+                a_private_address_when_only_public_ones_will_do, endless_heads, retry_after,
+                long_refusals, time_limits, connecting_takes_too_long, two_connections_and_a_queue,
+                cancel_from_outside_at_each_stage, cancel_from_inside_at_each_stage,
+                paced_bodies_wait, cancel_and_free_while_they_wait, free_with_requests_under_way))

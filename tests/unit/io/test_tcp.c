@@ -20,7 +20,9 @@ struct end {
     unsigned opened, closed, sent;
     size_t queued; /* as last told */
     enum err why;
-    bool close_on_bytes, free_on_open;
+    bool close_on_bytes, free_on_open, hold_on_bytes;
+    size_t longest;   /* that was told at once */
+    unsigned told[2]; /* how often, by the last bit of the connection's number */
 };
 
 static struct loop loop;
@@ -53,6 +55,10 @@ static void on_bytes(void *user, uint64_t conn, const uint8_t *data, size_t leng
 
     ck_assert(!inside);
     buf_put(&end->in, data, length);
+    end->longest = length > end->longest ? length : end->longest;
+    end->told[conn & 1]++;
+    if (end->hold_on_bytes)
+        tcp_receive(end->tcp, true, 1000);
     if (end->close_on_bytes)
         tcp_close(end->tcp, conn);
 }
@@ -260,6 +266,63 @@ START_TEST(a_slow_reader_gets_everything)
     }
     ck_assert_mem_eq(a.in.data, data, LENGTH);
     ck_assert_uint_le(most, KIB(256) + MIB(1));
+    disconnect_two(&a, &b);
+    mem_free(data);
+}
+END_TEST
+
+START_TEST(nothing_is_read_while_held)
+{
+    uint8_t *data = pattern(KIB(64));
+    struct end a, b;
+
+    connect_two(&a, &b);
+    struct address to = loopback(tcp_port(a.tcp));
+    CALL(tcp_receive(a.tcp, true, 1000));
+    CALL(tcp_dial(b.tcp, 8, &to)); /* one that comes later is held, too */
+    for (uint64_t conn = 7; conn <= 8; conn++)
+        CALL(tcp_send(b.tcp, conn, data, KIB(64)));
+    CALL(tcp_flush(b.tcp));
+    RUN_WHILE(a.opened < 2);
+    settle();
+    ck_assert_uint_eq(a.in.length, 0);
+    CALL(tcp_pause(a.tcp, a.conn, true));
+    CALL(tcp_receive(a.tcp, false, 1000));
+    RUN_WHILE(a.in.length < KIB(64));
+    settle();
+    ck_assert_uint_eq(a.in.length, KIB(64)); /* tcp_pause holds besides */
+    ck_assert_uint_le(a.longest, 1000);
+    CALL(tcp_receive(a.tcp, false, 0));
+    CALL(tcp_pause(a.tcp, a.conn, false));
+    RUN_WHILE(a.in.length < 2 * KIB(64));
+    ck_assert_uint_gt(a.longest, 1000);
+    disconnect_two(&a, &b);
+    mem_free(data);
+}
+END_TEST
+
+START_TEST(who_is_held_again_and_again_takes_turns)
+{
+    uint8_t *data = pattern(KIB(64));
+    struct end a, b;
+
+    connect_two(&a, &b);
+    struct address to = loopback(tcp_port(a.tcp));
+    CALL(tcp_dial(b.tcp, 8, &to));
+    RUN_WHILE(a.opened < 2);
+    CALL(tcp_receive(a.tcp, true, 1000));
+    for (uint64_t conn = 7; conn <= 8; conn++)
+        CALL(tcp_send(b.tcp, conn, data, KIB(64)));
+    CALL(tcp_flush(b.tcp));
+    settle();
+    a.hold_on_bytes = true;
+    for (unsigned round = 1; round <= 20; round++) {
+        CALL(tcp_receive(a.tcp, false, 1000));
+        RUN_WHILE(a.told[0] + a.told[1] < round);
+    }
+    ck_assert_uint_eq(a.told[0] + a.told[1], 20);
+    ck_assert_uint_ge(a.told[0], 5);
+    ck_assert_uint_ge(a.told[1], 5);
     disconnect_two(&a, &b);
     mem_free(data);
 }
@@ -505,6 +568,7 @@ END_TEST
 
 TEST_MAIN("tcp", TESTS(bytes_go_both_ways_in_order, file_blocks_have_head_content_and_padding,
                        a_file_that_ends_early_closes_the_connection, a_slow_reader_gets_everything,
+                       nothing_is_read_while_held, who_is_held_again_and_again_takes_turns,
                        a_reader_that_stops_is_dropped_at_the_cap, a_peer_that_leaves_is_told_once,
                        a_reset_in_the_middle_of_a_write, a_refused_dial_is_told_later,
                        a_dial_without_answer_times_out, places_for_strangers_are_limited,
