@@ -293,6 +293,11 @@ void fair_use_received(struct node *node, uint64_t bytes)
     look_at_debt(node);
 }
 
+uint64_t fair_use_download_rate(const struct node *node)
+{
+    return node->fair.down.rate;
+}
+
 /* Blocks asked of the swarm's peers; *ret_waits when one of them could be asked. */
 static uint64_t bytes_asked(const struct swarm *swarm, bool *ret_waits)
 {

@@ -14,6 +14,7 @@
 #define ASSIST_RATE     KIB(256)
 #define EXTENT          MIB(1) /* at once, while there are peers who may do the rest */
 #define BRINGS_PIECES   8      /* what the origin is about to bring is not asked of peers */
+#define SLOWED_EXTENT_S 4      /* of the visitor's own cap, so that other files have their turn */
 #define ACTIVE_MAX      32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
 #define RETRY_MS        1000
 #define ASKED_AGAIN_MS  2000 /* after a failure a page's wish may shorten the back-off */
@@ -84,9 +85,11 @@ static uint32_t extent_end(const struct want *want, uint32_t first)
     struct swarm *swarm = want->swarm;
     const struct metainfo_file *file = &swarm->meta->files[want->file];
     uint32_t end = file->first_piece + file->pieces;
-    uint32_t extent = EXTENT / swarm->meta->piece_length;
+    uint64_t rate = fair_use_download_rate(swarm->node);
+    uint64_t bytes = rate > 0 && rate * SLOWED_EXTENT_S < EXTENT ? rate * SLOWED_EXTENT_S : EXTENT;
+    uint32_t extent = (uint32_t)(bytes / swarm->meta->piece_length);
 
-    if (!list_empty(&swarm->peers) && end - first > extent)
+    if ((rate > 0 || !list_empty(&swarm->peers)) && end - first > extent)
         end = first + (extent > 0 ? extent : 1);
     uint32_t there = bitfield_next_one(&swarm->have, first, end);
     return there != BITFIELD_NONE ? there : end;
@@ -135,6 +138,13 @@ void origin_start(struct want *want, uint32_t first, uint32_t end)
     crowd_started(fetch);
 }
 
+/* Under a cap of the visitor's one body at a time: a connection is left for documents, which do not
+ * wait. */
+static uint32_t active_max(const struct node *node)
+{
+    return fair_use_download_rate(node) > 0 ? 1 : ACTIVE_MAX;
+}
+
 void origin_consider(struct want *want)
 {
     struct swarm *swarm = want->swarm;
@@ -155,7 +165,7 @@ void origin_consider(struct want *want)
         node_wake(swarm->node, due);
         return;
     }
-    if (swarm->site->origin_active < ACTIVE_MAX)
+    if (swarm->site->origin_active < active_max(swarm->node))
         origin_start(want, missing, extent_end(want, missing));
 }
 
@@ -166,7 +176,7 @@ void origin_consider_site(struct site *site)
         struct swarm *swarm = list_entry(swarm_link, struct swarm, in_site);
         list_for_each(link, next, &swarm->wants)
         {
-            if (site->origin_active >= ACTIVE_MAX)
+            if (site->origin_active >= active_max(site->node))
                 return;
             origin_consider(list_entry(link, struct want, in_swarm));
         }
@@ -387,6 +397,17 @@ static void judge_failure(struct want *want, const struct event *event)
     failed(want, delay);
 }
 
+/* The others first. */
+static void go_last(struct want *want)
+{
+    struct swarm *swarm = want->swarm;
+
+    list_remove(&want->in_swarm);
+    list_push_back(&swarm->wants, &want->in_swarm);
+    list_remove(&swarm->in_site);
+    list_push_back(&swarm->site->swarms, &swarm->in_site);
+}
+
 void origin_done(struct origin_fetch *fetch, const struct event *event)
 {
     struct want *want = fetch->want;
@@ -394,7 +415,9 @@ void origin_done(struct origin_fetch *fetch, const struct event *event)
     bool complete = event->http.result == ERR_OK && fetch->piece == fetch->end;
 
     fetch_free(fetch);
-    if (complete)
+    if (complete && fair_use_download_rate(site->node) > 0)
+        go_last(want);
+    else if (complete)
         origin_consider(want);
     else
         judge_failure(want, event);

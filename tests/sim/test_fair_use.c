@@ -160,6 +160,32 @@ START_TEST(test_two_sites_share_the_rate)
 }
 END_TEST
 
+/* Nor one file of a site its other files, when all come from the origin; and what the site says
+ * anew is heard. */
+START_TEST(test_files_take_turns_at_the_origin)
+{
+    struct scene scene = scene_with_files(724);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    visitor_set(visitor, SETTING_DOWNLOAD_RATE, 30000);
+    struct fetch *big = fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc");
+    struct fetch *other = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "doc");
+    world_run(scene.world, 1000);
+    struct fetch *small = scene_load(visitor, "/static/a.js");
+    ck_assert_uint_le(scene_ms(small), 12000);
+    ck_assert_int_eq(big->state, FETCH_STREAMING);
+    publisher_publish(scene.site);
+    struct ask *ask = visitor_site_open(visitor, SITE, 2, "doc");
+    ask_wait(visitor, ask, 2000);
+    ck_assert_str_eq(ask_text(visitor, ask, "state"), "ready");
+    fetch_wait(other, 60000);
+    fetch_wait(big, 60000);
+    ck_assert(other->state == FETCH_DONE && big->state == FETCH_DONE);
+    ck_assert_uint_lt(scene_ms(other), scene_ms(big));
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_a_rate_lifted_in_the_middle)
 {
     struct scene scene = scene_with_files(722);
@@ -444,7 +470,8 @@ END_TEST
 TEST_MAIN("sim_fair_use",
           TESTS(test_upload_rate, test_upload_rate_over_many, test_download_rate_from_a_peer,
                 test_download_rate_from_the_origin, test_the_slowest, test_two_sites_share_the_rate,
-                test_a_rate_lifted_in_the_middle, test_a_fetcher_with_limits_uploads_nothing,
-                test_strangers_take_turns, test_our_own_need_no_slot, test_the_month_is_full,
-                test_the_next_month, test_the_month_survives_a_kill, test_pause,
-                test_pause_until_resumed, test_pause_survives_a_kill))
+                test_files_take_turns_at_the_origin, test_a_rate_lifted_in_the_middle,
+                test_a_fetcher_with_limits_uploads_nothing, test_strangers_take_turns,
+                test_our_own_need_no_slot, test_the_month_is_full, test_the_next_month,
+                test_the_month_survives_a_kill, test_pause, test_pause_until_resumed,
+                test_pause_survives_a_kill))
