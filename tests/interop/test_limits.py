@@ -6,14 +6,15 @@ import time
 
 from lab import FRINGE, WithSite, wait_for
 
-SLACK = 150_000  # a bucket, a block, and what stood in sockets when the clock began
+SLACK = 100_000  # a bucket, and what is read or sent at a time
 
 
 class Rates(WithSite):
     def check_rate(self, count, rate, seconds=4):
         """`count` gives bytes so far: over some seconds they are no more than `rate` allows, and not next to nothing."""
         wait_for("the first bytes", lambda: count() > 0)
-        before, start = count(), time.monotonic()
+        start = time.monotonic()  # before the first look, and the end after the last: a busy machine must not shorten the time
+        before = count()
         while time.monotonic() < start + seconds:
             time.sleep(0.1)
         bytes_ = count() - before
@@ -28,7 +29,7 @@ class Rates(WithSite):
         self.get_all(ours)
         ours.run("set", "--upload-rate", "500K")
         leeches = [self.lab.libtorrent(self.lab.dir / f"leech{i}", peers=[ours.address()]) for i in range(2)]
-        self.check_rate(lambda: sum(handle.status().total_payload_download for _, handle in leeches), 500_000)
+        self.check_rate(lambda: ours.status()["total"]["uploaded"], 500_000)
         # Lifted, it goes on at full speed.
         ours.run("set", "--upload-rate", "0")
         for i, (session, handle) in enumerate(leeches):
