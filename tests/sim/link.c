@@ -59,9 +59,22 @@ static bool hears(const struct host *a, const struct host *b)
 
 struct conn *link_find(struct world *world, uint64_t number)
 {
-    struct conn *conn;
-    HASH_FIND(hh, world->conns, &number, sizeof number, conn);
-    return conn;
+    return number > 0 && number <= world->last_conn ? world->conn_table[number] : NULL;
+}
+
+/* Numbers are never used again, so a number is a place in a table. */
+static void enter(struct conn *conn)
+{
+    struct world *world = conn->world;
+
+    conn->number = ++world->last_conn;
+    if (conn->number >= world->conn_places) {
+        world->conn_places = 2 * world->conn_places + 1024;
+        world->conn_table =
+            mem_realloc(world->conn_table, world->conn_places * sizeof *world->conn_table);
+    }
+    world->conn_table[conn->number] = conn;
+    HASH_ADD(hh, world->conns, number, sizeof conn->number, conn);
 }
 
 static void pipe_init(struct pipe *pipe, struct conn *conn, int side)
@@ -88,10 +101,9 @@ static struct conn *conn_new(struct world *world)
     struct conn *conn = mem_zalloc(sizeof *conn);
 
     conn->world = world;
-    conn->number = world_number(world);
+    enter(conn);
     pipe_init(&conn->pipes[0], conn, 0);
     pipe_init(&conn->pipes[1], conn, 1);
-    HASH_ADD(hh, world->conns, number, sizeof conn->number, conn);
     return conn;
 }
 
@@ -100,6 +112,7 @@ static void conn_free(struct conn *conn)
     pipe_done(&conn->pipes[0]);
     pipe_done(&conn->pipes[1]);
     HASH_DEL(conn->world->conns, conn);
+    conn->world->conn_table[conn->number] = NULL;
     mem_free(conn);
 }
 
@@ -229,6 +242,11 @@ static struct chunk *take_chunk(struct pipe *pipe, size_t length)
     pipe->head += length;
     pipe->length -= length;
     pipe->on_way += length;
+    if (pipe->length == 0) { /* most pipes are empty most of the time */
+        mem_free(pipe->data);
+        pipe->data = NULL;
+        pipe->head = pipe->capacity = 0;
+    }
     *pipe->last = chunk;
     pipe->last = &chunk->next;
     return chunk;
@@ -370,7 +388,7 @@ void link_send(struct conn *conn, int side, const void *data, size_t length)
         pipe->head = 0;
     }
     if (pipe->length + length > pipe->capacity) {
-        pipe->capacity = 2 * (pipe->length + length);
+        pipe->capacity = pipe->length + length + (pipe->length > 0 ? pipe->length + length : 0);
         pipe->data = mem_realloc(pipe->data, pipe->capacity);
     }
     memcpy(pipe->data + pipe->head + pipe->length, data, length);
@@ -466,6 +484,7 @@ void link_free_all(struct world *world)
     struct conn *conn, *next;
     HASH_ITER(hh, world->conns, conn, next)
     conn_free(conn);
+    mem_free(world->conn_table);
     struct host *host, *next_host;
     HASH_ITER(hh, world->hosts, host, next_host)
     {

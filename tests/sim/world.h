@@ -58,6 +58,8 @@ struct world {
     struct host *hosts;  /* by number */
     struct host *places; /* the same by address */
     struct conn *conns;  /* by number */
+    struct conn **conn_table;
+    uint64_t conn_places, last_conn;
     struct server *servers;
     struct transfer *transfers;
     struct packet *packets; /* datagrams on their way */
