@@ -29,7 +29,7 @@ static bool handle_have(struct peer *peer, const struct peer_msg *msg)
         return false;
     peer_check_redundant(peer);
     peer_settle(peer);
-    swarm_fill_peer(peer->swarm, peer);
+    swarm_fill_after_have(peer->swarm, peer, msg->index);
     return true;
 }
 

@@ -242,6 +242,7 @@ void stream_fail(struct stream *stream, int status); /* tells the gateway, frees
 void swarm_fill_peers(struct swarm *swarm);
 void swarm_fill_all(struct node *node); /* all swarms' peers */
 void swarm_fill_peer(struct swarm *swarm, struct peer *peer);
+void swarm_fill_after_have(struct swarm *swarm, struct peer *peer, uint32_t piece);
 void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32_t begin,
                  struct span data);
 /* Somebody else has brought the piece: takes its requests back and forgets it. */

@@ -388,7 +388,8 @@ void crowd_consider(struct swarm *swarm)
         node_wake(swarm->node, swarm->settle_ms + SWARM_SETTLE_MS);
         return;
     }
-    if (swarm->speakers >= CROWD_MESH && now < swarm->settle_ms + BIG_SETTLE_MS) {
+    bool many = swarm->speakers >= CROWD_MESH || crowd_size(swarm) >= 2 * CROWD_MESH;
+    if (many && now < swarm->settle_ms + BIG_SETTLE_MS) {
         node_wake(swarm->node, swarm->settle_ms + BIG_SETTLE_MS);
         return;
     }

@@ -7,9 +7,9 @@
 #define ACTIVE_MS        300000 /* after its last use a swarm still looks for peers so long */
 #define SLOW_MS          10000  /* between two dials of who wants nothing */
 #define SLOW_CONNECTIONS 8      /* of a swarm that wants nothing, before it dials no more */
-/* Half of the places are for those who dial us: if everybody filled all of its own by dialling,
- * nobody would have a place for anybody. */
-#define DIAL_CONNECTIONS (LIMIT_PEERS_PER_SWARM / 2)
+/* The other places are for those who dial us: if everybody filled its own by dialling, nobody would
+ * have one for those who come last, and they need somebody most. */
+#define DIAL_CONNECTIONS (LIMIT_PEERS_PER_SWARM * 2 / 5)
 #define SLOW_PEERS       (LIMIT_PEERS / 2) /* over all swarms */
 #define BRINGS_MS        10000             /* since its last block */
 

@@ -129,6 +129,16 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
         help_stuck(swarm, peer);
 }
 
+/* Most HAVEs are of pieces that we have, or of what is coming from elsewhere while this peer is
+ * busy anyway: there are as many as pieces times neighbours. */
+void swarm_fill_after_have(struct swarm *swarm, struct peer *peer, uint32_t piece)
+{
+    bool busy = peer->am_interested && peer->asked.count > 0;
+
+    if (!bitfield_get(&swarm->have, piece) && !(busy && bitfield_get(&swarm->taken, piece)))
+        swarm_fill_peer(swarm, peer);
+}
+
 void swarm_fill_peers(struct swarm *swarm)
 {
     list_for_each(link, next, &swarm->peers)

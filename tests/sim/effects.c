@@ -78,6 +78,7 @@ static void do_send_block(struct visitor *visitor, const struct effect *effect)
     buf_init(&out, KIB(64));
     sniff_block(visitor, socket, effect, &out);
     visitor->counts.blocks_sent++;
+    socket->owes = true;
     visitor->counts.block_bytes_sent += effect->peer.length;
     gauges_sent_block(visitor, out.length);
     link_send(conn, socket->side, out.data, out.length);

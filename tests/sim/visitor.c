@@ -103,8 +103,12 @@ static void peer_sent(void *owner, struct conn *conn, int side, size_t queued)
     struct visitor *visitor = owner;
     struct event event = {.kind = EVENT_PEER_SENT};
 
-    if (queued >= SENT_BELOW)
+    struct socket *socket = visitor_socket(visitor, conn->ends[side].name);
+
+    /* Among thousands, what tells of nothing new is left out. */
+    if (queued >= SENT_BELOW || (visitor->world->bare && !socket->owes))
         return;
+    socket->owes = queued > 0;
     event.peer.conn = conn->ends[side].name;
     event.peer.has_backlog = visitor->host->link.deep;
     if (event.peer.has_backlog)

@@ -31,6 +31,7 @@ struct socket {
     int side;
     bool opened;
     struct sniff out; /* what the node says there */
+    bool owes;        /* a block has gone in since the queue was last told to be empty */
     UT_hash_handle hh;
 };
 
@@ -79,9 +80,9 @@ struct visitor {
     struct choice *choices;
     size_t choice_count;
     struct udp_talk *talks; /* exchanges of datagrams */
-    uint64_t wake_us; /* a wake-up is in the queue for then; 0: none */
-    uint64_t run;     /* counts the starts: nothing of an earlier run arrives */
-    uint64_t tick_ms; /* the second that idle_ticks counts */
+    uint64_t wake_us;       /* a wake-up is in the queue for then; 0: none */
+    uint64_t run;           /* counts the starts: nothing of an earlier run arrives */
+    uint64_t tick_ms;       /* the second that idle_ticks counts */
     uint32_t idle_ticks;
     uint64_t next_name, next_request;
     json_t *last_event; /* the last event without id that a client got */
