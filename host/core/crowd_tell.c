@@ -52,7 +52,8 @@ static void tell_all(struct swarm *swarm, const struct origin_fetch *fetch, uint
 {
     struct fringe_claim claim;
 
-    if (fetch->piece >= fetch->end || !site_may_share(swarm->site))
+    if (fetch->piece >= fetch->end || !site_may_share(swarm->site) ||
+        !node_has(swarm->node, PART_CLAIMS))
         return;
     swarm->claim_serial++;
     begin_claim(swarm, &claim);

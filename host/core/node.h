@@ -12,6 +12,18 @@
 #define NODE_SEED_LENGTH 32
 #define NODE_MAX_PEERS   32 /* explicit ones */
 
+/* Parts of the scheduler that the simulator leaves out to see what they bring (tests/sim). */
+enum node_part {
+    PART_SPARING = 1,  /* the origin is asked for what nobody has or brings only */
+    PART_CLAIMS = 2,   /* neighbours are told what comes from the origin */
+    PART_RANK = 4,     /* who of them fetches it */
+    PART_RAREST = 8,   /* of peers, the rarest first */
+    PART_HEAD = 16,    /* the first tenth before all else */
+    PART_ASSIST = 32,  /* the origin helps who has too little to ask peers for */
+    PART_HEDGE = 64,   /* and who gets nothing from them */
+    PART_ENDGAME = 128 /* what is stuck at one peer is asked of another */
+};
+
 /* Every field is copied. */
 struct node_config {
     uint8_t seed[NODE_SEED_LENGTH];
@@ -23,6 +35,7 @@ struct node_config {
     /* For hello and status only: what the node itself cannot know. */
     const char *version, *gateway, *data;
     uint64_t pid;
+    unsigned without; /* parts; only the simulator sets it */
 };
 
 struct node;

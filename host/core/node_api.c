@@ -54,16 +54,18 @@ static void put_bytes(struct api_answer *answer, const uint64_t bytes[SOURCE_COU
 
 static void put_totals(struct node *node, struct api_answer *answer)
 {
-    uint64_t bytes[SOURCE_COUNT_] = {0}, uploaded = 0;
+    uint64_t bytes[SOURCE_COUNT_] = {0}, uploaded = 0, wasted = 0;
 
     for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
         for (int i = 0; i < SOURCE_COUNT_; i++)
             bytes[i] += site->bytes[i];
         uploaded += site->uploaded;
+        wasted += site->wasted;
     }
     api_answer_open_object(answer, "total");
     put_bytes(answer, bytes);
     api_answer_number(answer, "uploaded", uploaded);
+    api_answer_number(answer, "wasted", wasted);
     api_answer_close(answer);
 }
 
@@ -265,6 +267,7 @@ static void put_site_totals(struct api_answer *answer, const struct site *site)
     api_answer_open_object(answer, "total");
     put_bytes(answer, site->bytes);
     api_answer_number(answer, "uploaded", site->uploaded);
+    api_answer_number(answer, "wasted", site->wasted);
     api_answer_close(answer);
 }
 

@@ -58,7 +58,7 @@ struct node {
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
     uint64_t blocks_served;
-    uint64_t storing_bytes;                  /* handed to the store, not yet written */
+    uint64_t storing_bytes;  /* handed to the store, not yet written */
     struct address external; /* the router's address and the port that it maps; port 0: none */
     struct address seen_as;  /* our address as a tracker sees it, port 0; family 0: not known */
     struct list farewells;   /* struct udp_announce: last words to trackers, under way */
@@ -73,6 +73,10 @@ uint16_t node_public_port(const struct node *node);
 /* The same for one peer: who is on our own network, or speaks IPv6, does not pass the router. */
 uint16_t node_port_for(const struct node *node, const struct address *peer);
 
+static inline bool node_has(const struct node *node, enum node_part part)
+{
+    return (node->config.without & part) == 0;
+}
 uint64_t node_number(struct node *node);
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
 void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */

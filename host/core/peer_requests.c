@@ -101,9 +101,11 @@ bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg)
 {
     uint32_t place = request_queue_find(&peer->asked, msg->index, msg->begin);
 
-    if (place == UINT32_MAX) /* cancelled, perhaps; many of them are an attack */
+    if (place == UINT32_MAX) { /* cancelled, perhaps; many of them are an attack */
+        peer->swarm->site->wasted += msg->payload.length;
         return ++peer->strays < STRAY_MAX ||
                peer_refuse(peer, STRIKE_FLOOD, "sends what nobody asked for");
+    }
     /* Looked at before it is taken out: whoever closes must find it, to give the block back. */
     if (msg->payload.length != request_queue_at(&peer->asked, place)->length)
         return peer_refuse(peer, STRIKE_MALFORMED, "sent a block of another length than was asked");

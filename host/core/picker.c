@@ -44,6 +44,8 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
             continue;
         if (!bitfield_get(&peer->have, from))
             continue;
+        if (best != UINT32_MAX && !node_has(swarm->node, PART_RAREST))
+            return best;
         if (best == UINT32_MAX || swarm->availability[from] < swarm->availability[best]) {
             best = from;
             equals = 1;
@@ -59,7 +61,9 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
 static bool past_head(const struct want *want)
 {
     const struct metainfo_file *file = &want->swarm->meta->files[want->file];
-    return want->head - file->first_piece >= file->pieces / 10 && crowd_is(want->swarm);
+    bool past = want->head - file->first_piece >= file->pieces / 10;
+
+    return (past || !node_has(want->swarm->node, PART_HEAD)) && crowd_is(want->swarm);
 }
 
 static uint32_t pick_for_want(const struct want *want, const struct peer *peer)

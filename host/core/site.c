@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SWARMS_RESTORED 64 /* shared again at start */
+#define WASTE_FREE      MIB(1) /* what may come in vain, and besides ... */
+#define WASTE_SHARE     20     /* ... one part in so many of what was of use */
+#define SWARMS_RESTORED 64     /* shared again at start */
 
 /* --- life */
 
@@ -127,6 +129,12 @@ bool site_may_use_peers(const struct site *site)
 bool site_may_share(const struct site *site)
 {
     return site_zone(site) == ZONE_SHARE && release_is_live(site) && fair_use_may_give(site->node);
+}
+
+bool site_may_waste(const struct site *site)
+{
+    uint64_t useful = site->bytes[SOURCE_PEERS] + site->bytes[SOURCE_ORIGIN];
+    return site->wasted <= WASTE_FREE + useful / WASTE_SHARE;
 }
 
 static void apply_zone(struct site *site)

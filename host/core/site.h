@@ -44,6 +44,7 @@ struct site {
     uint32_t waiting_count;
     uint32_t origin_active;        /* asset fetches under way */
     uint64_t origin_not_before_ms; /* Retry-After */
+    uint64_t wasted;               /* bytes that came in vain: twice, or with another hash */
     uint64_t bytes[SOURCE_COUNT_], uploaded;
     UT_hash_handle hh;
 };
@@ -57,6 +58,8 @@ enum zone site_zone(const struct site *site); /* the choice, or the default */
 void site_set_zone(struct site *site, enum zone zone);
 bool site_may_use_peers(const struct site *site);
 bool site_may_share(const struct site *site); /* now: fair use may forbid it for a while */
+/* Has so little come in vain yet that something may be asked for twice? */
+bool site_may_waste(const struct site *site);
 
 /* Sees to it that the release with that number (0: any) is there or on its way. */
 void site_need(struct site *site, uint64_t seq);

@@ -350,6 +350,8 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
     node_op_end(swarm->node, piece->op);
     if (piece->storing)
         swarm->node->storing_bytes -= piece->length;
+    else
+        swarm->site->wasted += (uint64_t)piece->received * BLOCK_LENGTH;
     HASH_DEL(swarm->pieces, piece);
     if (!bitfield_get(&swarm->have, piece->number))
         bitfield_unset(&swarm->taken, piece->number);
@@ -470,6 +472,8 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
 
     piece->op = 0;
     bool kept = result == ERR_BAD_HASH && source == SOURCE_PEERS && blame_begin(piece, event);
+    if (result == ERR_BAD_HASH && !kept)
+        swarm->site->wasted += piece->length;
     if (!kept)
         swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {

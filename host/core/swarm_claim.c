@@ -296,7 +296,8 @@ uint64_t crowd_open_since(struct swarm *swarm, uint32_t piece)
     uint64_t now = swarm->node->now_ms;
 
     if (bitfield_get(&swarm->taken, piece) ||
-        (swarm->availability != NULL && swarm->availability[piece] > 0))
+        (swarm->availability != NULL && swarm->availability[piece] > 0 &&
+         node_has(swarm->node, PART_SPARING)))
         return 0;
     struct claim *claim = find_claim(swarm, piece);
     if (claim == NULL)

@@ -182,6 +182,8 @@ static uint64_t big_wait_ms(const struct swarm *swarm, uint32_t piece)
 /* How long to leave this extent to others; who waits less is the one to fetch it. */
 static uint64_t wait_ms(struct swarm *swarm, uint32_t piece)
 {
+    if (!node_has(swarm->node, PART_RANK))
+        return 0;
     if (crowd_is_big(swarm))
         return big_wait_ms(swarm, piece);
     uint32_t rank = rank_of(swarm, piece);
@@ -274,6 +276,9 @@ static struct choice choose(struct swarm *swarm)
     struct choice best = {.next_ms = UINT64_MAX};
     uint32_t head_left = 1 + count_missing(swarm) / HEAD_SHARE;
 
+    if (!node_has(swarm->node, PART_HEAD))
+        head_left = 0;
+
     list_for_each(link, next, &swarm->wants)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
@@ -330,7 +335,7 @@ static bool assist(struct swarm *swarm)
 {
     struct choice choice;
 
-    if (!may_assist(swarm) || !choose_rarest(swarm, &choice))
+    if (!node_has(swarm->node, PART_ASSIST) || !may_assist(swarm) || !choose_rarest(swarm, &choice))
         return false;
     swarm->assist_bytes += metainfo_piece_bytes(swarm->meta, choice.first);
     origin_start(choice.want, choice.first, choice.end);
@@ -340,7 +345,7 @@ static bool assist(struct swarm *swarm)
 /* Peers have what we want, or say so, and nothing comes: the page must not wait for them. */
 static bool rescue(struct swarm *swarm)
 {
-    if (!crowd_is_starved(swarm))
+    if (!crowd_is_starved(swarm) || !node_has(swarm->node, PART_HEDGE))
         return false;
     list_for_each(link, next, &swarm->wants)
     {

@@ -84,6 +84,8 @@ static void help_stuck(struct swarm *swarm, struct peer *peer)
 {
     uint64_t now = swarm->node->now_ms;
 
+    if (!node_has(swarm->node, PART_ENDGAME) || !site_may_waste(swarm->site))
+        return;
     for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next) {
         if (piece->storing || !bitfield_get(&peer->have, piece->number))
             continue;
@@ -220,13 +222,17 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
 {
     struct piece *piece = swarm_find_piece(swarm, number);
 
-    if (piece == NULL || piece->storing)
+    if (piece == NULL || piece->storing) {
+        swarm->site->wasted += data.length;
         return; /* others were quicker */
+    }
     struct block *block = &piece->blocks[begin / BLOCK_LENGTH];
     if (block->requests > 0)
         block->requests--;
-    if (block->received)
+    if (block->received) {
+        swarm->site->wasted += data.length;
         return;
+    }
     if (piece->data == NULL)
         piece->data = mem_alloc(piece->length);
     memcpy(piece->data + begin, data.data, data.length);

@@ -197,6 +197,7 @@ static void fetch_free(struct origin_fetch *fetch)
     struct swarm *swarm = fetch->want->swarm;
 
     swarm->site->origin_active--;
+    swarm->site->wasted += fetch->fill;
     crowd_ended(fetch);
     fetch->want->fetch = NULL;
     node_op_end(swarm->node, fetch->op);
@@ -322,6 +323,7 @@ static void deliver(struct swarm *swarm, uint32_t number, uint8_t *data)
 
     if (bitfield_get(&swarm->have, number) || (piece != NULL && piece->storing)) {
         mem_free(data); /* peers were quicker */
+        swarm->site->wasted += metainfo_piece_bytes(swarm->meta, number);
         return;
     }
     if (piece != NULL)

@@ -117,6 +117,15 @@ static double time_of(const struct visitor *visitor, struct crowd_result *result
     return last;
 }
 
+static double wasted_bytes(struct visitor *visitor)
+{
+    if (visitor->node == NULL)
+        return 0;
+    struct ask *ask = visitor_site_status(visitor, SITE, "doc");
+    ask_wait(visitor, ask, 1000);
+    return (double)ask_number(visitor, ask, "total.wasted");
+}
+
 static double most(double a, double b)
 {
     return a > b ? a : b;
@@ -143,6 +152,7 @@ static struct crowd_result measure(const struct crowd *crowd)
     for (uint32_t i = 0; i < plan->visitors; i++) {
         double time = time_of(crowd->visitors[i], &result);
         result.steps += crowd->visitors[i]->counts.steps;
+        result.wasted += wasted_bytes(crowd->visitors[i]);
         if (time >= 0)
             times[count++] = time;
     }
@@ -151,6 +161,7 @@ static struct crowd_result measure(const struct crowd *crowd)
     result.t100_s = count > 0 ? times[count - 1] : 0;
     result.copies =
         (double)server_sent_below(crowd->site->server, "/static/") / (double)plan->bytes;
+    result.wasted /= (double)plan->bytes * plan->visitors;
     mem_free(times);
     return result;
 }

@@ -20,6 +20,7 @@ struct crowd_result {
     double copies;                 /* bytes of files that left the origin, by those of one copy */
     double t50_s, t100_s, bound_s; /* from asking to having; at best, with one copy */
     double head_s;                 /* of one file: the first tenth, in order, the worst visitor */
+    double wasted;                 /* bytes that came in vain, by those that all of them have */
     uint64_t steps;                /* of all nodes */
 };
 

@@ -158,6 +158,7 @@ void visitor_start(struct visitor *visitor)
     config.gateway = "http://127.0.0.1:9";
     config.data = "/sim";
     config.pid = visitor->number;
+    config.without = visitor->world->without;
     visitor->run++;
     visitor->node = node_new(&config);
     link_host_up(visitor->host);

@@ -23,6 +23,19 @@ struct happening {
 
 /* --- life */
 
+static unsigned parts_left_out(void)
+{
+    static const char *const names[] = {"sparing", "claims", "rank",  "rarest",
+                                        "head",    "assist", "hedge", "endgame"};
+    const char *given = getenv("SIM_WITHOUT");
+    unsigned parts = 0;
+
+    for (unsigned i = 0; given != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strstr(given, names[i]) != NULL)
+            parts |= 1u << i;
+    return parts;
+}
+
 struct world *world_new(uint64_t seed)
 {
     struct world *world = mem_zalloc(sizeof *world);
@@ -32,6 +45,7 @@ struct world *world_new(uint64_t seed)
     world->random = world->seed * 0x9e3779b97f4a7c15u + 1;
     world->start_us = world->now_us = 1000ull * 1000 * 1000;
     world->trace_hash = 14695981039346656037u;
+    world->without = parts_left_out();
     world->keep_trace = getenv("SIM_TRACE") != NULL;
     buf_init(&world->trace, SIZE_MAX / 2);
     return world;

@@ -70,10 +70,12 @@ struct world {
     struct torrent *torrents; /* by the first 20 bytes of the info-hash */
     uint32_t last_host;
     uint32_t open_fetches;
+    unsigned without; /* parts of the scheduler that nodes do without (node.h) */
 };
 
-/* The seed is the environment's SIM_SEED when that is set; with SIM_TRACE the whole trace goes to
- * stderr at the end. */
+/* SIM_WITHOUT=claims,rank,... leaves out parts of the scheduler (enum node_part). The seed is the
+ * environment's SIM_SEED when that is set; with SIM_TRACE the whole trace goes to stderr at the
+ * end. */
 struct world *world_new(uint64_t seed);
 void world_free(struct world *world);
 
