@@ -20,6 +20,11 @@ def u32(*numbers):
     return struct.pack(f">{len(numbers)}I", *numbers)
 
 
+def claim(piece=0, count=1, hops=0, ms=1000):
+    """fringe_claim (PROTOCOL.md 4.7), of somebody unknown."""
+    return struct.pack(">4BI", 1, 0, hops, count, 1) + b"-XX0001-somebodyelse" + struct.pack(">IHH", piece, 1, ms)
+
+
 class WithServer(WithSite):
     """One daemon for all tests of a class, complete and sharing. Each hostile peer has an address of its own on loopback: so each
     is judged, and logged, for itself."""
@@ -188,6 +193,12 @@ class Messages(WithServer):
             "a request for metadata that is no bencode": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"\xff"),
             "a request for no piece of metadata": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"d8:msg_typei0ee"),
             "a negative piece of metadata": (EXTENDED, bytes([self.ids["ut_metadata"]]) + b"d8:msg_typei0e5:piecei-1ee"),
+            "a claim cut short": (EXTENDED, bytes([self.ids["fringe_claim"]]) + claim()[:-1]),
+            "a claim of nothing": (EXTENDED, bytes([self.ids["fringe_claim"]]) + claim(count=0)),
+            "a claim of a piece that does not exist": (EXTENDED, bytes([self.ids["fringe_claim"]]) + claim(piece=pieces)),
+            "a claim from too far": (EXTENDED, bytes([self.ids["fringe_claim"]]) + claim(hops=5)),
+            "a claim for too long": (EXTENDED, bytes([self.ids["fringe_claim"]]) + claim(ms=60001)),
+            "a list of peers that is no bencode": (EXTENDED, bytes([self.ids["ut_pex"]]) + b"x"),
             "the loss of a piece that does not exist": (EXTENDED, bytes([self.ids["lt_donthave"]]) + u32(pieces)),
             "half a loss": (EXTENDED, bytes([self.ids["lt_donthave"]]) + b"\0\0"),
         }
@@ -212,6 +223,8 @@ class Messages(WithServer):
             "a block that nobody asked for": message(PIECE, u32(0, 0) + bytes(BLOCK)),
             "a block of a piece that does not exist": message(PIECE, u32(0xFFFFFFFF, 0xFFFFFFFF) + bytes(1)),
             "an extended message that was not offered": message(EXTENDED, b"\xfe" + bytes(100)),
+            "a claim of another version": message(EXTENDED, bytes([self.ids["fringe_claim"]]) + b"\2" + claim()[1:]),
+            "a claim in another's name": message(EXTENDED, bytes([self.ids["fringe_claim"]]) + claim()) * 2,
             "an empty extended handshake": message(EXTENDED, b"\0de"),
             "odd values in an extended handshake": message(EXTENDED, b"\0" + lt.bencode(
                 {b"m": {b"ut_pex": -1, b"ut_metadata": 256, b"lt_donthave": 1 << 62, b"x" * 200: 0}, b"metadata_size": -5, b"p": 1 << 40,
@@ -365,6 +378,9 @@ class Floods(WithServer):
         self.check(asked, 20_000, say=message(HAVE_NONE) + offer)
         wait_for("a line in the log", self.complaints)
         self.assertIn("floods us with requests for metadata", self.complaints()[0])
+
+    def test_claims(self):
+        self.check(message(EXTENDED, bytes([self.ids["fringe_claim"]]) + claim()), 50_000)
 
     def test_haves_and_losses(self):
         self.check(message(HAVE, u32(3)) + message(EXTENDED, bytes([self.ids["lt_donthave"]]) + u32(3)), 100_000)
