@@ -84,13 +84,37 @@ static uint32_t pick_for_want(const struct want *want, const struct peer *peer)
     return pick_from(want, peer, want->head, past_head(want) ? UINT32_MAX : WINDOW);
 }
 
+/* The same for a page of many files: with the first tenth of all that it wants there, the rarest
+ * piece of all. In the page's order the last files would have one holder each until the end, and
+ * that is who all would wait for. */
+static bool past_pages_head(const struct swarm *swarm)
+{
+    if (list_empty(&swarm->wants) || !crowd_is(swarm))
+        return false;
+    const struct want *first = list_entry(swarm->wants.next, struct want, in_swarm);
+    uint64_t there = first->before + first->head - swarm->meta->files[first->file].first_piece;
+    return there >= swarm->wanted / 10;
+}
+
 uint32_t picker_pick(struct swarm *swarm, const struct peer *peer)
 {
+    uint32_t best = UINT32_MAX, equals = 0;
+    bool rarest = past_pages_head(swarm);
+
     list_for_each(link, next, &swarm->wants)
     {
         uint32_t piece = pick_for_want(list_entry(link, struct want, in_swarm), peer);
-        if (piece != UINT32_MAX)
+        if (piece == UINT32_MAX)
+            continue;
+        if (!rarest)
             return piece;
+        if (best == UINT32_MAX || swarm->availability[piece] < swarm->availability[best]) {
+            best = piece;
+            equals = 1;
+        } else if (swarm->availability[piece] == swarm->availability[best] &&
+                   rng_below(&swarm->node->rng, ++equals) == 0) {
+            best = piece;
+        }
     }
-    return UINT32_MAX;
+    return best;
 }

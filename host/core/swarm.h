@@ -62,7 +62,8 @@ struct want {
     struct list in_swarm;
     struct swarm *swarm;
     uint32_t file;
-    uint32_t head; /* its first piece that is not stored */
+    uint32_t head;   /* its first piece that is not stored */
+    uint64_t before; /* pieces of the files that were wanted before it (swarm.wanted) */
     uint64_t created_ms, moved_ms, used_ms;
     struct list streams;
     struct origin_fetch *fetch;
@@ -144,6 +145,7 @@ struct swarm {
     uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
     uint64_t used_ms; /* last want */
+    uint64_t wanted;  /* pieces of all files wanted since nothing was */
 
     uint8_t peer_id[PEER_ID_LENGTH];
     struct list inquiries; /* who sent what (swarm_blame.c) */

@@ -37,6 +37,10 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     want->file = file;
     want->head = swarm->meta->files[file].first_piece;
     want->created_ms = want->moved_ms = want->used_ms = swarm->node->now_ms;
+    if (list_empty(&swarm->wants))
+        swarm->wanted = 0;
+    want->before = swarm->wanted;
+    swarm->wanted += swarm->meta->files[file].pieces;
     list_init(&want->streams);
     list_push_back(&swarm->wants, &want->in_swarm);
     crowd_wants_changed(swarm);
