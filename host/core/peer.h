@@ -45,7 +45,7 @@ struct request_queue {
 
 /* What a peer said before we knew the torrent (peer_early.c). */
 struct peer_early {
-    bool said, all; /* a bitfield, HAVE_ALL or HAVE_NONE; which */
+    bool said, all;   /* a bitfield, HAVE_ALL or HAVE_NONE; which */
     struct buf bits;  /* a bitfield, as it came */
     struct buf haves; /* a bit for each HAVE, as far as they went */
 };
@@ -121,8 +121,8 @@ void peer_bytes(struct peer *peer, struct span data);
 void peer_sent(struct peer *peer, const struct event *event);
 void peer_close(struct peer *peer, bool ban); /* we end it; ban: for good reason (strikes.h) */
 bool peer_strike(struct peer *peer, unsigned strike); /* true: it is banned now */
-void peer_closed(struct peer *peer);          /* it has ended */
-uint64_t peer_tick(struct peer *peer);        /* may free; returns the next deadline */
+void peer_closed(struct peer *peer);                  /* it has ended */
+uint64_t peer_tick(struct peer *peer);                /* may free; returns the next deadline */
 /* Have both everything? Then it goes a little later, in peer_tick; true: now. */
 bool peer_check_redundant(struct peer *peer);
 
@@ -153,7 +153,7 @@ void request_queue_done(struct request_queue *queue);
 bool peer_allows(const struct peer *peer, uint32_t piece); /* while it chokes us */
 uint32_t peer_pick_allowed(const struct peer *peer);       /* UINT32_MAX: none that is wanted */
 bool peer_takes_gift(struct peer *peer, uint32_t piece);   /* may it ask for it while choked? */
-void peer_ask_info(struct peer *peer, uint32_t piece); /* ut_metadata */
+void peer_ask_info(struct peer *peer, uint32_t piece);     /* ut_metadata */
 void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);
 /* Only to who speaks it. */

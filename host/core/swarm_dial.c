@@ -17,8 +17,8 @@ enum pace { PACE_NONE, PACE_SLOW, PACE_FREE };
 
 bool find_is_active(const struct swarm *swarm)
 {
-    return site_may_use_peers(swarm->site) && !swarm->node->fair.paused &&
-           swarm_is_open(swarm) && swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
+    return site_may_use_peers(swarm->site) && !swarm->node->fair.paused && swarm_is_open(swarm) &&
+           swarm->node->now_ms < swarm->used_ms + ACTIVE_MS;
 }
 
 static enum pace find_pace(const struct swarm *swarm)
