@@ -19,6 +19,8 @@ static const char usage[] =
     "  --socket PATH        the control socket (default: in the user's runtime folder)\n"
     "  --listen ADDR:PORT   where peers reach this host (default [::]:0, any free port)\n"
     "  --no-port-map        do not ask the home router to let peers in\n"
+    "  --local-discovery    find, and be found by, hosts on this network in this run (default: as\n"
+    "                       `fringe set --local-discovery` says)\n"
     "  --peer HOST:PORT     a peer to ask for everything; may be repeated, up to 32\n"
     "  --ca-file PEM        trust these certificates instead of the system's\n"
     "  --zone ZONE          for sites not chosen yet: off, fetch or share (default off)\n"
@@ -30,6 +32,7 @@ enum {
     OPT_SOCKET,
     OPT_LISTEN,
     OPT_NO_PORT_MAP,
+    OPT_LOCAL,
     OPT_PEER,
     OPT_CA,
     OPT_ZONE,
@@ -42,6 +45,7 @@ static const struct option long_options[] = {
     {"data", required_argument, NULL, OPT_DATA},
     {"socket", required_argument, NULL, OPT_SOCKET},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"local-discovery", no_argument, NULL, OPT_LOCAL},
     {"no-port-map", no_argument, NULL, OPT_NO_PORT_MAP},
     {"peer", required_argument, NULL, OPT_PEER},
     {"ca-file", required_argument, NULL, OPT_CA},
@@ -142,6 +146,9 @@ static int take_option(struct daemon_options *options, int option, const char *v
     case OPT_LISTEN:
         if (address_parse(value, &options->listen) != ERR_OK)
             return bad_value("--listen", value, "ADDR:PORT is needed, such as 0.0.0.0:6881");
+        return CMD_OK;
+    case OPT_LOCAL:
+        options->local_discovery = true;
         return CMD_OK;
     case OPT_NO_PORT_MAP:
         options->no_port_map = true;

@@ -11,7 +11,7 @@
 static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
     "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
-    "                  [--slots N] [--socket PATH]\n"
+    "                  [--slots N] [--local-discovery on|off] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
     "  share    its files come from other visitors and are given to them\n"
@@ -20,7 +20,9 @@ static const char usage[] =
     "  --upload-rate    bytes a second to other visitors, 8K or more\n"
     "  --download-rate  bytes a second from visitors and sites, 8K or more\n"
     "  --monthly-cap    bytes given to others in a calendar month (UTC)\n"
-    "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n";
+    "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n"
+    "  --local-discovery  find, and be found by, hosts on your own network (off): everybody\n"
+    "                   there can see which sites' files are shared here\n";
 
 /* --- a site's zone */
 
@@ -50,6 +52,14 @@ static int set_zone(const struct client_options *options)
 
 /* --- limits */
 
+static bool parse_setting(enum setting setting, const char *text, uint64_t *ret)
+{
+    if (setting != SETTING_LOCAL_DISCOVERY)
+        return cmd_bytes_parse(text, ret);
+    *ret = strcmp(text, "on") == 0;
+    return *ret != 0 || strcmp(text, "off") == 0;
+}
+
 static bool read_limits(const struct client_options *options, struct api_request *request)
 {
     for (int i = 0; i < SETTING_COUNT_; i++) {
@@ -57,7 +67,7 @@ static bool read_limits(const struct client_options *options, struct api_request
         request->given[i] = text != NULL;
         if (text == NULL)
             continue;
-        if (!cmd_bytes_parse(text, &request->settings[i]) ||
+        if (!parse_setting((enum setting)i, text, &request->settings[i]) ||
             setting_check((enum setting)i, request->settings[i]) != ERR_OK) {
             cmd_fail("%s is no value for %s: `fringe set --help` says what is", text,
                      setting_name((enum setting)i));

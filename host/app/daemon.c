@@ -170,6 +170,14 @@ static void datagram_failed(void *user, uint64_t op, enum err why)
     daemon_step(user, &event);
 }
 
+void daemon_lsd_heard(void *user, const struct address *from, const uint8_t *data, size_t length)
+{
+    struct event event = {.kind = EVENT_LSD_HEARD};
+    event.lsd.from = *from;
+    event.lsd.data = span_of(data, length);
+    daemon_step(user, &event);
+}
+
 static void stream_opened(void *user, const struct gateway_open *open)
 {
     struct event event = {.kind = EVENT_STREAM_OPENED};
@@ -360,6 +368,7 @@ static void make_node(struct daemon *daemon)
     config.listen.port = tcp_port(daemon->tcp);
     memcpy(config.peers, options->peers, sizeof config.peers);
     config.peer_count = options->peer_count;
+    config.local_discovery = options->local_discovery;
     config.start_ms = loop_now_ms(&daemon->loop);
     config.version = FRINGE_VERSION;
     config.gateway = gateway;
@@ -428,6 +437,7 @@ static void close_adapters(struct daemon *daemon)
     if (daemon->tcp != NULL)
         tcp_free(daemon->tcp);
     udp_free(daemon->udp);
+    multicast_free(daemon->multicast);
     portmap_free(daemon->portmap);
     if (daemon->hasher != NULL)
         hasher_free(daemon->hasher);

@@ -20,6 +20,7 @@ struct daemon_options {
     size_t peer_count;
     bool no_port_map;     /* the home router is not asked */
     enum zone zone;       /* for sites not chosen yet */
+    bool local_discovery; /* whatever the setting */
     uint32_t idle_exit_s; /* end so long after the last client; 0: stay */
 };
 

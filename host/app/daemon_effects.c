@@ -260,6 +260,19 @@ static void send_datagram(struct daemon *daemon, struct effect *effect)
     udp_send(daemon->udp, &request);
 }
 
+static void lsd_listen(struct daemon *daemon, bool on)
+{
+    const struct multicast_events events = {daemon, daemon_lsd_heard};
+
+    multicast_free(daemon->multicast);
+    daemon->multicast = NULL;
+    if (!on)
+        return;
+    enum err err = multicast_new(&daemon->loop, &events, &daemon->multicast);
+    if (err != ERR_OK)
+        log_warning("local discovery does not work here: %s", err_text(err));
+}
+
 /* --- all */
 
 static void carry_out(struct daemon *daemon, struct effect *effect)
@@ -297,6 +310,14 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_RECEIVE:
         receive(daemon, effect);
+        break;
+    case EFFECT_LSD_LISTEN:
+        lsd_listen(daemon, effect->lsd.on);
+        break;
+    case EFFECT_LSD_SEND:
+        if (daemon->multicast != NULL)
+            multicast_send(daemon->multicast, effect->lsd.family, effect->text.data,
+                           effect->text.length);
         break;
     case EFFECT_DATAGRAM:
         send_datagram(daemon, effect);

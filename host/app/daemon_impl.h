@@ -11,6 +11,7 @@
 #include "io/hasher.h"
 #include "io/http.h"
 #include "io/portmap.h"
+#include "io/multicast.h"
 #include "io/store.h"
 #include "io/tcp.h"
 #include "io/udp.h"
@@ -46,6 +47,7 @@ struct daemon {
     struct tcp *tcp;
     struct http *http;
     struct udp *udp;
+    struct multicast *multicast; /* NULL: local discovery is off */
     struct gateway *gateway;
     struct control *control;
     struct hasher *hasher;
@@ -60,6 +62,7 @@ void daemon_step(struct daemon *daemon, struct event *event);
 void daemon_carry_out(struct daemon *daemon, struct update *update);
 void daemon_flush_soon(struct daemon *daemon);
 void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result);
+void daemon_lsd_heard(void *user, const struct address *from, const uint8_t *data, size_t length);
 void daemon_forget_pieces(struct daemon *daemon);
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

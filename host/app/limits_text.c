@@ -29,6 +29,8 @@ void limits_print(const json_t *settings)
               amount(settings, SETTING_DOWNLOAD_RATE, "/s", down),
               amount(settings, SETTING_MONTHLY_CAP, "", month),
               (unsigned long long)client_number(settings, setting_name(SETTING_SLOTS)));
+    if (client_number(settings, setting_name(SETTING_LOCAL_DISCOVERY)) != 0)
+        cmd_print("own network is told what is shared (local discovery)");
 }
 
 void limits_print_sharing(const json_t *object)

@@ -48,6 +48,7 @@ enum event_kind {
     EVENT_HTTP_BODY,
     EVENT_HTTP_DONE,
     EVENT_DATAGRAM,       /* from the one that an op sends to, or that cannot be reached */
+    EVENT_LSD_HEARD,      /* somebody on our own network shares something (BEP 14) */
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
@@ -79,7 +80,7 @@ struct event {
             size_t queued;         /* sent: what the system has not taken yet */
             bool has_backlog;
             size_t backlog; /* sent: of what the system has taken, waits in front of the uplink */
-            enum err why;          /* closed */
+            enum err why;   /* closed */
         } peer;
         struct {
             uint64_t op;
@@ -96,6 +97,10 @@ struct event {
             struct address from;
             struct span data;
         } datagram;
+        struct {
+            struct address from;
+            struct span data;
+        } lsd;
         struct {
             uint64_t op;
             enum err result;

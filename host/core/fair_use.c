@@ -171,6 +171,7 @@ void fair_use_set(struct node *node, const struct api_request *request)
     if (request->given[SETTING_MONTHLY_CAP])
         fair->month = month_of(node->wall_s);
     choker_settings_changed(node);
+    node_wake(node, node->now_ms); /* local discovery may begin or end */
     save(node);
     if (fair->gives != fair_use_may_give(node))
         tell_swarms(node);

@@ -3,6 +3,7 @@
  *   swarm_candidates.c  addresses that we know: from whom, bans, when to try again
  *   swarm_dial.c        whom we dial, and when
  *   swarm_pex.c         those that peers know
+ *   swarm_lsd.c         those on our own network
  *   trackers.h          those that trackers know */
 #pragma once
 

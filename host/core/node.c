@@ -34,7 +34,7 @@ struct node *node_new(const struct node_config *config)
     node->config.gateway = mem_strdup(config->gateway != NULL ? config->gateway : "");
     node->config.data = mem_strdup(config->data != NULL ? config->data : "");
     node->now_ms = config->start_ms;
-    node->deadline_ms = UINT64_MAX;
+    node->deadline_ms = config->local_discovery ? config->start_ms : UINT64_MAX;
     node->mapping_state = "off";
     node->mapping_method = "";
     rng_init(&node->rng, config->seed);
@@ -359,6 +359,7 @@ static void tick(struct node *node)
     HASH_ITER(hh, node->sites, site, next_site)
     node_wake(node, site_tick(site));
     node_wake(node, farewells_tick(node));
+    node_wake(node, lsd_tick(node));
     /* What was due has been done: never ask to be woken in the past. */
     if (node->deadline_ms <= node->now_ms)
         node->deadline_ms = node->now_ms + 1;
@@ -409,6 +410,9 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_HTTP_BODY:
     case EVENT_HTTP_DONE:
         http_step(node, event);
+        break;
+    case EVENT_LSD_HEARD:
+        lsd_heard(node, event);
         break;
     case EVENT_DATAGRAM:
         datagram_step(node, event);

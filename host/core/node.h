@@ -30,7 +30,8 @@ struct node_config {
     enum zone default_zone; /* for sites not chosen yet; never ZONE_DEFAULT */
     struct address listen;  /* where peers reach us; port 0: nowhere */
     struct address peers[NODE_MAX_PEERS];
-    size_t peer_count; /* tried for every bundle */
+    size_t peer_count;    /* tried for every bundle */
+    bool local_discovery; /* whatever the visitor's setting */
     uint64_t start_ms;
     /* For hello and status only: what the node itself cannot know. */
     const char *version, *gateway, *data;

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "core/choker.h"
 #include "core/fair_use.h"
+#include "core/flood.h"
 #include "core/node.h"
 #include "core/rng.h"
 
@@ -63,6 +64,12 @@ struct node {
     struct address seen_as;  /* our address as a tracker sees it, port 0; family 0: not known */
     struct list farewells;   /* struct udp_announce: last words to trackers, under way */
     uint32_t farewell_count;
+    struct {
+        bool on;
+        char cookie[17]; /* to know our own messages by */
+        uint64_t next_ms;
+        struct flood flood;
+    } lsd;
     const char *mapping_state, *mapping_method; /* static text */
     struct fair_use fair;
     struct choker choker;
@@ -112,6 +119,8 @@ void download_finish(struct node *node, struct download *download, const struct 
 
 struct udp_announce;
 void udp_announce_heard(struct udp_announce *udp, const struct event *event);
+uint64_t lsd_tick(struct node *node); /* swarm_lsd.c */
+void lsd_heard(struct node *node, const struct event *event);
 uint64_t farewells_tick(struct node *node);
 void farewells_free(struct node *node);
 

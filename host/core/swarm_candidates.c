@@ -35,7 +35,8 @@ static bool may_dial(const struct swarm *swarm, const struct address *address,
         return false;
     if (address_equal(address, listen) || address_equal(address, &swarm->node->external))
         return false; /* ourselves */
-    return source == CANDIDATE_LOCAL || address_is_public(address) ||
+    bool link_local = address->family == 6 && address->ip[0] == 0xfe; /* of which link? */
+    return (source == CANDIDATE_LOCAL && !link_local) || address_is_public(address) ||
            find_shares_network(listen, address);
 }
 

@@ -161,6 +161,8 @@ void swarm_find_peers(struct swarm *swarm)
     for (size_t i = 0; i < config->peer_count; i++)
         find_add(swarm, &config->peers[i], CANDIDATE_EXPLICIT, 0);
     node_wake(swarm->node, swarm_peers_tick(swarm));
+    if (swarm->node->lsd.on)
+        node_wake(swarm->node, swarm->node->now_ms);
 }
 
 uint64_t swarm_peers_tick(struct swarm *swarm)

@@ -25,6 +25,8 @@ enum effect_kind {
     EFFECT_RECEIVE,      /* read from peers and of paced responses, or stop doing so */
     EFFECT_DATAGRAM,     /* `text`: the host's name or numeric address, NUL, the datagram */
     EFFECT_DATAGRAM_END, /* nothing more is awaited */
+    EFFECT_LSD_LISTEN,   /* to local discovery's groups, or no more */
+    EFFECT_LSD_SEND,     /* `text` */
     EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
     EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
@@ -71,6 +73,10 @@ struct effect {
             bool public_only; /* as for http */
             size_t data;      /* where in `text` the datagram begins */
         } datagram;
+        struct {
+            bool on;        /* listen */
+            uint8_t family; /* send */
+        } lsd;
         struct {
             uint64_t op;
             uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */

@@ -39,6 +39,7 @@ static const struct {
     [SETTING_DOWNLOAD_RATE] = {"download_rate", LIMIT_RATE_MIN, LIMIT_RATE_MAX, true},
     [SETTING_MONTHLY_CAP] = {"monthly_cap", 1, JSON_INTEGER_MAX, true},
     [SETTING_SLOTS] = {"slots", 1, LIMIT_PEERS, false},
+    [SETTING_LOCAL_DISCOVERY] = {"local_discovery", 1, 1, true},
 };
 
 const char *setting_name(enum setting setting)

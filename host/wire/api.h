@@ -39,6 +39,7 @@ enum setting {
     SETTING_DOWNLOAD_RATE,
     SETTING_MONTHLY_CAP,
     SETTING_SLOTS,
+    SETTING_LOCAL_DISCOVERY, /* 1: yes */
     SETTING_COUNT_
 };
 const char *setting_name(enum setting setting);

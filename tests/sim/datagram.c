@@ -112,6 +112,27 @@ static void serve(struct visitor *visitor, struct server *server, const struct p
     buf_done(&reply);
 }
 
+static void hear(struct visitor *visitor, const struct packet *packet)
+{
+    struct event event = {.kind = EVENT_LSD_HEARD};
+
+    if (!visitor->listens || visitor->run != packet->run)
+        return;
+    event.lsd.from = packet->from;
+    event.lsd.data = span_of(packet->data, packet->length);
+    visitor_step(visitor, &event);
+}
+
+static void fire_heard(struct world *world, uint64_t number, uint64_t unused)
+{
+    struct packet *packet;
+
+    (void)unused;
+    HASH_FIND(hh, world->packets, &number, sizeof number, packet);
+    hear(visitor_find(world, packet->visitor), packet);
+    packet_free(world, packet);
+}
+
 static void fire_arrived(struct world *world, uint64_t number, uint64_t unused)
 {
     struct packet *packet;
@@ -165,4 +186,37 @@ void datagram_send(struct visitor *visitor, const struct effect *effect)
     packet->run = visitor->run;
     packet->op = op;
     travel(visitor, server, packet);
+}
+
+/* --- local discovery */
+
+static void check_shout(struct visitor *visitor, const struct effect *effect)
+{
+    uint64_t now = world_elapsed_us(visitor->world);
+
+    if (visitor_is_off(visitor) || !visitor->listens)
+        world_fail(visitor->world, "%s shouts, and was not told to", visitor->host->name);
+    if (effect->lsd.family == 6)
+        return;
+    if (visitor->shouts > 0 && now < visitor->shout_us + 60000000)
+        world_fail(visitor->world, "%s shouts more than once a minute", visitor->host->name);
+    visitor->shouts++;
+    visitor->shout_us = now;
+}
+
+void datagram_shout(struct visitor *visitor, const struct effect *effect)
+{
+    struct world *world = visitor->world;
+
+    check_shout(visitor, effect);
+    for (struct visitor *to = world->visitors; to != NULL; to = to->hh.next) {
+        if (!to->listens || to->host->island != visitor->host->island || effect->lsd.family != 4)
+            continue;
+        struct packet *packet = packet_new(world, effect->text.data, effect->text.length);
+        packet->visitor = to->number;
+        packet->run = to->run;
+        packet->from = visitor->host->address;
+        packet->from.port = 6771;
+        world_after(world, 500, fire_heard, packet->number, 0);
+    }
 }

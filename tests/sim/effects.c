@@ -228,6 +228,12 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_RECEIVE:
         link_hold(visitor->host, effect->receive.held);
         break;
+    case EFFECT_LSD_LISTEN:
+        visitor->listens = effect->lsd.on;
+        break;
+    case EFFECT_LSD_SEND:
+        datagram_shout(visitor, effect);
+        break;
     case EFFECT_DATAGRAM:
         do_datagram(visitor, effect);
         break;

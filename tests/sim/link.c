@@ -30,6 +30,15 @@ struct host *link_host_new(struct world *world, const char *name, const struct l
     return host;
 }
 
+void link_host_move(struct host *host, const uint8_t ip[4])
+{
+    struct world *world = host->world;
+
+    HASH_DELETE(by_place, world->places, host);
+    memcpy(host->address.ip, ip, 4);
+    HASH_ADD(by_place, world->places, address.ip, sizeof host->address.ip, host);
+}
+
 struct host *link_find_host(struct world *world, uint64_t number)
 {
     struct host *host;

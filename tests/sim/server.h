@@ -117,11 +117,14 @@ struct packet {
     uint64_t visitor, run, op;
     char *server; /* whose reply it is; or to whom it goes */
     bool is_reply;
+    struct address from; /* of local discovery: who says it; family 0: it is none */
     uint8_t *data;
     size_t length;
     UT_hash_handle hh;
 };
 void datagram_send(struct visitor *visitor, const struct effect *effect);
 void datagram_end(struct visitor *visitor, uint64_t op);
+/* To all that listen on the same island, the sender too. */
+void datagram_shout(struct visitor *visitor, const struct effect *effect);
 void datagrams_forget(struct visitor *visitor); /* it is killed */
 void datagrams_free(struct world *world);

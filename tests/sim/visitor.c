@@ -207,6 +207,7 @@ void visitor_kill(struct visitor *visitor)
     visitor_drop_socket(visitor, socket);
     server_forget_visitor(visitor);
     datagrams_forget(visitor);
+    visitor->listens = false;
     disk_stop(visitor->disk);
     fetches_break(visitor);
     node_free(visitor->node);
