@@ -159,7 +159,7 @@ struct swarm {
     uint16_t *availability; /* per piece, NULL before the first peer */
     struct candidate *candidates;
     uint64_t dialled_ms;       /* the last time */
-    uint64_t shown_ms; /* local discovery: not again before */
+    uint64_t shown_ms;         /* local discovery: not again before */
     uint32_t swarm_size;       /* as the tracker counts it, ourselves included; 0: not known */
     struct tracker **trackers; /* of the release trackers_seq; 0: none taken yet */
     size_t tracker_count;

@@ -34,7 +34,7 @@ static bool may_dial(const struct swarm *swarm, const struct address *address,
     if (address->port == 0)
         return false;
     if (address_equal(address, listen) || address_equal(address, &swarm->node->external))
-        return false; /* ourselves */
+        return false;                                                 /* ourselves */
     bool link_local = address->family == 6 && address->ip[0] == 0xfe; /* of which link? */
     return (source == CANDIDATE_LOCAL && !link_local) || address_is_public(address) ||
            find_shares_network(listen, address);

@@ -49,15 +49,15 @@ enum err setting_check(enum setting setting, uint64_t value);
 struct api_request {
     uint64_t id;
     enum api_type type;
-    uint32_t api;                  /* hello */
-    bool extension;                /* hello: client is "extension" */
-    enum zone zone;                /* site.zone */
+    uint32_t api;   /* hello */
+    bool extension; /* hello: client is "extension" */
+    enum zone zone; /* site.zone */
     uint64_t seq;
-    bool given[SETTING_COUNT_];    /* settings: which are to be changed */
+    bool given[SETTING_COUNT_]; /* settings: which are to be changed */
     uint64_t settings[SETTING_COUNT_];
-    uint64_t minutes;              /* pause; 0: until resumed */
-    char site[LIMIT_SITE + 1];     /* canonical, checked */
-    char path[LIMIT_PATH + 1];     /* as sent, begins with '/'; path_decode it */
+    uint64_t minutes;          /* pause; 0: until resumed */
+    char site[LIMIT_SITE + 1]; /* canonical, checked */
+    char path[LIMIT_PATH + 1]; /* as sent, begins with '/'; path_decode it */
     char doc[LIMIT_DOC_ID + 1];
 };
 
@@ -71,13 +71,15 @@ void api_request_write(const struct api_request *request, struct buf *out);
  * close with api_answer_end. */
 struct api_answer;
 struct api_answer *api_answer_begin(uint64_t id);
-void api_answer_text(struct api_answer *answer, const char *key, const char *value); /* NULL: null */
+void api_answer_text(struct api_answer *answer, const char *key,
+                     const char *value); /* NULL: null */
 void api_answer_number(struct api_answer *answer, const char *key, uint64_t value);
 void api_answer_bool(struct api_answer *answer, const char *key, bool value);
-void api_answer_open_object(struct api_answer *answer, const char *key); /* key NULL inside arrays */
+void api_answer_open_object(struct api_answer *answer,
+                            const char *key); /* key NULL inside arrays */
 void api_answer_open_array(struct api_answer *answer, const char *key);
 void api_answer_item_text(struct api_answer *answer, const char *value); /* array item */
-void api_answer_close(struct api_answer *answer);    /* the innermost object or array */
+void api_answer_close(struct api_answer *answer); /* the innermost object or array */
 /* Appends the JSON and frees. An answer longer than LIMIT_FRAME_OUT becomes the error "too-many",
  * such an event nothing. */
 void api_answer_end(struct api_answer *answer, struct buf *out);
