@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FILES_WANTED 4096
+#define FAREWELL_MS  500
 #define FLUSH_MS     500 /* stored pieces are recorded in batches */
 
 /* --- events */
@@ -61,7 +62,7 @@ static void step_answers(struct daemon *daemon)
 
 void daemon_step(struct daemon *daemon, struct event *event)
 {
-    if (daemon->node == NULL)
+    if (daemon->node == NULL || daemon->ending)
         return; /* on the way out */
     step_one(daemon, event);
     step_answers(daemon);
@@ -80,6 +81,10 @@ static void timer_fired(void *user)
 {
     struct daemon *daemon = user;
 
+    if (daemon->ending) {
+        loop_stop(&daemon->loop);
+        return;
+    }
     daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
     look_for_router(daemon);
 }
@@ -419,6 +424,21 @@ static enum err restore(struct daemon *daemon)
 
 /* --- death */
 
+/* Trackers hear that we go, or they would send others to us for half an hour. Their answers matter
+ * to nobody, so the requests get a moment to leave, and no more. */
+static void say_farewell(struct daemon *daemon)
+{
+    node_farewell(daemon->node, &daemon->update);
+    bool any = daemon->update.count > 0;
+    daemon_carry_out(daemon, &daemon->update);
+    update_clear(&daemon->update);
+    daemon->ending = true;
+    if (!any)
+        return;
+    loop_timer_set(daemon->timer, FAREWELL_MS);
+    loop_run(&daemon->loop);
+}
+
 static void close_adapters(struct daemon *daemon)
 {
     struct node *node = daemon->node;
@@ -507,6 +527,7 @@ enum err daemon_run(const struct daemon_options *options)
         log_info("ready: socket %s, peers' port %u, gateway port %u", options->socket,
                  (unsigned)tcp_port(daemon.tcp), (unsigned)gateway_port(daemon.gateway));
         loop_run(&daemon.loop);
+        say_farewell(&daemon);
     }
     close_adapters(&daemon);
     close_loop(&daemon);

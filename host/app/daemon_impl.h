@@ -56,6 +56,7 @@ struct daemon {
     struct update update;
     struct list answers;
     struct storing *storing;
+    bool ending; /* nothing is stepped any more; what was said last is on its way */
 };
 
 void daemon_step(struct daemon *daemon, struct event *event);

@@ -79,8 +79,8 @@
 #define LIMIT_CLAIM_RATE          64      /* ... and then so many a second */
 #define LIMIT_ALLOWED_FAST        16      /* pieces that a peer lets us ask for while it chokes */
 #define LIMIT_STRIKES             4096    /* names of who did wrong, kept for an hour or so */
-#define LIMIT_CHATTER             512     /* messages of one peer that lead to nothing, at once */
-#define LIMIT_CHATTER_S           8       /* and for ever, a second */
+#define LIMIT_CHATTER             2048    /* messages of one peer that lead to nothing, at once */
+#define LIMIT_CHATTER_S           64      /* and for ever, a second */
 #define LIMIT_HANDSHAKE_MS        10000
 #define LIMIT_PEER_IDLE_MS        240000  /* no byte at all: keep-alives come every 120 s */
 #define LIMIT_DIAL_MS             5000

@@ -148,7 +148,7 @@ void crowd_peer_joined(struct peer *peer)
 
     swarm->speakers++;
     peer->in_crowd = true;
-    if (list_empty(&swarm->wants))
+    if (swarm_is_idle(swarm))
         peer_send_extended(peer);
     if (!site_may_share(swarm->site) || swarm->origin_fetches == 0)
         return;
@@ -180,18 +180,34 @@ void crowd_tell_all(struct swarm *swarm)
 
 void crowd_wants_changed(struct swarm *swarm)
 {
-    bool idle = list_empty(&swarm->wants);
-
     swarm->crowd_ms = 0;
-    if (idle == swarm->told_idle || !site_may_share(swarm->site))
-        return;
-    swarm->told_idle = idle;
-    crowd_tell_all(swarm);
+    if (list_empty(&swarm->wants)) {
+        swarm->idle_ms = swarm->node->now_ms;
+        node_wake(swarm->node, swarm->idle_ms + SWARM_IDLE_MS);
+    } else if (swarm->told_idle) {
+        swarm->told_idle = false;
+        if (site_may_share(swarm->site))
+            crowd_tell_all(swarm);
+    }
+}
+
+static uint64_t tell_idle(struct swarm *swarm)
+{
+    if (swarm->told_idle || !list_empty(&swarm->wants))
+        return UINT64_MAX;
+    if (!swarm_is_idle(swarm))
+        return swarm->idle_ms + SWARM_IDLE_MS;
+    swarm->told_idle = true;
+    if (site_may_share(swarm->site))
+        crowd_tell_all(swarm);
+    list_for_each(link, next, &swarm->peers)
+        peer_update_interest(list_entry(link, struct peer, in_swarm));
+    return UINT64_MAX;
 }
 
 uint64_t crowd_tick(struct swarm *swarm)
 {
-    uint64_t now = swarm->node->now_ms, wake = UINT64_MAX;
+    uint64_t now = swarm->node->now_ms, wake = tell_idle(swarm);
 
     if (swarm->origin_fetches == 0)
         return wake;

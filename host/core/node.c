@@ -440,6 +440,15 @@ struct settings_record node_settings(const struct node *node)
     return fair_use_record(node);
 }
 
+void node_farewell(struct node *node, struct update *update)
+{
+    node->update = update;
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next)
+        list_for_each(link, next, &site->swarms)
+            swarm_announce_stopped(list_entry(link, struct swarm, in_site));
+    node->update = NULL;
+}
+
 void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
 {
     node->cache_files = files;

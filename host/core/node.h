@@ -44,6 +44,9 @@ struct node *node_new(const struct node_config *config);
 void node_free(struct node *node);
 
 void node_step(struct node *node, const struct event *event, struct update *update);
+/* What is still to be said before the process ends: farewells to trackers. Nothing is stepped after
+ * it. */
+void node_farewell(struct node *node, struct update *update);
 /* Monotonic milliseconds; UINT64_MAX: never. */
 uint64_t node_deadline(const struct node *node);
 

@@ -47,8 +47,7 @@ void peer_send_extended(struct peer *peer)
     peer->said_extended = true;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
     extended.ut_pex = EXTENSION_UT_PEX;
-    extended.upload_only =
-        peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && list_empty(&peer->swarm->wants);
+    extended.upload_only = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && swarm_is_idle(peer->swarm);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
     buf_init(&payload, KIB(1));
     peer_extended_encode(&extended, &payload);

@@ -94,7 +94,7 @@ void peer_update_interest(struct peer *peer)
 {
     bool none_wanted = list_empty(&peer->swarm->wants);
 
-    if (!peer->handshaken || (peer->am_interested && !none_wanted))
+    if (!peer->handshaken || (peer->am_interested && !swarm_is_idle(peer->swarm)))
         return;
     if (peer->am_interested) {
         peer->am_interested = false;

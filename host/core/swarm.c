@@ -35,6 +35,7 @@ struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
     memcpy(swarm->peer_id, "-FR0100-", 8);
     rng_bytes(&node->rng, swarm->peer_id + 8, PEER_ID_LENGTH - 8);
     swarm->used_ms = node->now_ms;
+    swarm->told_idle = true; /* nobody has heard anything else */
 
     swarm->load_op = node_op_begin(node, OP_TORRENT, swarm);
     struct effect *effect = update_add(node->update, EFFECT_LOAD_TORRENT, 0);
@@ -303,6 +304,11 @@ bool swarm_complete(const struct swarm *swarm)
     return swarm->state == SWARM_READY && bitfield_full(&swarm->have);
 }
 
+bool swarm_is_idle(const struct swarm *swarm)
+{
+    return list_empty(&swarm->wants) && swarm->node->now_ms >= swarm->idle_ms + SWARM_IDLE_MS;
+}
+
 bool swarm_has_file(const struct swarm *swarm, uint32_t file)
 {
     const struct metainfo_file *info = &swarm->meta->files[file];
@@ -390,7 +396,8 @@ static struct want *find_want(struct swarm *swarm, uint32_t file)
 }
 
 /* The piece is there: everyone who could care is told. */
-static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, enum source source)
+static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, enum source source,
+                          bool twin)
 {
     uint32_t length = metainfo_piece_bytes(swarm->meta, number);
 
@@ -406,7 +413,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, e
     }
     struct want *want = find_want(swarm, file);
     if (want != NULL)
-        want_piece_stored(want, number, length, source);
+        want_piece_stored(want, number, length, source, twin);
 }
 
 static void arrive_in_twins(struct swarm *swarm, uint32_t number, enum source source)
@@ -417,8 +424,7 @@ static void arrive_in_twins(struct swarm *swarm, uint32_t number, enum source so
 
     do {
         uint32_t there = swarm->meta->files[twin].first_piece + offset;
-        /* A twin's bytes came with the first one's: from the cache, as far as it can tell. */
-        piece_arrived(swarm, twin, there, twin == file ? source : SOURCE_CACHE);
+        piece_arrived(swarm, twin, there, source, twin != file);
         twin = swarm->twins != NULL ? swarm->twins[twin] : file;
     } while (twin != file);
 }
@@ -438,7 +444,7 @@ static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *o
         return;
     for (uint32_t i = 0; i < mine->pieces; i++)
         if (bitfield_get(&other->have, theirs->first_piece + i))
-            piece_arrived(swarm, file, mine->first_piece + i, SOURCE_CACHE);
+            piece_arrived(swarm, file, mine->first_piece + i, SOURCE_CACHE, false);
 }
 
 void swarm_adopt_file(struct swarm *swarm, uint32_t file)

@@ -21,6 +21,8 @@
 #define STORING_MAX MIB(16)
 /* For peers to connect and say what they have, before the origin is asked. */
 #define SWARM_SETTLE_MS 300
+/* Without a want, before neighbours are told so. */
+#define SWARM_IDLE_MS 1000
 
 enum swarm_state { SWARM_LOADING, SWARM_READY, SWARM_FAILED };
 
@@ -185,6 +187,7 @@ struct swarm {
     uint64_t extent_ms;         /* what one extent takes us, moving average */
     uint64_t assist_bytes;      /* fetched although neighbours have it */
     bool told_idle;             /* neighbours believe that we want nothing */
+    uint64_t idle_ms;           /* since when we want nothing, if we do not */
 };
 
 /* --- life */
@@ -206,6 +209,9 @@ void swarm_zone_changed(struct swarm *swarm);
 void swarm_fair_use_changed(struct swarm *swarm);
 uint64_t swarm_tick(struct swarm *swarm);
 bool swarm_complete(const struct swarm *swarm);
+/* Wants nothing, and has not for a while: a page that asks for one small file after the other is
+ * not idle in between, and nobody need hear of each. */
+bool swarm_is_idle(const struct swarm *swarm);
 
 /* --- pieces */
 static inline uint32_t swarm_piece_offset(const struct swarm *swarm, uint32_t file, uint32_t piece)
@@ -228,7 +234,8 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file);
 /* --- wants */
 struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
 void want_free(struct want *want);
-void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source);
+void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
+                       bool twin);
 void want_add_doc(struct want *want, uint64_t serial);
 /* Nobody can give the next bytes: tells the streams and ends the want. */
 void want_check_failed(struct want *want);

@@ -90,7 +90,7 @@ static void take_reply(struct tracker *tracker, const struct tracker_reply *repl
         needy_ms = interval_ms < NEEDY_MS ? interval_ms : NEEDY_MS;
     tracker->failures = 0;
     tracker->announced = true;
-    tracker->completed = site_may_share(swarm->site) && swarm_complete(swarm);
+    tracker->completed = tracker->told_completed; /* what has come since is news */
     tracker->next_ms = swarm->node->now_ms + interval_ms + jitter_ms(swarm, interval_ms);
     tracker->needy_ms = swarm->node->now_ms + needy_ms;
     swarm->swarm_size = add_saturated(reply->seeders, reply->leechers);

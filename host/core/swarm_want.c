@@ -98,7 +98,7 @@ void want_add_doc(struct want *want, uint64_t serial)
     want->docs[want->doc_count++] = serial;
 }
 
-static void count(struct want *want, uint32_t length, enum source source)
+static void count(struct want *want, uint32_t length, enum source source, bool twin)
 {
     struct swarm *swarm = want->swarm;
 
@@ -107,7 +107,9 @@ static void count(struct want *want, uint32_t length, enum source source)
         if (doc != NULL)
             doc->bytes[source] += length;
     }
-    swarm->site->bytes[source] += length;
+    /* A twin's bytes came with the first one's: from the cache, as far as the site can tell. A page
+     * counts equal files as one, whichever of them brought the bytes. */
+    swarm->site->bytes[twin ? SOURCE_CACHE : source] += length;
 }
 
 /* --- progress */
@@ -134,9 +136,10 @@ static void advance_streams(struct want *want)
         stream_advance(list_entry(link, struct stream, in_want));
 }
 
-void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source)
+void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
+                       bool twin)
 {
-    count(want, length, source);
+    count(want, length, source, twin);
     if (source == SOURCE_ORIGIN)
         want->origin_failures = 0;
     move_head(want);

@@ -115,6 +115,7 @@ static void udp_done(void *owner, enum err result, const struct tracker_reply *r
 void tracker_ask(struct tracker *tracker, enum tracker_event event)
 {
     tracker->event = event;
+    tracker->told_completed = bytes_left(tracker->swarm) == 0;
     tracker->port = node_public_port(tracker->swarm->node);
     tracker->asked_ms = tracker->swarm->node->now_ms;
     if (tracker->is_udp) {

@@ -43,7 +43,8 @@ struct tracker {
     struct udp_announce udp;
     enum tracker_event event;   /* of the announce under way */
     bool announced;             /* it counts us */
-    bool completed;             /* and knows that we have everything */
+    bool told_completed;        /* the announce under way says that nothing is left */
+    bool completed;             /* it knows that we have everything */
     uint16_t port;              /* ours, as it was told last */
     uint32_t failures;          /* in a row */
     uint64_t asked_ms;          /* when the announce under way began */

@@ -335,5 +335,6 @@ class WithSite(unittest.TestCase):
             wait_for("libtorrent to finish", lambda: handle.status().is_seeding, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{alerts(session)}") from None
+        # It says that it seeds before its disk thread has written everything.
         for path, data in self.files.items():
-            self.assertEqual((folder / "static" / path).read_bytes(), data, path)
+            wait_for(f"libtorrent to write {path}", lambda: (folder / "static" / path).read_bytes() == data, seconds)

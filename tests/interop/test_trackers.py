@@ -36,6 +36,14 @@ class Announces(WithSite):
             self.assertEqual((query["peer_id"], query["key"]), (first["peer_id"], first["key"]))
         self.assertEqual((first["left"], second["left"]), (str(sum(SIZES.values())), "0"))
 
+    def test_the_end_of_the_daemon_is_told(self):
+        tracker = FakeTracker(self)
+        ours = self.start(tracker)
+        self.get_all(ours)
+        wait_for("completed", lambda: "completed" in tracker.events())
+        ours.stop()
+        wait_for("stopped", lambda: "stopped" in tracker.events())
+
     def test_who_comes_back_complete_does_not_complete_again(self):
         tracker = FakeTracker(self)
         ours = self.start(tracker)

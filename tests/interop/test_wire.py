@@ -186,6 +186,8 @@ class Messages(WithServer):
             "numbers that overflow": (REQUEST, u32(0, 0xFFFFC000, BLOCK)),
             "a have beyond the end": (HAVE, u32(pieces)),
             "a have far beyond the end": (HAVE, u32(0xFFFFFFFF)),
+            "a suggestion of a piece that does not exist": (SUGGEST, u32(pieces)),
+            "allowed fast for a piece that does not exist": (ALLOWED_FAST, u32(pieces)),
             "an extended handshake that is no bencode": (EXTENDED, b"\0garbage"),
             "an extended handshake that is a list": (EXTENDED, b"\0le"),
             "an extended handshake cut short": (EXTENDED, b"\0d1:md11:ut_metadatai"),
@@ -215,8 +217,8 @@ class Messages(WithServer):
     def test_what_changes_nothing(self):
         harmless = {
             "an unknown message": message(99, bytes(5000)),
-            "a suggestion of nothing": message(SUGGEST, u32(0xFFFFFFFF)),
-            "allowed fast for nothing": message(ALLOWED_FAST, u32(0xFFFFFFFF)),
+            "a suggestion": message(SUGGEST, u32(0)) * 2,
+            "allowed fast": message(ALLOWED_FAST, u32(0)) * 2,
             "a port": message(PORT, b"\0\0"),
             "cancel of what was not asked": message(CANCEL, u32(0, 0, BLOCK)) + message(CANCEL, u32(99999, 7, 0)),
             "reject of what was not asked": message(REJECT, u32(0, 0, BLOCK)) + message(REJECT, u32(99999, 7, 0)),

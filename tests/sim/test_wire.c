@@ -515,7 +515,7 @@ START_TEST(test_floods_of_words)
         talk_begin(&talk, 950 + (uint64_t)kind, ZONE_SHARE);
         flood(&talk, kind, borne[kind]);
         ck_assert_msg(talk.script->closed == 0, "kind %d is not borne", kind);
-        flood(&talk, kind, 1000);
+        flood(&talk, kind, 3000);
         ck_assert_msg(talk.script->closed == 1, "kind %d is borne for ever", kind);
         talk_end(&talk);
     }
@@ -528,11 +528,11 @@ START_TEST(test_floods_lead_to_a_ban)
     struct talk talk;
     talk_begin(&talk, 960, ZONE_SHARE);
 
-    flood(&talk, 3, 1000);
+    flood(&talk, 3, 3000);
     script_dial(talk.script, talk.visitor->host);
     world_run(talk.scene.world, 500);
     ck_assert_uint_eq(talk.script->handshakes, 2);
-    flood(&talk, 3, 1000);
+    flood(&talk, 3, 3000);
     script_dial(talk.script, talk.visitor->host);
     world_run(talk.scene.world, 500);
     ck_assert_uint_eq(talk.script->handshakes, 2);
