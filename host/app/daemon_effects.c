@@ -118,7 +118,7 @@ static void submit(struct daemon *daemon, const struct effect *effect, const str
     hasher_submit(daemon->hasher, job);
 }
 
-static void store_piece(struct daemon *daemon, struct effect *effect)
+static struct hasher_job piece_job(const struct effect *effect)
 {
     struct hasher_job job = {.op = effect->store.op,
                              .length = effect->store.length,
@@ -126,12 +126,19 @@ static void store_piece(struct daemon *daemon, struct effect *effect)
                              .piece_length = effect->store.piece_length,
                              .offset = (uint64_t)effect->store.piece * effect->store.piece_length};
 
+    memcpy(job.expected, effect->store.expected, HASH_LENGTH);
+    return job;
+}
+
+static void store_piece(struct daemon *daemon, struct effect *effect)
+{
+    struct hasher_job job = piece_job(effect);
+
     enum err err = store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd);
     if (err != ERR_OK) {
         store_answer(daemon, EVENT_PIECE_STORED, job.op, err);
         return;
     }
-    memcpy(job.expected, effect->store.expected, HASH_LENGTH);
     job.data = effect->store.data;
     effect->store.data = NULL;
     submit(daemon, effect, &job, false);
@@ -140,18 +147,13 @@ static void store_piece(struct daemon *daemon, struct effect *effect)
 /* Reads a stored piece for the hashes of its blocks. */
 static void load_leaves(struct daemon *daemon, struct effect *effect)
 {
-    struct hasher_job job = {.op = effect->store.op,
-                             .length = effect->store.length,
-                             .file_length = effect->store.file.length,
-                             .piece_length = effect->store.piece_length,
-                             .offset = (uint64_t)effect->store.piece * effect->store.piece_length};
+    struct hasher_job job = piece_job(effect);
 
     if (store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd) != ERR_OK) {
         store_answer(daemon, EVENT_LEAVES_LOADED, job.op, ERR_IO);
         file_lost(daemon, &effect->store.file);
         return;
     }
-    memcpy(job.expected, effect->store.expected, HASH_LENGTH);
     submit(daemon, effect, &job, true);
 }
 

@@ -68,14 +68,6 @@ void getting_stop(struct swarm *swarm)
 
 static void ask_layers(struct getting *getting);
 
-static struct peer *find_peer(const struct getting *getting, uint64_t conn)
-{
-    struct peer *peer;
-
-    HASH_FIND(hh, getting->swarm->node->peers, &conn, sizeof conn, peer);
-    return peer;
-}
-
 /* --- the info dictionary */
 
 static struct peer *choose_source(const struct getting *getting)
@@ -92,7 +84,7 @@ static struct peer *choose_source(const struct getting *getting)
 
 static void ask_info(struct getting *getting)
 {
-    struct peer *peer = getting->conn != 0 ? find_peer(getting, getting->conn) : NULL;
+    struct peer *peer = getting->conn != 0 ? node_find_peer(getting->swarm->node, getting->conn) : NULL;
     uint32_t got = (uint32_t)getting->info.length / BLOCK_LENGTH;
 
     if (peer == NULL) {
@@ -114,7 +106,7 @@ static void ask_info(struct getting *getting)
 /* This peer is of no use for it: the next one is asked, from the beginning. */
 static void next_source(struct getting *getting)
 {
-    struct peer *peer = find_peer(getting, getting->conn);
+    struct peer *peer = node_find_peer(getting->swarm->node, getting->conn);
 
     if (peer != NULL)
         peer->gives_no_info = true;
@@ -124,12 +116,6 @@ static void next_source(struct getting *getting)
 
 /* --- what is missing besides it */
 
-static int by_root(const void *a, const void *b, void *files)
-{
-    const struct metainfo_file *list = files;
-    return memcmp(list[*(const uint32_t *)a].root, list[*(const uint32_t *)b].root, HASH_LENGTH);
-}
-
 static void find_layers(struct getting *getting)
 {
     struct metainfo_file *files = getting->bare->files;
@@ -138,9 +124,9 @@ static void find_layers(struct getting *getting)
     for (uint32_t i = 0; i < getting->bare->file_count; i++)
         if (files[i].pieces > 1)
             order[count++] = i;
-    qsort_r(order, count, sizeof *order, by_root, files);
+    qsort_r(order, count, sizeof *order, metainfo_by_root, files);
     for (uint32_t i = 0; i < count; i++)
-        if (unique == 0 || by_root(&order[unique - 1], &order[i], files) != 0)
+        if (unique == 0 || metainfo_by_root(&order[unique - 1], &order[i], files) != 0)
             order[unique++] = order[i];
     getting->order = order;
     getting->order_count = unique;
@@ -220,7 +206,7 @@ static void info_complete(struct getting *getting)
 
     sha256(getting->info.data, getting->info.length, hash);
     if (memcmp(hash, swarm->infohash, HASH_LENGTH) != 0) {
-        struct peer *liar = find_peer(getting, getting->conn);
+        struct peer *liar = node_find_peer(getting->swarm->node, getting->conn);
         getting->conn = 0;
         peer_refuse(liar, STRIKE_BAD_BYTES, "sent metadata that does not have its hash");
         ask_info(getting);
@@ -261,8 +247,7 @@ bool getting_info(struct peer *peer, const struct ut_metadata *msg)
         info_complete(getting);
     else
         ask_info(getting);
-    HASH_FIND(hh, node->peers, &conn, sizeof conn, peer);
-    return peer != NULL;
+    return node_find_peer(node, conn) != NULL;
 }
 
 /* --- piece layers */
@@ -324,8 +309,7 @@ static struct chunk *find_chunk(struct peer *peer, const struct peer_hashes *ans
         if (chunk->conn != peer->conn || chunk->done || chunk->index != answer->index)
             continue;
         struct peer_hashes request = request_for(getting, chunk);
-        if (memcmp(request.root, answer->root, HASH_LENGTH) == 0 && request.base == answer->base &&
-            request.count == answer->count && request.proof_layers == answer->proof_layers)
+        if (peer_hashes_match(&request, answer))
             return chunk;
     }
     return NULL;
@@ -421,7 +405,7 @@ static uint64_t drop_slow(struct getting *getting)
 
     for (uint32_t i = getting->first_open; i < getting->chunk_count; i++) {
         struct chunk *chunk = &getting->chunks[i];
-        struct peer *peer = chunk->conn != 0 ? find_peer(getting, chunk->conn) : NULL;
+        struct peer *peer = chunk->conn != 0 ? node_find_peer(getting->swarm->node, chunk->conn) : NULL;
         if (chunk->done || peer == NULL)
             continue;
         if (now < chunk->asked_ms + ANSWER_MS) {

@@ -99,6 +99,14 @@ uint64_t node_number(struct node *node)
     return ++node->last_number;
 }
 
+struct peer *node_find_peer(const struct node *node, uint64_t conn)
+{
+    struct peer *peer;
+
+    HASH_FIND(hh, node->peers, &conn, sizeof conn, peer);
+    return peer;
+}
+
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner)
 {
     struct op *op = mem_zalloc(sizeof *op);
@@ -273,11 +281,10 @@ static void request_step(struct node *node, const struct event *event)
 
 static void peer_step(struct node *node, const struct event *event)
 {
-    struct peer *peer;
+    struct peer *peer = node_find_peer(node, event->peer.conn);
 
     if (event->kind == EVENT_PEER_BYTES)
         fair_use_received(node, event->peer.data.length);
-    HASH_FIND(hh, node->peers, &event->peer.conn, sizeof event->peer.conn, peer);
     if (event->kind == EVENT_PEER_OPENED && peer == NULL)
         peer_accepted(node, event->peer.conn, &event->peer.remote);
     if (peer == NULL)

@@ -85,6 +85,7 @@ static inline bool node_has(const struct node *node, enum node_part part)
     return (node->config.without & part) == 0;
 }
 uint64_t node_number(struct node *node);
+struct peer *node_find_peer(const struct node *node, uint64_t conn); /* NULL: gone */
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
 void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */
 /* Be woken at `at_ms` or before. */

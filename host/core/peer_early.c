@@ -53,12 +53,11 @@ static bool handle_extended(struct peer *peer, const struct peer_msg *msg)
     if (msg->extended_id != EXTENSION_HANDSHAKE && msg->extended_id != EXTENSION_UT_METADATA)
         return true; /* of pieces that we know nothing of */
     bool handshake = msg->extended_id == EXTENSION_HANDSHAKE;
-    if ((handshake && !peer_allow_chatter(peer, 16)) || !peer_handle_extended(peer, msg))
+    if ((handshake && !peer_allow_chatter(peer, PEER_HANDSHAKE_COST)) || !peer_handle_extended(peer, msg))
         return false;
     if (handshake)
         getting_peer_ready(peer);
-    HASH_FIND(hh, node->peers, &conn, sizeof conn, peer);
-    return peer != NULL;
+    return node_find_peer(node, conn) != NULL;
 }
 
 bool peer_early_message(struct peer *peer, const struct peer_msg *msg)
@@ -90,7 +89,7 @@ bool peer_early_message(struct peer *peer, const struct peer_msg *msg)
         return handle_extended(peer, msg);
     case PEER_HASHES:
         if (peer->layers_asked == 0)
-            return peer_allow_chatter(peer, 16);
+            return peer_allow_chatter(peer, PEER_HASHES_COST);
         return getting_hashes(peer, &msg->hash);
     case PEER_HASH_REJECT:
         getting_rejected(peer, &msg->hash);

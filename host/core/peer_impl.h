@@ -8,6 +8,10 @@
 #define PEER_TARGET_START 16   /* blocks outstanding, before a rate is known */
 #define PEER_SNUB_MS      5000 /* asked and no block for so long: its requests go to others */
 
+/* What messages cost of LIMIT_CHATTER: what each makes us do or say. */
+#define PEER_HANDSHAKE_COST 16
+#define PEER_HASHES_COST    16
+
 /* peer.c */
 void peer_join_swarm(struct peer *peer, struct swarm *swarm);
 /* It has said what it has, or it never will: nobody need wait for it any more. */

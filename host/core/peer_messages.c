@@ -4,10 +4,7 @@
 #include "core/peer_impl.h"
 #include "core/strikes.h"
 
-/* What messages cost of LIMIT_CHATTER: what each makes us do or say. */
-#define FLAP_COST      4
-#define HANDSHAKE_COST 16
-#define HASHES_COST    16
+#define FLAP_COST 4 /* of LIMIT_CHATTER, as those in peer_impl.h */
 
 bool peer_allow_chatter(struct peer *peer, unsigned cost)
 {
@@ -100,12 +97,12 @@ bool peer_handle_message(struct peer *peer, const struct peer_msg *msg)
     case PEER_REJECT:
         return peer_handle_reject(peer, msg);
     case PEER_EXTENDED:
-        return (msg->extended_id != 0 || peer_allow_chatter(peer, HANDSHAKE_COST)) &&
+        return (msg->extended_id != 0 || peer_allow_chatter(peer, PEER_HANDSHAKE_COST)) &&
                peer_handle_extended(peer, msg);
     case PEER_HASH_REQUEST:
         return peer_handle_hash_request(peer, &msg->hash);
     case PEER_HASHES:
-        return peer_allow_chatter(peer, HASHES_COST) && blame_hashes(peer, &msg->hash);
+        return peer_allow_chatter(peer, PEER_HASHES_COST) && blame_hashes(peer, &msg->hash);
     case PEER_HASH_REJECT:
         return peer_allow_chatter(peer, 1) && blame_rejected(peer, &msg->hash);
     case PEER_ALLOWED_FAST:

@@ -136,12 +136,6 @@ static bool name_fits_base(const struct metainfo *meta, const char *base)
            base[base_length - 2 - length] == '/';
 }
 
-static int by_root(const void *a, const void *b, void *files)
-{
-    const struct metainfo_file *list = files;
-    return memcmp(list[*(const uint32_t *)a].root, list[*(const uint32_t *)b].root, HASH_LENGTH);
-}
-
 /* Files of the same content are stored once and arrive together: a ring joins them. */
 static void find_twins(struct swarm *swarm)
 {
@@ -152,9 +146,9 @@ static void find_twins(struct swarm *swarm)
 
     for (uint32_t i = 0; i < count; i++)
         order[i] = twins[i] = i;
-    qsort_r(order, count, sizeof *order, by_root, swarm->meta->files);
+    qsort_r(order, count, sizeof *order, metainfo_by_root, swarm->meta->files);
     for (uint32_t i = 0; i + 1 < count; i++) {
-        if (by_root(&order[i], &order[i + 1], swarm->meta->files) != 0)
+        if (metainfo_by_root(&order[i], &order[i + 1], swarm->meta->files) != 0)
             continue;
         if (swarm->meta->files[order[i]].pieces == 0)
             continue;

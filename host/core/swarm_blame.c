@@ -37,14 +37,6 @@ struct left_peer {
 
 /* --- culprits */
 
-static struct peer *find_peer(const struct swarm *swarm, uint64_t conn)
-{
-    struct peer *peer;
-
-    HASH_FIND(hh, swarm->node->peers, &conn, sizeof conn, peer);
-    return peer;
-}
-
 static void log_liar(struct swarm *swarm, const struct address *remote)
 {
     char text[ADDRESS_TEXT];
@@ -57,7 +49,7 @@ static void log_liar(struct swarm *swarm, const struct address *remote)
 /* Whether it is connected or not. */
 static void strike(struct swarm *swarm, uint64_t conn, unsigned points)
 {
-    struct peer *peer = find_peer(swarm, conn);
+    struct peer *peer = node_find_peer(swarm->node, conn);
     struct address buffer;
 
     for (uint32_t i = 0; peer == NULL && swarm->left != NULL && i < LEFT_KEPT; i++) {
@@ -255,9 +247,7 @@ static struct inquiry *find_inquiry(struct peer *peer, const struct peer_hashes 
         struct inquiry *inquiry = list_entry(link, struct inquiry, in_swarm);
         struct peer_hashes request = request_for(inquiry);
         if (inquiry->asking && inquiry->tried[inquiry->tries - 1] == peer->conn &&
-            memcmp(request.root, answer->root, HASH_LENGTH) == 0 && request.base == answer->base &&
-            request.index == answer->index && request.count == answer->count &&
-            request.proof_layers == answer->proof_layers)
+            peer_hashes_match(&request, answer))
             return inquiry;
     }
     return NULL;
@@ -333,7 +323,7 @@ bool blame_hashes(struct peer *peer, const struct peer_hashes *answer)
         bad_proof(peer);
         ask_next(inquiry);
     }
-    return find_peer(swarm, conn) != NULL; /* it may have been sentenced itself */
+    return node_find_peer(swarm->node, conn) != NULL; /* it may have been sentenced itself */
 }
 
 bool blame_rejected(struct peer *peer, const struct peer_hashes *request)
@@ -344,7 +334,7 @@ bool blame_rejected(struct peer *peer, const struct peer_hashes *request)
 
     if (inquiry != NULL)
         ask_next(inquiry);
-    return find_peer(swarm, conn) != NULL;
+    return node_find_peer(swarm->node, conn) != NULL;
 }
 
 /* --- the rest */

@@ -60,6 +60,12 @@ uint32_t metainfo_file_of_piece(const struct metainfo *meta, uint32_t piece)
     return low;
 }
 
+int metainfo_by_root(const void *a, const void *b, void *files)
+{
+    const struct metainfo_file *list = files;
+    return memcmp(list[*(const uint32_t *)a].root, list[*(const uint32_t *)b].root, HASH_LENGTH);
+}
+
 uint32_t metainfo_piece_bytes(const struct metainfo *meta, uint32_t piece)
 {
     const struct metainfo_file *file = &meta->files[metainfo_file_of_piece(meta, piece)];

@@ -51,6 +51,8 @@ void metainfo_free(struct metainfo *meta);
 uint32_t metainfo_find_path(const struct metainfo *meta, const char *path, size_t length);
 /* The number of the file that holds that piece; piece < piece_count. */
 uint32_t metainfo_file_of_piece(const struct metainfo *meta, uint32_t piece);
+/* For qsort_r over numbers of files: those of the same content stand together. */
+int metainfo_by_root(const void *a, const void *b, void *files);
 /* The piece's length in real bytes, and the hash it must have. */
 uint32_t metainfo_piece_bytes(const struct metainfo *meta, uint32_t piece);
 const uint8_t *metainfo_piece_hash(const struct metainfo *meta, uint32_t piece);

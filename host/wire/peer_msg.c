@@ -256,6 +256,12 @@ static void put_block(const struct peer_msg *msg, struct buf *out)
         buf_put_u32(out, msg->length);
 }
 
+bool peer_hashes_match(const struct peer_hashes *a, const struct peer_hashes *b)
+{
+    return memcmp(a->root, b->root, HASH_LENGTH) == 0 && a->base == b->base &&
+           a->index == b->index && a->count == b->count && a->proof_layers == b->proof_layers;
+}
+
 void peer_msg_encode(const struct peer_msg *msg, struct buf *out)
 {
     switch (msg->kind) {

@@ -54,6 +54,9 @@ struct peer_hashes {
     struct span hashes; /* PEER_HASHES only: whole 32-byte hashes */
 };
 
+/* Is the one about what the other is about? The hashes themselves are not compared. */
+bool peer_hashes_match(const struct peer_hashes *a, const struct peer_hashes *b);
+
 struct peer_msg {
     enum peer_msg_kind kind;
     uint32_t index, begin, length; /* have, request, cancel, reject, piece, suggest, .. */

@@ -20,11 +20,16 @@ class Announces(WithSite):
         self.lab.origin()
         return self.lab.daemon("ours", **more)
 
-    def test_started_completed_stopped(self):
+    def completed(self):
+        """A tracker, and a daemon that has told it that it has everything."""
         tracker = FakeTracker(self)
         ours = self.start(tracker)
         self.get_all(ours)
         wait_for("completed", lambda: "completed" in tracker.events())
+        return tracker, ours
+
+    def test_started_completed_stopped(self):
+        tracker, ours = self.completed()
         ours.run("set", self.lab.site, "off")
         wait_for("stopped", lambda: "stopped" in tracker.events())
         self.assertEqual(tracker.events(), ["started", "completed", "stopped"])
@@ -37,18 +42,12 @@ class Announces(WithSite):
         self.assertEqual((first["left"], second["left"]), (str(sum(SIZES.values())), "0"))
 
     def test_the_end_of_the_daemon_is_told(self):
-        tracker = FakeTracker(self)
-        ours = self.start(tracker)
-        self.get_all(ours)
-        wait_for("completed", lambda: "completed" in tracker.events())
+        tracker, ours = self.completed()
         ours.stop()
         wait_for("stopped", lambda: "stopped" in tracker.events())
 
     def test_who_comes_back_complete_does_not_complete_again(self):
-        tracker = FakeTracker(self)
-        ours = self.start(tracker)
-        self.get_all(ours)
-        wait_for("completed", lambda: "completed" in tracker.events())
+        tracker, ours = self.completed()
         ours.stop()
         ours.start()
         self.get_all(ours)

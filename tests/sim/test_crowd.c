@@ -59,15 +59,20 @@ static void check_crowd(struct crowd *crowd, const char *what, uint64_t bytes, u
     ck_assert_msg(slowest_ms <= most_ms, "%s: %llu ms", what, (unsigned long long)slowest_ms);
 }
 
+static void check_at_once(struct crowd *crowd, const char *how)
+{
+    for (int i = 0; i < CROWD; i++)
+        fetch_begin(crowd->visitors[i], SITE, 1, "/static/big.bin", "doc");
+    ck_assert(world_run_until(crowd->scene.world, fetches_are_over, crowd->scene.world, 120000));
+    check_crowd(crowd, how, MIB(8), 12000, 1.25);
+}
+
 START_TEST(test_a_crowd_at_once)
 {
     struct crowd crowd;
 
     crowd_init(&crowd, 1, MIB(8));
-    for (int i = 0; i < CROWD; i++)
-        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
-    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 120000));
-    check_crowd(&crowd, "at once", MIB(8), 12000, 1.25);
+    check_at_once(&crowd, "at once");
     crowd_done(&crowd);
 }
 END_TEST
@@ -80,10 +85,7 @@ START_TEST(test_a_crowd_whose_systems_take_everything)
     crowd_init(&crowd, 1, MIB(8));
     for (int i = 0; i < CROWD; i++)
         crowd.visitors[i]->host->link.deep = true;
-    for (int i = 0; i < CROWD; i++)
-        fetch_begin(crowd.visitors[i], SITE, 1, "/static/big.bin", "doc");
-    ck_assert(world_run_until(crowd.scene.world, fetches_are_over, crowd.scene.world, 120000));
-    check_crowd(&crowd, "with deep queues", MIB(8), 12000, 1.25);
+    check_at_once(&crowd, "with deep queues");
     crowd_done(&crowd);
 }
 END_TEST

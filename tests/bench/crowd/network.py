@@ -11,6 +11,8 @@ import pathlib
 import signal
 import subprocess
 
+from lab import Lab
+
 BUILD = pathlib.Path(os.environ["FRINGE_BUILD"])
 NETSIM = BUILD / "tests" / "bench" / "netsim"
 CLONE_NEWNET = 0x40000000
@@ -62,7 +64,7 @@ class Network(contextlib.ExitStack):
             self.callback(ip, "netns", "del", name)
             ip("-n", name, "link", "set", "lo", "up")
         self.netsim = subprocess.Popen([NETSIM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.callback(end, self.netsim)
+        self.callback(Lab.end, self.netsim)
         os.setpriority(os.PRIO_PROCESS, self.netsim.pid, -15)  # a network does not slow down because its hosts are busy
         for name, address, up, down in self.hosts:
             self.netsim.stdin.write(f"{name} {address} {up:.0f} {down:.0f} {DELAY_US} {QUEUE_MS}\n")
@@ -77,7 +79,7 @@ class Network(contextlib.ExitStack):
         with open(log, "ab") as out:
             process = subprocess.Popen(["ip", "netns", "exec", name, *map(str, argv)], stdin=subprocess.DEVNULL,
                                        **{"stdout": out, "stderr": out, **more})
-        self.callback(end, process)
+        self.callback(Lab.end, process)
         return process
 
     def traffic(self):
@@ -95,13 +97,3 @@ def enter(name):
             raise OSError(ctypes.get_errno(), name)
     finally:
         os.close(descriptor)
-
-
-def end(process):
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
