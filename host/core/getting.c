@@ -84,7 +84,8 @@ static struct peer *choose_source(const struct getting *getting)
 
 static void ask_info(struct getting *getting)
 {
-    struct peer *peer = getting->conn != 0 ? node_find_peer(getting->swarm->node, getting->conn) : NULL;
+    struct peer *peer =
+        getting->conn != 0 ? node_find_peer(getting->swarm->node, getting->conn) : NULL;
     uint32_t got = (uint32_t)getting->info.length / BLOCK_LENGTH;
 
     if (peer == NULL) {
@@ -405,7 +406,8 @@ static uint64_t drop_slow(struct getting *getting)
 
     for (uint32_t i = getting->first_open; i < getting->chunk_count; i++) {
         struct chunk *chunk = &getting->chunks[i];
-        struct peer *peer = chunk->conn != 0 ? node_find_peer(getting->swarm->node, chunk->conn) : NULL;
+        struct peer *peer =
+            chunk->conn != 0 ? node_find_peer(getting->swarm->node, chunk->conn) : NULL;
         if (chunk->done || peer == NULL)
             continue;
         if (now < chunk->asked_ms + ANSWER_MS) {

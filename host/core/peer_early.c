@@ -53,7 +53,8 @@ static bool handle_extended(struct peer *peer, const struct peer_msg *msg)
     if (msg->extended_id != EXTENSION_HANDSHAKE && msg->extended_id != EXTENSION_UT_METADATA)
         return true; /* of pieces that we know nothing of */
     bool handshake = msg->extended_id == EXTENSION_HANDSHAKE;
-    if ((handshake && !peer_allow_chatter(peer, PEER_HANDSHAKE_COST)) || !peer_handle_extended(peer, msg))
+    if ((handshake && !peer_allow_chatter(peer, PEER_HANDSHAKE_COST)) ||
+        !peer_handle_extended(peer, msg))
         return false;
     if (handshake)
         getting_peer_ready(peer);

@@ -29,7 +29,7 @@ struct metainfo {
     struct metainfo_file *files; /* in file tree order: raw-byte order of each segment */
     uint32_t *by_path;           /* file numbers sorted by strcmp of path */
     uint32_t info_length;        /* of the info dictionary, for BEP 9; metainfo_find_info */
-    char *paths; /* the memory behind files[].path and files[].layer */
+    char *paths;                 /* the memory behind files[].path and files[].layer */
     uint8_t *layers;
 };
 
