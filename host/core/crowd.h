@@ -41,6 +41,15 @@ uint64_t crowd_tick(struct swarm *swarm); /* renews claims; returns when to be w
 void crowd_done(struct swarm *swarm);
 
 /* --- between swarm_crowd.c, swarm_claim.c and crowd_tell.c */
+
+/* Who claims: a neighbour, or somebody whom neighbours speak of. */
+struct claimer {
+    uint8_t id[PEER_ID_LENGTH];
+    uint32_t serial;       /* the highest heard */
+    uint32_t live, broken; /* pieces: claimed now; claimed in vain */
+    UT_hash_handle hh;
+};
+
 /* Since when this piece may be asked for, ranks aside; in the future while a claim on it lives.
  * 0: somebody has or brings it. */
 uint64_t crowd_open_since(struct swarm *swarm, uint32_t piece);

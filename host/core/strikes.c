@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-struct strikes {
-    uint8_t name[HASH_LENGTH]; /* of the name */
-    uint64_t points, at_ms;    /* in thousandths, at that time */
-    uint64_t banned_until_ms;
-    UT_hash_handle hh;
-};
-
 static struct strikes *find(const struct node *node, struct span who)
 {
     uint8_t name[HASH_LENGTH];

@@ -8,6 +8,9 @@
 
 #include "base/bytes.h"
 #include "wire/address.h"
+#include "wire/merkle.h"
+
+#include <uthash.h>
 
 #define STRIKES_BAN    100
 #define STRIKES_BAN_MS 3600000 /* and as long a whole ban's strikes take to be forgotten */
@@ -22,7 +25,13 @@ enum {
 };
 
 struct node;
-struct strikes;
+
+struct strikes {
+    uint8_t name[HASH_LENGTH]; /* of the name */
+    uint64_t points, at_ms;    /* in thousandths, at that time */
+    uint64_t banned_until_ms;
+    UT_hash_handle hh;
+};
 
 /* Returns whether it is banned now. */
 bool strikes_add(struct node *node, struct span who, unsigned strike);

@@ -12,14 +12,6 @@
 #define STARVE_MS       1500 /* without any piece: claims are not waited for any longer */
 #define BROKEN_MAX      8    /* pieces claimed in vain, before we stop believing */
 
-/* Who claims: a neighbour, or somebody whom neighbours speak of. */
-struct claimer {
-    uint8_t id[PEER_ID_LENGTH];
-    uint32_t serial;       /* the highest heard */
-    uint32_t live, broken; /* pieces: claimed now; claimed in vain */
-    UT_hash_handle hh;
-};
-
 /* --- claimers */
 
 static struct claimer *find_claimer(const struct swarm *swarm, const uint8_t id[PEER_ID_LENGTH])

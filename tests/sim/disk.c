@@ -231,6 +231,7 @@ static enum err read_piece(struct disk *disk, struct job *job)
     if (content != NULL && bitfield_get(&content->damaged, job->piece)) {
         bitfield_unset(&content->have, job->piece);
         bitfield_unset(&content->damaged, job->piece);
+        disk->lost = true;
         return ERR_BAD_HASH;
     }
     job->leaves = mem_alloc((size_t)merkle_blocks(job->length) * HASH_LENGTH);

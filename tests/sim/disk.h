@@ -49,6 +49,7 @@ struct disk {
     uint32_t fail_times; /* how many; UINT32_MAX: all */
     struct job *jobs;
     uint64_t stored, refused; /* pieces */
+    bool lost;                /* something that it had */
 };
 
 struct disk *disk_new(struct visitor *visitor);

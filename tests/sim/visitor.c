@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "caps.h"
 #include "publisher.h"
 #include "server.h"
 #include "wire/json.h"
@@ -12,6 +13,7 @@
 #define SENT_BELOW     KIB(256) /* as host/io/tcp: a fuller queue is not told */
 #define ACCEPTED       (1ull << 63)
 #define IDLE_TICKS_MAX 200 /* in a second: more is a busy loop */
+#define RECOUNT_EVERY  16  /* steps */
 
 /* --- sockets */
 
@@ -51,14 +53,6 @@ void visitor_drop_socket(struct visitor *visitor, struct socket *socket)
     HASH_DEL(visitor->sockets, socket);
     sniff_done(&socket->out);
     mem_free(socket);
-}
-
-/* Checked after a step: the node may refuse a connection too many in the step that tells of it. */
-static void check_socket_caps(struct visitor *visitor)
-{
-    if (HASH_COUNT(visitor->sockets) > LIMIT_PEERS)
-        world_fail(visitor->world, "%s has %u connections", visitor->host->name,
-                   HASH_COUNT(visitor->sockets));
 }
 
 static void peer_opened(void *owner, struct conn *conn, int side)
@@ -331,6 +325,16 @@ static void check_spinning(struct visitor *visitor, const struct event *event)
         world_fail(visitor->world, "%s wakes for nothing over and over", visitor->host->name);
 }
 
+/* After a step: the node may refuse a connection too many in the step that tells of it. */
+static void check_caps(struct visitor *visitor)
+{
+    if (visitor->world->bare)
+        return;
+    caps_check(visitor);
+    if (visitor->counts.steps % RECOUNT_EVERY == 0)
+        caps_recount(visitor);
+}
+
 void visitor_step(struct visitor *visitor, struct event *event)
 {
     struct world *world = visitor->world;
@@ -349,6 +353,6 @@ void visitor_step(struct visitor *visitor, struct event *event)
         visitor_do_effect(visitor, &visitor->update.effects[i]);
     update_clear(&visitor->update);
     visitor->stepping = false;
-    check_socket_caps(visitor);
+    check_caps(visitor);
     arm(visitor);
 }
