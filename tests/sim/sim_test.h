@@ -7,6 +7,7 @@
 #include "check_main.h"
 #include "fetch.h"
 #include "publisher.h"
+#include "replay.h"
 #include "script.h"
 #include "server.h"
 #include "visitor.h"
@@ -16,6 +17,18 @@
 #include <string.h>
 
 #define SITE "https://game.example"
+
+/* Check's assertions, which all end here, say how to see it again before they end the test. */
+#undef ck_assert_msg
+#define ck_assert_msg(expr, ...)                                                                   \
+    ((expr) ? _mark_point(__FILE__, __LINE__)                                                      \
+            : (replay_print(), _ck_assert_failed(__FILE__, __LINE__,                               \
+                                                 "Assertion '" #expr "' failed", ##__VA_ARGS__)))
+
+__attribute__((constructor)) static void watch(void)
+{
+    replay_watch();
+}
 
 /* A world with a site on a fast server. */
 struct scene {

@@ -449,6 +449,7 @@ START_TEST(test_chaos)
                      : runs != NULL             ? strtoull(runs, NULL, 10)
                                                 : RUNS;
 
+    replay_limit_time();
     for (uint64_t seed = from; seed < from + count; seed++) {
         if (getenv("SIM_TIMES") != NULL)
             fprintf(stderr, "seed %llu\n", (unsigned long long)seed);

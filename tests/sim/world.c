@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "link.h"
 #include "publisher.h"
+#include "replay.h"
 #include "script.h"
 #include "server.h"
 #include "visitor.h"
@@ -48,6 +49,7 @@ struct world *world_new(uint64_t seed)
     world->without = parts_left_out();
     world->keep_trace = getenv("SIM_TRACE") != NULL;
     buf_init(&world->trace, SIZE_MAX / 2);
+    replay_begin(world);
     return world;
 }
 
@@ -64,6 +66,7 @@ void world_free(struct world *world)
     buf_done(&world->trace);
     mem_free(world->queue);
     mem_free(world);
+    replay_end();
 }
 
 /* --- the queue */
@@ -237,10 +240,12 @@ void world_fail(struct world *world, const char *format, ...)
     va_end(args);
     buf_init(&text, MIB(1));
     size_t show = world->trace.length < TRACE_SHOW ? world->trace.length : TRACE_SHOW;
-    buf_printf(&text, "%s\nSIM_SEED=%llu replays it; the end of the trace:\n%.*s", line,
+    buf_printf(&text, "%s\nthe end of the trace of seed %llu:\n%.*s", line,
                (unsigned long long)world->seed, (int)show,
                show > 0 ? (char *)world->trace.data + world->trace.length - show : "");
     buf_put_u8(&text, 0);
+    fprintf(stderr, "%s\n", line);
+    replay_print();
     world_on_failure((char *)text.data);
     abort();
 }

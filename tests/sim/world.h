@@ -12,12 +12,15 @@
  *   fetch.c      a page at a visitor: asset.want, then the gateway's stream
  *   sniff.c      reads what a visitor sends to its peers and holds it to the rules
  *   gauge.c      holds a visitor to its limits: rates, the month, pause
+ *   caps.c       holds a node to every cap of limits.h, and counts again what it counts
  *   publisher.c  a site's files, torrents, releases and signatures
  *   script.c     peers that say what a test wants
+ *   replay.c     how a test that failed is seen again
  *
  * Nothing here reads a clock, a file or the network: the same seed gives the same trace, byte for
- * byte. Whoever breaks an invariant ends the test with world_fail, which prints the seed and
- * the last lines of the trace. Time is kept in microseconds, nodes see milliseconds. */
+ * byte. Whoever breaks an invariant ends the test with world_fail, which prints the command that
+ * replays it and the last lines of the trace. Time is kept in microseconds, nodes see milliseconds.
+ */
 #pragma once
 
 #include "base/bytes.h"
