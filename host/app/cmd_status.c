@@ -63,6 +63,16 @@ static void print_mapping(const json_t *mapping)
             cmd_print("router     %s", says[i][1]);
 }
 
+static const char *cache_trouble(const json_t *cache)
+{
+    const char *state = client_text(cache, "state", "ok");
+
+    if (strcmp(state, "no-space") == 0)
+        return ", and no space for more: files come from their sites";
+    return strcmp(state, "ok") == 0 ? ""
+                                    : ", and it cannot be written: files come from their sites";
+}
+
 static void print_table(const json_t *answer)
 {
     const json_t *cache = json_object_get(answer, "cache");
@@ -78,8 +88,8 @@ static void print_table(const json_t *answer)
               (unsigned long long)client_number(answer, "sites"),
               client_text(answer, "default_zone", "?"));
     cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
-    cmd_print("cache      %llu files, %s", (unsigned long long)client_number(cache, "files"),
-              cmd_bytes(client_number(cache, "bytes"), size));
+    cmd_print("cache      %llu files, %s%s", (unsigned long long)client_number(cache, "files"),
+              cmd_bytes(client_number(cache, "bytes"), size), cache_trouble(cache));
     print_total(json_object_get(answer, "total"));
     print_month(answer);
     limits_print(json_object_get(answer, "limits"));

@@ -145,6 +145,7 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     api_answer_open_object(answer, "cache");
     api_answer_number(answer, "files", node->cache_files);
     api_answer_number(answer, "bytes", node->cache_bytes);
+    api_answer_text(answer, "state", err_name(node->store_error));
     api_answer_close(answer);
     put_totals(node, answer);
     put_fair_use(node, answer);
@@ -373,6 +374,14 @@ static void begin_want(struct site *site, const struct asset *asset,
         want_get(asset->swarm, asset->file);
 }
 
+/* What cannot be kept need not come twice, to us and then to the page. One try now and then finds
+ * out whether the disk is well again. */
+static bool cannot_store(const struct node *node, const struct asset *asset)
+{
+    return node->store_error != ERR_OK && node->now_ms < node->store_retry_ms &&
+           !swarm_has_file(asset->swarm, asset->file);
+}
+
 static bool try_asset_want(struct site *site, uint64_t client, const struct api_request *request)
 {
     if (site_zone(site) == ZONE_OFF) {
@@ -386,6 +395,10 @@ static bool try_asset_want(struct site *site, uint64_t client, const struct api_
     }
     if (asset.swarm == NULL)
         return false;
+    if (cannot_store(site->node, &asset)) {
+        answer_origin(site->node, client, request->id, "cannot-store");
+        return true;
+    }
     begin_want(site, &asset, request);
     answer_gateway(site, client, request, &asset);
     return true;

@@ -12,7 +12,8 @@
 
 #define RETRY_MS        30000
 #define TORRENT_TIME_MS 30000
-#define GETTING_MS      1000 /* without an answer from the site: peers are asked as well */
+#define GETTING_MS      1000  /* without an answer from the site: peers are asked as well */
+#define STORE_RETRY_MS  10000 /* after the disk has refused: another file may be tried */
 
 static void fetch_torrent(struct swarm *swarm);
 
@@ -453,6 +454,8 @@ static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
     struct want *want = find_want(swarm, file);
 
+    swarm->node->store_error = result;
+    swarm->node->store_retry_ms = swarm->node->now_ms + STORE_RETRY_MS;
     node_log_once(swarm->node, span_text(err_name(result)),
                   "cannot write to the cache: %s; files go to the site itself meanwhile",
                   err_text(result));
@@ -477,6 +480,7 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     if (!kept)
         swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {
+        swarm->node->store_error = ERR_OK;
         arrive_in_twins(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {
         cannot_store(swarm, number, result);

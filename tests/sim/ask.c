@@ -46,6 +46,12 @@ struct ask *visitor_site_status(struct visitor *visitor, const char *site, const
     return visitor_ask(visitor, 1, &request);
 }
 
+struct ask *visitor_status(struct visitor *visitor)
+{
+    struct api_request request = request_for(API_STATUS, "", NULL);
+    return visitor_ask(visitor, 1, &request);
+}
+
 struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t value)
 {
     struct api_request request = request_for(API_SETTINGS, "", NULL);

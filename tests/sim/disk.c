@@ -157,6 +157,22 @@ uint64_t disk_bytes(const struct disk *disk)
     return bytes;
 }
 
+uint64_t disk_reserved(const struct disk *disk)
+{
+    uint64_t bytes = 0;
+
+    for (const struct disk_content *c = disk->contents; c != NULL; c = c->hh.next)
+        bytes += c->length;
+    return bytes;
+}
+
+/* As host/io/store does it: room for all of a file, or none of it is written. */
+static bool has_room(const struct disk *disk, const struct job *job)
+{
+    return disk->space == 0 || find_content(disk, job->root, job->piece_length) != NULL ||
+           disk_reserved(disk) + job->file_length <= disk->space;
+}
+
 static void tell_totals(struct disk *disk)
 {
     uint64_t files = HASH_COUNT(disk->contents);
@@ -209,6 +225,8 @@ static enum err write_piece(struct disk *disk, struct job *job)
         disk->fail_times -= disk->fail_times != UINT32_MAX;
         return disk->fail_with;
     }
+    if (!has_room(disk, job))
+        return ERR_NO_SPACE;
     bitfield_set(&make_content(disk, job)->have, job->piece);
     bitfield_unset(&make_content(disk, job)->damaged, job->piece);
     disk->stored++;
@@ -331,6 +349,8 @@ void disk_load_torrent(struct disk *disk, const struct effect *effect)
     struct job *job = job_new(disk, effect, EVENT_TORRENT_LOADED);
     struct disk_torrent *torrent;
 
+    if (disk->saves_nothing)
+        return;
     HASH_FIND(hh, disk->torrents, effect->store.infohash, HASH_LENGTH, torrent);
     job->result = torrent != NULL ? ERR_OK : ERR_NOT_FOUND;
     if (torrent != NULL)
@@ -418,6 +438,8 @@ void disk_save_site(struct disk *disk, const struct effect *effect)
 {
     struct disk_site *site;
 
+    if (disk->saves_nothing)
+        return;
     HASH_FIND_STR(disk->sites, effect->site.site, site);
     if (site == NULL) {
         site = mem_zalloc(sizeof *site);
@@ -430,6 +452,14 @@ void disk_save_site(struct disk *disk, const struct effect *effect)
     site->record.site = site->site;
     keep_span(&site->release, &site->record.release);
     keep_span(&site->signature, &site->record.signature);
+}
+
+void disk_save_settings(struct disk *disk, const struct effect *effect)
+{
+    if (disk->saves_nothing)
+        return;
+    disk->settings = effect->settings;
+    disk->has_settings = true;
 }
 
 void disk_know(struct disk *disk, const struct publisher *publisher)

@@ -47,6 +47,9 @@ struct disk {
     uint64_t free_us;
     enum err fail_with;  /* the next writes fail like this */
     uint32_t fail_times; /* how many; UINT32_MAX: all */
+    uint64_t space;      /* for content: a file takes all of its length with its first piece;
+                          * 0: without end */
+    bool saves_nothing;  /* no site, torrent or setting: as on a disk that is full to the last */
     struct job *jobs;
     uint64_t stored, refused; /* pieces */
     bool lost;                /* something that it had */
@@ -64,6 +67,7 @@ void disk_load_leaves(struct disk *disk, const struct effect *effect);
 /* One byte of it is no longer what it was; nobody has noticed yet. */
 void disk_damage(struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece);
 void disk_save_site(struct disk *disk, const struct effect *effect);
+void disk_save_settings(struct disk *disk, const struct effect *effect);
 void disk_save_torrent(struct disk *disk, const struct effect *effect);
 /* As after an earlier visit: the site's release and torrents are there, and no content. */
 void disk_know(struct disk *disk, const struct publisher *publisher);
@@ -73,3 +77,4 @@ void disk_restore(struct disk *disk); /* EVENT_SETTINGS, EVENT_RESTORED for ever
 bool disk_has(const struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece_length,
               uint64_t first, uint64_t end);
 uint64_t disk_bytes(const struct disk *disk);
+uint64_t disk_reserved(const struct disk *disk); /* what its files take, whole */

@@ -256,8 +256,7 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
         disk_save_site(visitor->disk, effect);
         break;
     case EFFECT_SAVE_SETTINGS:
-        visitor->disk->settings = effect->settings;
-        visitor->disk->has_settings = true;
+        disk_save_settings(visitor->disk, effect);
         break;
     case EFFECT_SAVE_TORRENT:
         disk_save_torrent(visitor->disk, effect);

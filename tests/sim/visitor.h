@@ -113,6 +113,7 @@ struct ask *visitor_site_open(struct visitor *visitor, const char *site, uint64_
 /* The choice is in force when this returns. */
 struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zone zone);
 struct ask *visitor_site_status(struct visitor *visitor, const char *site, const char *doc);
+struct ask *visitor_status(struct visitor *visitor);
 /* Limits, in force when these return. */
 struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t value);
 struct ask *visitor_pause(struct visitor *visitor, uint64_t minutes);
