@@ -248,7 +248,7 @@ static void get_http(struct daemon *daemon, struct effect *effect)
 static void receive(struct daemon *daemon, struct effect *effect)
 {
     tcp_receive(daemon->tcp, effect->receive.held, effect->receive.chunk);
-    http_receive(daemon->http, effect->receive.held, effect->receive.chunk);
+    http_receive(daemon->http, effect->receive.bodies_held, effect->receive.chunk);
 }
 
 static void send_datagram(struct daemon *daemon, struct effect *effect)

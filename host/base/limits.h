@@ -95,6 +95,7 @@
 #define LIMIT_LSD_HASHES          24      /* Infohash lines in one: more do not fit */
 #define LIMIT_LSD_COOKIE          32
 #define LIMIT_ORIGIN_CONNECTIONS  2       /* at once to one origin */
+#define LIMIT_CHANGED_FILES       256     /* that a site's server has otherwise, of one bundle */
 #define LIMIT_HTTP_CONNECT_MS     10000
 #define LIMIT_HTTP_STALL_MS       15000   /* no byte of a body for so long */
 

@@ -103,7 +103,19 @@ static void say_receive(struct node *node)
     struct effect *effect = update_add(node->update, EFFECT_RECEIVE, 0);
 
     effect->receive.held = node->fair.holding;
+    effect->receive.bodies_held = node->fair.holding || node->bodies_held;
     effect->receive.chunk = (uint32_t)chunk(node);
+}
+
+void fair_use_look_at_disk(struct node *node)
+{
+    uint64_t enough = node->bodies_held ? STORING_MAX / 2 : STORING_MAX - 1;
+    bool hold = node->storing_bytes > enough;
+
+    if (hold == node->bodies_held)
+        return;
+    node->bodies_held = hold;
+    say_receive(node);
 }
 
 static void set_rates(struct node *node)

@@ -58,6 +58,9 @@ uint64_t fair_use_queue(const struct node *node);      /* bytes at the sockets, 
 
 /* --- taking */
 void fair_use_received(struct node *node, uint64_t bytes);
+/* While the disk is slower than the site no bodies are read: they would pile up in memory. (What
+ * peers send has been asked for, and no more is.) */
+void fair_use_look_at_disk(struct node *node);
 uint64_t fair_use_download_rate(const struct node *node); /* 0: no limit */
 /* May peers of this swarm be asked for one more block? Each swarm that waits has its share. */
 bool fair_use_may_ask(const struct swarm *swarm);

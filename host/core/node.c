@@ -438,6 +438,7 @@ void node_step(struct node *node, const struct event *event, struct update *upda
         break;
     }
     tick(node);
+    fair_use_look_at_disk(node);
     count_messages(node, before);
     node->update = NULL;
 }

@@ -62,6 +62,7 @@ struct node {
     uint64_t storing_bytes;  /* handed to the store, not yet written */
     enum err store_error;    /* why the store could not write last; ERR_OK: it could */
     uint64_t store_retry_ms; /* then: pages go to their sites until that time */
+    bool bodies_held;        /* for the disk's sake (fair_use.h) */
     struct address external; /* the router's address and the port that it maps; port 0: none */
     struct address seen_as;  /* our address as a tracker sees it, port 0; family 0: not known */
     struct list farewells;   /* struct udp_announce: last words to trackers, under way */

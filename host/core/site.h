@@ -44,6 +44,9 @@ struct site {
     uint32_t waiting_count;
     uint32_t origin_active;        /* asset fetches under way */
     uint64_t origin_not_before_ms; /* Retry-After */
+    uint64_t pieces_not_before_ms; /* origin_trust.c */
+    uint32_t origin_changed;       /* files in a row that are not the release's */
+    uint32_t origin_hangs;         /* in a row */
     uint64_t wasted;               /* bytes that came in vain: twice, or with another hash */
     uint64_t bytes[SOURCE_COUNT_], uploaded;
     UT_hash_handle hh;

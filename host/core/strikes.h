@@ -1,8 +1,8 @@
 /* What somebody has done to us, and who is let in no more for it. Layer: core (pure).
  *
- * Who it is, is a name: a peer's address (strikes_name), or any other. A site's own server gets
- * none: files that it has changed look like bad bytes, and are not asked of it for a minute
- * instead. Strikes add up and are forgotten with time; at STRIKES_BAN it is banned for
+ * Who it is, is a name: a peer's address (strikes_name), or any other. A web seed's is its site
+ * (origin_trust.c): for malformed answers, never for files that it has changed, which look like
+ * bad bytes. Strikes add up and are forgotten with time; at STRIKES_BAN it is banned for
  * STRIKES_BAN_MS. LIMIT_STRIKES names are kept, and the oldest goes first. */
 #pragma once
 

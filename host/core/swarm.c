@@ -99,6 +99,7 @@ void swarm_free(struct swarm *swarm)
     buf_done(&swarm->info);
     swarm_free_candidates(swarm);
     crowd_done(swarm);
+    origin_trust_done(swarm);
     bitfield_done(&swarm->have);
     bitfield_done(&swarm->taken);
     bitfield_done(&swarm->doubted);

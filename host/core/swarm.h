@@ -6,7 +6,8 @@
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
  *   swarm_blame.c   who sent what does not have its hash
- *   swarm_origin.c  pieces from the origin: when, how much, what went wrong
+ *   swarm_origin.c  pieces from the origin: when, and how much
+ *   origin_trust.c  what it did wrong, and what follows
  *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims,
  *                   crowd_tell.c what we say of ours
  *   find.h          finding peers, in the files that it names
@@ -51,7 +52,10 @@ struct origin_fetch {
     uint64_t op;
     struct want *want;
     uint32_t piece, end; /* next to complete; one past the last */
-    uint64_t skip;       /* bytes to drop first: the server ignored our Range */
+    bool whole;          /* the server ignores Range: what passes by is taken */
+    uint64_t skip;       /* bytes of it that are there already */
+    uint64_t got;        /* bytes of the body */
+    uint64_t watched_ms, watched; /* how many those were, then (origin_watch) */
     uint8_t *data;
     uint32_t fill;
     bool headed;
@@ -99,6 +103,7 @@ struct claim {
 };
 
 struct tracker;
+struct changed_file;
 
 enum candidate_source {
     CANDIDATE_EXPLICIT, /* the visitor named it */
@@ -146,6 +151,7 @@ struct swarm {
     uint32_t asked;          /* blocks asked for, over all peers */
     uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
+    struct changed_file *changed; /* those that the site's server has otherwise */
     uint64_t used_ms; /* last want */
     uint64_t wanted;  /* pieces of all files wanted since nothing was */
 
@@ -284,6 +290,19 @@ void origin_follow(struct want *want);
 void origin_bad_bytes(struct want *want);
 /* Will the origin bring this piece within its next few? Then peers need not. */
 bool origin_brings(const struct want *want, uint32_t piece);
+
+/* --- what the origin is worth (origin_trust.c) */
+uint64_t origin_ready_ms(const struct site *site); /* not asked for any piece before */
+bool origin_is_hopeless(const struct want *want);  /* no use in waiting for it */
+void origin_gave(struct want *want);
+uint64_t origin_changed_until(struct swarm *swarm, uint32_t file); /* 0: it is as it was */
+void origin_trust_done(struct swarm *swarm);
+/* Each ends with origin_failed; there must be no fetch any more. */
+void origin_has_changed(struct want *want, const char *what);
+void origin_malformed(struct want *want, const char *what);
+void origin_hung(struct want *want);
+void origin_failed(struct want *want, uint64_t delay_ms);
+void origin_watch(struct want *want); /* is it too slow? */
 
 /* For swarm_claim.c: pieces [first, end) of the wanted file, now. */
 void origin_start(struct want *want, uint32_t first, uint32_t end);

@@ -384,9 +384,9 @@ void crowd_consider(struct swarm *swarm)
 
     if (!has_room(swarm) || list_empty(&swarm->wants))
         return;
-    if (now < swarm->crowd_ms || now < swarm->site->origin_not_before_ms) {
-        node_wake(swarm->node,
-                  swarm->crowd_ms > now ? swarm->crowd_ms : swarm->site->origin_not_before_ms);
+    uint64_t ready = latest(swarm->crowd_ms, origin_ready_ms(swarm->site));
+    if (now < ready) {
+        node_wake(swarm->node, ready);
         return;
     }
     if (swarm->settling > 0 && now < swarm->settle_ms + SWARM_SETTLE_MS) {

@@ -19,7 +19,6 @@
 #define RETRY_MS        1000
 #define ASKED_AGAIN_MS  2000 /* after a failure a page's wish may shorten the back-off */
 #define RETRY_MAX_MS    30000
-#define CHANGED_MS      60000 /* the origin's file is not the release's */
 
 /* --- when */
 
@@ -160,7 +159,7 @@ void origin_consider(struct want *want)
     if (missing == UINT32_MAX)
         return;
     uint64_t due = latest(due_ms(want, missing), want->origin_retry_ms);
-    due = latest(due, swarm->site->origin_not_before_ms);
+    due = latest(due, origin_ready_ms(swarm->site));
     if (now < due) {
         node_wake(swarm->node, due);
         return;
@@ -247,7 +246,8 @@ void origin_asked_again(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
-    if (want->origin_failures > 0 && now >= want->origin_failed_ms + ASKED_AGAIN_MS)
+    if (want->origin_failures > 0 && now >= want->origin_failed_ms + ASKED_AGAIN_MS &&
+        origin_changed_until(want->swarm, want->file) == 0)
         want->origin_retry_ms = now;
 }
 
@@ -258,70 +258,75 @@ static uint64_t backoff_ms(uint32_t failures)
     return delay < RETRY_MAX_MS ? delay : RETRY_MAX_MS;
 }
 
-static void failed(struct want *want, uint64_t delay_ms)
+void origin_failed(struct want *want, uint64_t delay_ms)
 {
     struct node *node = want->swarm->node;
 
+    want->origin_failures++;
     want->origin_failed_ms = node->now_ms;
     want->origin_retry_ms = node->now_ms + delay_ms;
     node_wake(node, want->origin_retry_ms);
     want_check_failed(want);
 }
 
-/* The origin's file is not the release's: it has been changed under us, or this is a wrong
- * server. No reason to ban anybody, but no reason either to ask again soon. */
-static void changed(struct want *want, const char *what)
-{
-    const struct swarm *swarm = want->swarm;
-    const char *path = swarm->meta->files[want->file].path;
-
-    node_log_once(swarm->node, span_text(path),
-                  "%s%s%s: the site's own file is not the one of its release: %s",
-                  swarm->site->name, swarm->base, path, what);
-    want->origin_failures++;
-    failed(want, CHANGED_MS);
-}
-
 void origin_bad_bytes(struct want *want)
 {
     if (want->fetch != NULL)
         origin_cancel(want->fetch);
-    changed(want, "its bytes have another hash");
+    origin_has_changed(want, "its bytes have another hash");
 }
 
 /* --- an answer */
+
+static bool is_there(const struct swarm *swarm, uint32_t number)
+{
+    const struct piece *piece = swarm_find_piece((struct swarm *)swarm, number);
+    return bitfield_get(&swarm->have, number) || (piece != NULL && piece->storing);
+}
+
+/* The server ignores Range and sends the whole file. What passes by is taken as well: to ask for
+ * the rest, extent by extent, would be to get the beginning as often. */
+static void take_whole(struct origin_fetch *fetch)
+{
+    const struct want *want = fetch->want;
+    const struct metainfo_file *file = &want->swarm->meta->files[want->file];
+
+    fetch->whole = true;
+    fetch->piece = file->first_piece;
+    if (crowd_is(want->swarm))
+        return;
+    fetch->claimed = false;
+    fetch->end = file->first_piece + file->pieces;
+}
 
 void origin_head(struct origin_fetch *fetch, const struct event *event)
 {
     struct want *want = fetch->want;
     uint64_t length = want->swarm->meta->files[want->file].length;
     uint64_t from = piece_start(want, fetch->piece);
-    const char *wrong = NULL;
+    bool another = event->http.status == 200
+                       ? event->http.has_length && event->http.length != length
+                       : event->http.total != UINT64_MAX && event->http.total != length;
 
-    if (event->http.status == 200) {
-        if (event->http.has_length && event->http.length != length)
-            wrong = "it has another length";
-        fetch->skip = from;
-    } else if (event->http.status == 206) {
-        if (!event->http.has_range || event->http.first != from)
-            wrong = "it answers another range than was asked";
-        else if (event->http.total != UINT64_MAX && event->http.total != length)
-            wrong = "it has another length";
-    } else {
+    if (event->http.status != 200 && event->http.status != 206)
         return; /* origin_done judges the status; a body of it is dropped */
-    }
     fetch->headed = true;
-    if (wrong == NULL)
-        return;
-    origin_cancel(fetch);
-    changed(want, wrong);
+    if (event->http.status == 200 && from > 0)
+        take_whole(fetch);
+    if (event->http.status == 206 && (!event->http.has_range || event->http.first != from)) {
+        origin_cancel(fetch);
+        origin_malformed(want, "answers another range than was asked");
+    } else if (another) {
+        origin_cancel(fetch);
+        origin_has_changed(want, "it has another length");
+    }
 }
 
 static void deliver(struct swarm *swarm, uint32_t number, uint8_t *data)
 {
     struct piece *piece = swarm_find_piece(swarm, number);
 
-    if (bitfield_get(&swarm->have, number) || (piece != NULL && piece->storing)) {
+    if (is_there(swarm, number)) {
         mem_free(data); /* peers were quicker */
         swarm->site->wasted += metainfo_piece_bytes(swarm->meta, number);
         return;
@@ -351,6 +356,20 @@ static size_t take(struct origin_fetch *fetch, struct span data)
     return taken;
 }
 
+/* Of a whole file: pieces that are there are not looked at. Returns how many bytes were. */
+static size_t pass_over(struct origin_fetch *fetch, size_t length)
+{
+    struct swarm *swarm = fetch->want->swarm;
+
+    while (fetch->whole && fetch->fill == 0 && fetch->skip == 0 && fetch->piece < fetch->end &&
+           is_there(swarm, fetch->piece))
+        fetch->skip = metainfo_piece_bytes(swarm->meta, fetch->piece++);
+    size_t skipped = length < fetch->skip ? length : (size_t)fetch->skip;
+    fetch->skip -= skipped;
+    swarm->site->wasted += skipped;
+    return skipped;
+}
+
 void origin_body(struct origin_fetch *fetch, const struct event *event)
 {
     struct span data = event->http.data;
@@ -358,19 +377,17 @@ void origin_body(struct origin_fetch *fetch, const struct event *event)
     if (!fetch->headed)
         return;
     fetch->body_ms = fetch->want->swarm->node->now_ms;
-    if (fetch->skip > 0) {
-        size_t skipped = data.length < fetch->skip ? data.length : (size_t)fetch->skip;
-        fetch->skip -= skipped;
-        data = span_of(data.data + skipped, data.length - skipped);
-    }
+    fetch->got += data.length;
     while (data.length > 0 && fetch->piece < fetch->end) {
-        size_t taken = take(fetch, data);
+        size_t taken = pass_over(fetch, data.length);
+        if (taken == 0)
+            taken = take(fetch, data);
         data = span_of(data.data + taken, data.length - taken);
     }
     /* More than we need of a server that ignored our Range, or peers have what comes next. */
     struct want *want = fetch->want;
     bool surplus = fetch->piece == fetch->end && data.length > 0;
-    bool there = fetch->fill == 0 && fetch->piece < fetch->end &&
+    bool there = fetch->fill == 0 && fetch->piece < fetch->end && !fetch->whole &&
                  bitfield_get(&want->swarm->have, fetch->piece);
     if (!surplus && !there)
         return;
@@ -384,8 +401,20 @@ static void judge_failure(struct want *want, const struct event *event)
 {
     struct site *site = want->swarm->site;
     int status = event->http.status;
-    uint64_t delay = backoff_ms(++want->origin_failures);
+    uint64_t delay = backoff_ms(want->origin_failures + 1);
 
+    if (event->http.result == ERR_TIMEOUT) {
+        origin_hung(want);
+        return;
+    }
+    if (event->http.result == ERR_UNSUPPORTED) {
+        origin_malformed(want, "sends another encoding than it was asked for");
+        return;
+    }
+    if (event->http.result == ERR_TOO_LARGE) {
+        origin_has_changed(want, "it is longer");
+        return;
+    }
     if (event->http.result == ERR_OK && (status == 503 || status == 429)) {
         if (event->http.retry_after_s > 0)
             delay = event->http.retry_after_s * UINT64_C(1000);
@@ -396,7 +425,7 @@ static void judge_failure(struct want *want, const struct event *event)
                       "%s%s%s: the site answers %d for a file of its release", site->name,
                       want->swarm->base, want->swarm->meta->files[want->file].path, status);
     }
-    failed(want, delay);
+    origin_failed(want, delay);
 }
 
 /* The others first. */
@@ -414,7 +443,7 @@ void origin_done(struct origin_fetch *fetch, const struct event *event)
 {
     struct want *want = fetch->want;
     struct site *site = want->swarm->site;
-    bool complete = event->http.result == ERR_OK && fetch->piece == fetch->end;
+    bool complete = fetch->piece == fetch->end; /* whatever else would have come */
 
     fetch_free(fetch);
     if (complete && fair_use_download_rate(site->node) > 0)

@@ -41,6 +41,8 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
         swarm->wanted = 0;
     want->before = swarm->wanted;
     swarm->wanted += swarm->meta->files[file].pieces;
+    want->origin_retry_ms = origin_changed_until(swarm, file);
+    want->origin_failures = want->origin_retry_ms > 0;
     list_init(&want->streams);
     list_push_back(&swarm->wants, &want->in_swarm);
     crowd_wants_changed(swarm);
@@ -141,7 +143,7 @@ void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum 
 {
     count(want, length, source, twin);
     if (source == SOURCE_ORIGIN)
-        want->origin_failures = 0;
+        origin_gave(want);
     move_head(want);
     advance_streams(want);
     if (want->head == end_piece(want)) {
@@ -174,12 +176,13 @@ void want_check_failed(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
-    if (want->origin_failures == 0 || want->fetch != NULL)
+    if (want->fetch != NULL || !origin_is_hopeless(want))
         return;
     uint32_t missing = want_next_missing(want, want->head);
     if (missing == UINT32_MAX)
         return;
-    if (somebody_has(want, missing) && now < want->moved_ms + FAIL_AFTER_MS) {
+    bool hope = somebody_has(want, missing) || crowd_is_claimed(want->swarm, missing);
+    if (hope && now < want->moved_ms + FAIL_AFTER_MS) {
         node_wake(want->swarm->node, want->moved_ms + FAIL_AFTER_MS);
         return;
     }
@@ -199,6 +202,7 @@ uint64_t want_tick(struct want *want)
         want_free(want);
         return UINT64_MAX;
     }
+    origin_watch(want);
     origin_consider(want);
     want_check_failed(want);
     return list_empty(&want->streams) ? want->used_ms + IDLE_MS : UINT64_MAX;

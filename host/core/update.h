@@ -88,7 +88,8 @@ struct effect {
             uint8_t expected[HASH_LENGTH];
         } store;
         struct {
-            bool held;
+            bool held;        /* all of it */
+            bool bodies_held; /* paced responses, at least */
             uint32_t chunk; /* bytes to take at a time; 0: as many as there are */
         } receive;
         struct settings_record settings;

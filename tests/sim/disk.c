@@ -1,10 +1,14 @@
 #include "disk.h"
 
 #include "base/mem.h"
+#include "core/swarm.h"
 #include "publisher.h"
 #include "visitor.h"
 
 #include <string.h>
+
+#define STORE_MAX (2 * STORING_MAX) /* half of it may have been under way when peers were stopped  \
+                                     */
 
 /* An operation under way: its event comes when the disk is that far. */
 struct job {
@@ -30,6 +34,12 @@ struct disk *disk_new(struct visitor *visitor)
     return disk;
 }
 
+static void job_over(struct disk *disk, struct job *job)
+{
+    HASH_DEL(disk->jobs, job);
+    disk->waiting -= job->data != NULL ? job->length : 0;
+}
+
 static void job_free(struct job *job)
 {
     bitfield_done(&job->have);
@@ -44,7 +54,7 @@ void disk_stop(struct disk *disk)
     struct job *job, *next;
     HASH_ITER(hh, disk->jobs, job, next)
     {
-        HASH_DEL(disk->jobs, job);
+        job_over(disk, job);
         job_free(job);
     }
     disk->free_us = 0;
@@ -313,7 +323,7 @@ static void fire_done(struct world *world, uint64_t visitor_number, uint64_t num
     event.store.torrent = span_of(job->torrent.data, job->torrent.length);
     event.store.have = job->kind == EVENT_CONTENT_LOADED ? &job->have : NULL;
     world_trace(world, "%s < %s %s", visitor->host->name, job_name(job), err_name(job->result));
-    HASH_DEL(visitor->disk->jobs, job);
+    job_over(visitor->disk, job);
     visitor_step(visitor, &event);
     if (job->kind == EVENT_LEAVES_LOADED && job->result != ERR_OK)
         tell_lost(visitor, job->root);
@@ -400,6 +410,11 @@ void disk_store_piece(struct disk *disk, struct effect *effect)
 
     job->data = effect->store.data;
     effect->store.data = NULL;
+    disk->waiting += job->length;
+    disk->waited_most = disk->waiting > disk->waited_most ? disk->waiting : disk->waited_most;
+    if (disk->waiting > STORE_MAX)
+        world_fail(disk->visitor->world, "%s has %llu bytes waiting for its disk",
+                   disk->visitor->host->name, (unsigned long long)disk->waiting);
     job_start(disk, job, job->length);
 }
 

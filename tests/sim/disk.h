@@ -51,6 +51,7 @@ struct disk {
                           * 0: without end */
     bool saves_nothing;  /* no site, torrent or setting: as on a disk that is full to the last */
     struct job *jobs;
+    uint64_t waiting, waited_most; /* bytes handed over and not yet written: now, and ever */
     uint64_t stored, refused; /* pieces */
     bool lost;                /* something that it had */
 };

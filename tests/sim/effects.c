@@ -226,7 +226,7 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
         do_http_cancel(visitor, effect);
         break;
     case EFFECT_RECEIVE:
-        link_hold(visitor->host, effect->receive.held);
+        link_hold(visitor->host, effect->receive.held, effect->receive.bodies_held);
         break;
     case EFFECT_LSD_LISTEN:
         visitor->listens = effect->lsd.on;

@@ -308,7 +308,8 @@ static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
     struct chunk *chunk = pipe->first;
     struct end *to = &conn->ends[1 - side];
 
-    if (to->open && to->host->holding && !conn->unheld) {
+    bool holding = conn->body ? to->host->shuts : to->host->holding;
+    if (to->open && holding && !conn->unheld) {
         hold_back(to->host, number, side);
         return;
     }
@@ -406,11 +407,13 @@ void link_send(struct conn *conn, int side, const void *data, size_t length)
         pipe_ready(pipe);
 }
 
-void link_hold(struct host *host, bool holding)
+void link_hold(struct host *host, bool holding, bool bodies)
 {
     host->holding = holding;
-    if (holding)
+    host->shuts = bodies;
+    if (holding && bodies)
         return;
+    /* What is still to wait is held back again. */
     for (size_t i = 0; i < host->held_count; i++)
         world_after(host->world, 0, fire_delivered, host->held[i].conn, host->held[i].side);
     host->held_count = 0;
@@ -471,7 +474,7 @@ void link_host_down(struct host *host)
     struct conn *conn, *next;
 
     host->alive = false;
-    link_hold(host, false);
+    link_hold(host, false, false);
     HASH_ITER(hh, host->world->conns, conn, next)
     {
         for (int side = 0; side < 2; side++) {

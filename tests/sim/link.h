@@ -46,6 +46,7 @@ struct host {
     bool sending;
     uint64_t down_free_us;
     bool holding;      /* its sockets are not read */
+    bool shuts;        /* nor the bodies that web servers send it */
     struct held *held; /* what waits for that, in order */
     size_t held_count, held_capacity;
     uint64_t sent, received; /* bytes */
@@ -92,6 +93,7 @@ struct conn {
     struct pipe pipes[2]; /* [i]: what end i sends */
     bool established;
     bool unheld; /* delivered though its receiver holds */
+    bool body;   /* of a web server */
     UT_hash_handle hh;
 };
 
@@ -102,8 +104,8 @@ struct host *link_find_address(struct world *world, const struct address *addres
 /* Everything that it had open breaks; nobody can dial it. The owner is not told. */
 void link_host_down(struct host *host);
 void link_host_up(struct host *host);
-/* Back-pressure: its sockets are not read until it reads again. */
-void link_hold(struct host *host, bool holding);
+/* Back-pressure: its sockets are not read until it reads again, or web servers' only. */
+void link_hold(struct host *host, bool holding, bool bodies);
 void link_free_all(struct world *world);
 
 struct conn *link_find(struct world *world, uint64_t number);

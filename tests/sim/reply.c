@@ -54,14 +54,17 @@ static void set_range(struct transfer *transfer, uint64_t length)
 {
     transfer->status = 200;
     transfer->body_end = length;
-    if (!transfer->has_range || transfer->fault.ignore_range)
+    if (transfer->fault.ignore_range || (!transfer->has_range && !transfer->fault.other_range))
         return;
+    if (!transfer->has_range)
+        transfer->last = length - 1;
     if (transfer->first >= length) {
         set_error(transfer, 416);
         return;
     }
     transfer->status = 206;
     transfer->partial = true;
+    transfer->first += transfer->fault.other_range;
     transfer->body_first = transfer->first;
     if (transfer->last < length)
         transfer->body_end = transfer->last + 1;

@@ -20,6 +20,7 @@ struct fault {
     uint64_t flip_at;  /* this byte of the resource is wrong */
     bool endless;      /* the body never ends */
     bool ignore_range; /* 200 and the whole body */
+    bool other_range;  /* 206, and another range than was asked for */
     bool no_length;    /* no Content-Length */
     uint32_t times;    /* so many requests only; 0: all */
 };

@@ -1,6 +1,7 @@
 /* Where bytes come from when something is slow, wrong or gone: trackers, bad peers, slow peers,
  * origins that die. Whatever happens, the page gets the right bytes or is told soon that it must
  * go to the origin itself. */
+#include "core/swarm.h"
 #include "sim_test.h"
 
 /* --- trackers */
@@ -399,6 +400,204 @@ START_TEST(test_retry_after_is_obeyed)
 }
 END_TEST
 
+/* --- what a site's own server does wrong: it is asked again when it is well */
+
+static void check_mended(const char *what, uint64_t seed, struct fault fault, uint32_t most)
+{
+    struct scene scene = scene_with_files(seed);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+    struct resource *resource = server_get(scene.site->server, "/static/c.bin");
+
+    resource->fault = fault;
+    for (int i = 0; i < 10; i++) { /* a page that is loaded again and again */
+        ck_assert_msg(scene_fetch(visitor, "/static/c.bin")->state == FETCH_FAILED, "%s", what);
+        world_run(scene.world, 3000);
+    }
+    ck_assert_msg(resource->requests <= most, "%s: asked %u times", what, resource->requests);
+    resource->fault = FAULT_NONE;
+    world_run(scene.world, 125000);
+    ck_assert_msg(scene_fetch(visitor, "/static/c.bin")->state == FETCH_DONE, "%s", what);
+    ck_assert_uint_eq(disk_bytes(visitor->disk), 20000 + MIB(1));
+    scene_free(&scene);
+}
+
+START_TEST(test_an_origin_that_is_mended)
+{
+    struct fault flips = FAULT_NONE, stalls = FAULT_NONE, shorter = FAULT_NONE;
+
+    flips.flip_at = 100000;
+    check_mended("changed", 80, flips, 1);
+    stalls.stall_at = 0;
+    check_mended("silent", 81, stalls, 6);
+    shorter.status = 404;
+    check_mended("gone", 82, shorter, 10);
+}
+END_TEST
+
+/* Whoever deploys without publishing: each file once, then the whole server is left alone. */
+START_TEST(test_a_site_that_changed_under_us)
+{
+    struct scene scene = scene_new(83);
+    char path[32];
+
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(path, sizeof path, "f%u.js", i);
+        publisher_add(scene.site, 0, path, 20000 + i, i + 1);
+    }
+    publisher_publish(scene.site);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    scene.site->server->fault.flip_at = 5;
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(path, sizeof path, "/static/f%u.js", i);
+        struct fetch *fetch = scene_fetch(visitor, path);
+        ck_assert_int_eq(fetch->state, FETCH_FAILED);
+        ck_assert_uint_le(scene_ms(fetch), 1000);
+    }
+    ck_assert_uint_le(server_requests_below(scene.site->server, "/static/"), 10);
+    scene.site->server->fault = FAULT_NONE;
+    world_run(scene.world, 61000);
+    scene_load(visitor, "/static/f0.js");
+    scene_load(visitor, "/static/f30.js");
+    scene_free(&scene);
+}
+END_TEST
+
+/* A page of many files: not fifteen seconds for each pair of them. */
+START_TEST(test_an_origin_that_hangs)
+{
+    struct scene scene = scene_with_files(84);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+
+    scene.site->server->fault.stall_at = 0;
+    struct fetch *first = fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc");
+    struct fetch *second = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "doc");
+    fetch_wait(first, LIMIT_HTTP_STALL_MS + 1000);
+    fetch_wait(second, 1000);
+    ck_assert_int_eq(first->state, FETCH_FAILED);
+    ck_assert_int_eq(second->state, FETCH_FAILED);
+    ck_assert_uint_le(scene_ms(scene_fetch(visitor, "/static/b.wasm")), 100);
+    scene.site->server->fault = FAULT_NONE;
+    world_run(scene.world, 21000);
+    scene_load(visitor, "/static/b.wasm");
+    scene_free(&scene);
+}
+END_TEST
+
+/* Peers are not kept from giving what it would bring in ten minutes. */
+START_TEST(test_an_origin_that_trickles)
+{
+    struct scene scene = scene_with_files(85);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    scene_load_all(&scene, first);
+    struct visitor *second = knowing_visitor(&scene, NULL);
+    scene.site->server->host->link.up = 1000;
+    struct fetch *fetch = fetch_begin(second, SITE, 1, "/static/c.bin", "doc");
+
+    world_run(scene.world, 1000);
+    visitor_kill(first);
+    first->config.peers[0] = second->host;
+    visitor_start(first);
+    visitor_site_open(first, SITE, 1, "doc");
+    fetch_wait(fetch, 15000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_le(scene_ms(fetch), 8000);
+    scene_free(&scene);
+}
+END_TEST
+
+/* A page waits no longer for a server that will not be asked for long, whichever file it wants. */
+START_TEST(test_another_file_of_a_server_that_is_busy)
+{
+    struct scene scene = scene_with_files(86);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+    struct resource *resource = server_get(scene.site->server, "/static/c.bin");
+
+    resource->fault.status = 503;
+    resource->fault.retry_after_s = 600;
+    ck_assert_int_eq(scene_fetch(visitor, "/static/c.bin")->state, FETCH_FAILED);
+    struct fetch *fetch = scene_fetch(visitor, "/static/b.wasm");
+    ck_assert_int_eq(fetch->state, FETCH_FAILED);
+    ck_assert_uint_le(scene_ms(fetch), 100);
+    scene_free(&scene);
+}
+END_TEST
+
+/* Without Range the file comes about once all the same, though it is asked for in parts. */
+START_TEST(test_a_server_without_ranges_sends_a_file_once)
+{
+    struct scene scene = scene_new(87);
+    publisher_add(scene.site, 0, "a.js", 20000, 1);
+    publisher_add(scene.site, 0, "big.bin", MIB(8), 2);
+    publisher_publish(scene.site);
+    struct script *silent = scene_script(&scene, &(struct script_flags){.has_nothing = true});
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, silent->host);
+    struct resource *resource = server_get(scene.site->server, "/static/big.bin");
+
+    resource->fault.ignore_range = true;
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene.world, 2000);
+    struct fetch *fetch = fetch_begin(visitor, SITE, 1, "/static/big.bin", "doc");
+    fetch_wait(fetch, 60000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_le(resource->sent, 2 * MIB(8) + MIB(3));
+    scene_free(&scene);
+}
+END_TEST
+
+/* What no server may answer adds up, as a peer's faults do; what is signed comes all the same. */
+START_TEST(test_an_origin_that_talks_rubbish)
+{
+    struct scene scene = scene_with_files(88);
+    struct visitor *visitor = knowing_visitor(&scene, NULL);
+    struct resource *resource = server_get(scene.site->server, "/static/c.bin");
+
+    resource->fault.other_range = true;
+    for (int i = 0; i < 8; i++) {
+        ck_assert_int_eq(scene_fetch(visitor, "/static/c.bin")->state, FETCH_FAILED);
+        world_run(scene.world, 15000);
+    }
+    ck_assert_uint_eq(resource->requests, 4);
+    /* Its other files neither; but a new release. */
+    ck_assert_int_eq(scene_fetch(visitor, "/static/b.wasm")->state, FETCH_FAILED);
+    resource->fault = FAULT_NONE;
+    publisher_publish(scene.site);
+    visitor_site_open(visitor, SITE, 2, "doc2");
+    world_run(scene.world, 2000);
+    ck_assert_str_eq(ask_text(visitor, visitor_site_status(visitor, SITE, "doc2"), "state"),
+                     "ready");
+    world_run(scene.world, 3600000);
+    struct fetch *fetch = fetch_begin(visitor, SITE, 2, "/static/c.bin", "doc2");
+    fetch_wait(fetch, 20000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    scene_free(&scene);
+}
+END_TEST
+
+/* The disk takes a tenth of what the site could send. */
+START_TEST(test_a_fast_origin_and_a_slow_disk)
+{
+    struct scene scene = scene_new(89);
+    struct link fast = {.up = 200000000, .down = 200000000, .latency_us = 1000};
+    publisher_add(scene.site, 0, "a.js", 20000, 1);
+    publisher_add(scene.site, 0, "big.bin", MIB(96), 2);
+    publisher_publish(scene.site);
+    scene.site->server->host->link = fast;
+    struct visitor_config config = {.name = "v1", .link = fast, .zone = ZONE_SHARE};
+    struct visitor *visitor = visitor_new(scene.world, &config);
+
+    visitor->disk->rate = 5000000;
+    struct fetch *fetch = fetch_begin(visitor, SITE, 1, "/static/big.bin", "doc");
+    fetch_wait(fetch, 60000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_le(visitor->disk->waited_most, STORING_MAX + MIB(1));
+    ck_assert_uint_ge(visitor->disk->waited_most, STORING_MAX / 2);
+    ck_assert_uint_le(server_get(scene.site->server, "/static/big.bin")->requests, 1);
+    scene_free(&scene);
+}
+END_TEST
+
 TEST_MAIN("sim_sources",
           TESTS(test_peers_are_found_through_a_tracker,
                 test_a_tracker_that_talks_rubbish_does_no_harm,
@@ -410,4 +609,8 @@ TEST_MAIN("sim_sources",
                 test_the_origin_dies_mid_file_with_a_peer_there,
                 test_the_stream_fails_soon_when_everybody_dies, test_nobody_there_from_the_start,
                 test_an_origin_that_goes_wrong, test_a_server_without_ranges,
-                test_retry_after_is_obeyed))
+                test_retry_after_is_obeyed, test_an_origin_that_is_mended,
+                test_a_site_that_changed_under_us, test_an_origin_that_hangs,
+                test_an_origin_that_trickles, test_another_file_of_a_server_that_is_busy,
+                test_a_server_without_ranges_sends_a_file_once, test_an_origin_that_talks_rubbish,
+                test_a_fast_origin_and_a_slow_disk))

@@ -219,7 +219,9 @@ static void fire_stall_check(struct world *world, uint64_t number, uint64_t b)
     (void)b;
     if (transfer == NULL)
         return;
-    uint64_t limit_us = (transfer->answered ? LIMIT_HTTP_STALL_MS : LIMIT_HTTP_STALL_MS) * 1000ull;
+    uint64_t limit_us = LIMIT_HTTP_STALL_MS * 1000ull;
+    if (transfer->paced && visitor_find(world, transfer->visitor)->host->shuts)
+        transfer->moved_us = world->now_us; /* it is ourselves who do not read */
     if (world->now_us - transfer->moved_us >= limit_us)
         finish(transfer, ERR_TIMEOUT);
     else
@@ -242,6 +244,7 @@ static void fire_respond(struct world *world, uint64_t number, uint64_t b)
         link_join(host, &server_events, world, visitor->host, &client_events, world);
     conn->ends[0].name = conn->ends[1].name = number;
     conn->unheld = !transfer->paced;
+    conn->body = true;
     transfer->conn = conn->number;
     push_body(transfer, conn);
 }
