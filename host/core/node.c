@@ -1,4 +1,5 @@
 #include "core/node.h"
+#include "core/blame.h"
 
 #include "base/mem.h"
 #include "core/node_impl.h"
@@ -346,6 +347,8 @@ static void store_step(struct node *node, const struct event *event)
         swarm_content_loaded(owner, event);
     else if (event->kind == EVENT_LEAVES_LOADED && kind == OP_LEAVES)
         peer_leaves_loaded(owner, event);
+    else if (event->kind == EVENT_LEAVES_LOADED && kind == OP_CASE)
+        blame_cases_leaves_loaded(owner, event);
     else if (event->kind == EVENT_PIECE_STORED && kind == OP_PIECE)
         swarm_piece_stored(owner, event);
 }

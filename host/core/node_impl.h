@@ -30,6 +30,7 @@ enum op_kind {
     OP_CONTENT,
     OP_PIECE,
     OP_INFO,
+    OP_CASE, /* swarm_blame.c */
     OP_LEAVES
 };
 

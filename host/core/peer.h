@@ -65,6 +65,7 @@ struct peer {
     bool is_self;          /* the other end is this host */
     bool upload_only;      /* says that it wants nothing (BEP 21) */
     uint64_t redundant_ms; /* when it goes, because neither can give anything; UINT64_MAX: stays */
+    bool suspect;          /* gave some of a bad piece (blame_cases.c) */
     bool snubbed;          /* answered nothing for long: asked for one block at a time */
     bool told_have;        /* knows what we have: not in zone fetch */
     bool said_extended;    /* our extended handshake has gone */

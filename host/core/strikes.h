@@ -19,7 +19,6 @@
 enum {
     STRIKE_MALFORMED = 27, /* no message, or one out of place: a bug, perhaps */
     STRIKE_FLOOD = 55,
-    STRIKE_SUSPECT = 55,            /* gave some of the blocks of a bad piece */
     STRIKE_BAD_PROOF = 55,          /* hashes that do not prove */
     STRIKE_BAD_BYTES = STRIKES_BAN, /* its own, beyond doubt */
 };

@@ -1,4 +1,5 @@
 #include "core/swarm.h"
+#include "core/blame.h"
 
 #include "base/mem.h"
 #include "core/crowd.h"
@@ -31,6 +32,7 @@ struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
     list_init(&swarm->wants);
     list_init(&swarm->peers);
     list_init(&swarm->inquiries);
+    list_init(&swarm->cases);
     list_push_back(&site->swarms, &swarm->in_site);
     /* BEP 20; fresh for every swarm and run, so that a visitor cannot be followed. */
     memcpy(swarm->peer_id, "-FR0100-", 8);
@@ -482,6 +484,7 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
         swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {
         swarm->node->store_error = ERR_OK;
+        blame_cases_piece_stored(swarm, number);
         arrive_in_twins(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {
         cannot_store(swarm, number, result);

@@ -5,7 +5,7 @@
  *   swarm_lost.c    pieces that the store has no more
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
- *   swarm_blame.c   who sent what does not have its hash
+ *   swarm_blame.c   who sent what does not have its hash, blame_cases.c when that is not clear
  *   swarm_origin.c  pieces from the origin: when, and how much
  *   origin_trust.c  what it did wrong, and what follows
  *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims,
@@ -36,8 +36,9 @@ struct block {
 
 struct piece {
     uint32_t number, length, block_count, received;
-    bool storing; /* handed to the store; data is NULL */
-    bool judged;  /* all is here, some of it is wrong, and it is being found out what */
+    bool storing;   /* handed to the store; data is NULL */
+    uint64_t alone; /* the connection that alone is asked for it; 0: anybody */
+    bool judged;    /* all is here, some of it is wrong, and it is being found out what */
     enum source source;
     uint64_t op;
     uint64_t started_ms, moved_ms;
@@ -51,10 +52,10 @@ struct piece {
 struct origin_fetch {
     uint64_t op;
     struct want *want;
-    uint32_t piece, end; /* next to complete; one past the last */
-    bool whole;          /* the server ignores Range: what passes by is taken */
-    uint64_t skip;       /* bytes of it that are there already */
-    uint64_t got;        /* bytes of the body */
+    uint32_t piece, end;          /* next to complete; one past the last */
+    bool whole;                   /* the server ignores Range: what passes by is taken */
+    uint64_t skip;                /* bytes of it that are there already */
+    uint64_t got;                 /* bytes of the body */
     uint64_t watched_ms, watched; /* how many those were, then (origin_watch) */
     uint8_t *data;
     uint32_t fill;
@@ -152,12 +153,14 @@ struct swarm {
     uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
     struct list wants;
     struct changed_file *changed; /* those that the site's server has otherwise */
-    uint64_t used_ms; /* last want */
-    uint64_t wanted;  /* pieces of all files wanted since nothing was */
+    uint64_t used_ms;             /* last want */
+    uint64_t wanted;              /* pieces of all files wanted since nothing was */
 
     uint8_t peer_id[PEER_ID_LENGTH];
     struct list inquiries; /* who sent what (swarm_blame.c) */
     uint32_t inquiry_count;
+    struct list cases; /* of which nobody could say that (blame_cases.c) */
+    uint32_t case_count;
     struct left_peer *left; /* of those who gave blocks and went: a ring */
     uint32_t left_next;
     struct list peers;      /* handshake done */

@@ -4,8 +4,9 @@
  * which blocks are wrong. Who sent those is banned, the others are kept and only the wrong ones
  * asked anew. Meanwhile the page does not wait: the origin's hedge goes on.
  *
- * Where nobody answers, a lone giver is banned, and of several each is under suspicion. */
-#include "core/peer.h"
+ * Where nobody answers, a lone giver is banned; with several the case stays open (blame_cases.c).
+ */
+#include "core/blame.h"
 #include "core/strikes.h"
 
 #include "base/mem.h"
@@ -21,9 +22,7 @@
 struct inquiry {
     struct list in_swarm;
     struct swarm *swarm;
-    uint32_t piece, blocks;
-    uint8_t *leaves; /* of what was sent */
-    uint64_t *from;  /* who sent each block: its connection */
+    struct blame_blocks blocks; /* what was sent */
     uint64_t tried[TRIES_MAX], asked_ms;
     uint32_t tries;
     bool asking; /* the last one tried has not answered yet */
@@ -46,8 +45,20 @@ static void log_liar(struct swarm *swarm, const struct address *remote)
                   "peer %s sent bytes that do not have their hash", text);
 }
 
+/* It has come back before it was found out. */
+static void close_all_of(struct node *node, const struct address *remote)
+{
+    struct peer *peer, *next;
+
+    HASH_ITER(hh, node->peers, peer, next)
+    {
+        if (address_same_ip(&peer->remote, remote) && strikes_ban_address(node, &peer->remote))
+            peer_close(peer, false);
+    }
+}
+
 /* Whether it is connected or not. */
-static void strike(struct swarm *swarm, uint64_t conn, unsigned points)
+void blame_strike(struct swarm *swarm, uint64_t conn, unsigned points)
 {
     struct peer *peer = node_find_peer(swarm->node, conn);
     struct address buffer;
@@ -57,7 +68,8 @@ static void strike(struct swarm *swarm, uint64_t conn, unsigned points)
         if (left->conn != conn)
             continue;
         log_liar(swarm, &left->remote);
-        strikes_add(swarm->node, strikes_name(&left->remote, &buffer), points);
+        if (strikes_add(swarm->node, strikes_name(&left->remote, &buffer), points))
+            close_all_of(swarm->node, &left->remote);
         return;
     }
     if (peer == NULL)
@@ -67,38 +79,32 @@ static void strike(struct swarm *swarm, uint64_t conn, unsigned points)
         peer_close(peer, false);
 }
 
-static bool is_first(const struct inquiry *inquiry, uint32_t block)
-{
-    for (uint32_t i = 0; i < block; i++)
-        if (inquiry->from[i] == inquiry->from[block])
-            return false;
-    return true;
-}
-
 static bool gave_some(const struct inquiry *inquiry, uint64_t conn)
 {
-    for (uint32_t i = 0; i < inquiry->blocks; i++)
-        if (inquiry->from[i] == conn)
+    for (uint32_t i = 0; i < inquiry->blocks.count; i++)
+        if (inquiry->blocks.from[i] == conn)
             return true;
     return false;
 }
 
 static bool has_one_giver(const struct inquiry *inquiry)
 {
-    for (uint32_t i = 1; i < inquiry->blocks; i++)
-        if (inquiry->from[i] != inquiry->from[0])
+    for (uint32_t i = 1; i < inquiry->blocks.count; i++)
+        if (inquiry->blocks.from[i] != inquiry->blocks.from[0])
             return false;
     return true;
 }
 
-/* Without knowing which block was wrong: its one giver is banned; several share the suspicion. */
-static void suspect_all(const struct inquiry *inquiry)
+/* Nobody says which block was wrong: its one giver is banned; of several it will be found out.
+ * Takes the blocks. */
+static void leave_open(struct inquiry *inquiry)
 {
-    unsigned points = has_one_giver(inquiry) ? STRIKE_BAD_BYTES : STRIKE_SUSPECT;
-
-    for (uint32_t i = 0; i < inquiry->blocks; i++)
-        if (is_first(inquiry, i))
-            strike(inquiry->swarm, inquiry->from[i], points);
+    if (has_one_giver(inquiry)) {
+        blame_strike(inquiry->swarm, inquiry->blocks.from[0], STRIKE_BAD_BYTES);
+        return;
+    }
+    blame_cases_open(inquiry->swarm, &inquiry->blocks);
+    inquiry->blocks = (struct blame_blocks){0};
 }
 
 /* --- the inquiry's life */
@@ -107,8 +113,8 @@ static void inquiry_free(struct inquiry *inquiry)
 {
     inquiry->swarm->inquiry_count--;
     list_remove(&inquiry->in_swarm);
-    mem_free(inquiry->leaves);
-    mem_free(inquiry->from);
+    mem_free(inquiry->blocks.leaves);
+    mem_free(inquiry->blocks.from);
     mem_free(inquiry);
 }
 
@@ -118,12 +124,12 @@ static struct inquiry *inquiry_new(struct piece *piece, const uint8_t *leaves)
     struct inquiry *inquiry = mem_zalloc(sizeof *inquiry);
 
     inquiry->swarm = swarm;
-    inquiry->piece = piece->number;
-    inquiry->blocks = piece->block_count;
-    inquiry->leaves = mem_dup(leaves, (size_t)piece->block_count * HASH_LENGTH);
-    inquiry->from = mem_calloc(piece->block_count, sizeof *inquiry->from);
+    inquiry->blocks.piece = piece->number;
+    inquiry->blocks.count = piece->block_count;
+    inquiry->blocks.leaves = mem_dup(leaves, (size_t)piece->block_count * HASH_LENGTH);
+    inquiry->blocks.from = mem_calloc(piece->block_count, sizeof *inquiry->blocks.from);
     for (uint32_t i = 0; i < piece->block_count; i++)
-        inquiry->from[i] = piece->blocks[i].from;
+        inquiry->blocks.from[i] = piece->blocks[i].from;
     list_push_back(&swarm->inquiries, &inquiry->in_swarm);
     swarm->inquiry_count++;
     return inquiry;
@@ -132,7 +138,7 @@ static struct inquiry *inquiry_new(struct piece *piece, const uint8_t *leaves)
 /* The piece that it is about, unless it came from elsewhere meanwhile. */
 static struct piece *judged_piece(const struct inquiry *inquiry)
 {
-    struct piece *piece = swarm_find_piece(inquiry->swarm, inquiry->piece);
+    struct piece *piece = swarm_find_piece(inquiry->swarm, inquiry->blocks.piece);
     return piece != NULL && piece->judged ? piece : NULL;
 }
 
@@ -144,7 +150,7 @@ static void give_up(struct inquiry *inquiry)
     if (piece != NULL)
         swarm_drop_piece(swarm, piece);
     list_remove(&inquiry->in_swarm); /* a peer that is closed now must not find it */
-    suspect_all(inquiry);
+    leave_open(inquiry);
     inquiry_free(inquiry);
     swarm_fill_peers(swarm);
 }
@@ -154,15 +160,15 @@ static void give_up(struct inquiry *inquiry)
 static struct peer_hashes request_for(const struct inquiry *inquiry)
 {
     const struct metainfo *meta = inquiry->swarm->meta;
-    uint32_t number = metainfo_file_of_piece(meta, inquiry->piece);
+    uint32_t number = metainfo_file_of_piece(meta, inquiry->blocks.piece);
     const struct metainfo_file *file = &meta->files[number];
     uint32_t whole = meta->piece_length / BLOCK_LENGTH;
     struct peer_hashes request = {.count = whole};
 
     memcpy(request.root, file->root, HASH_LENGTH);
-    request.index = swarm_piece_offset(inquiry->swarm, number, inquiry->piece) * whole;
+    request.index = swarm_piece_offset(inquiry->swarm, number, inquiry->blocks.piece) * whole;
     if (file->pieces == 1) /* its tree is no higher than it needs */
-        request.count = 1u << merkle_height(inquiry->blocks);
+        request.count = 1u << merkle_height(inquiry->blocks.count);
     return request;
 }
 
@@ -182,7 +188,7 @@ static struct peer *choose_witness(const struct inquiry *inquiry)
     list_for_each(link, next, &inquiry->swarm->peers)
     {
         struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (!bitfield_get(&peer->have, inquiry->piece) || was_tried(inquiry, peer->conn))
+        if (!bitfield_get(&peer->have, inquiry->blocks.piece) || was_tried(inquiry, peer->conn))
             continue;
         if (!gave_some(inquiry, peer->conn))
             return peer;
@@ -225,7 +231,7 @@ bool blame_begin(struct piece *piece, const struct event *event)
     struct inquiry *inquiry = inquiry_new(piece, event->store.leaves.data);
     bool quick = has_one_giver(inquiry) && piece->block_count <= QUICK_BLOCKS;
     if (quick || swarm->inquiry_count > INQUIRIES_MAX || !ask(inquiry)) {
-        suspect_all(inquiry);
+        leave_open(inquiry);
         inquiry_free(inquiry);
         return false;
     }
@@ -234,7 +240,7 @@ bool blame_begin(struct piece *piece, const struct event *event)
     piece->judged = true;
     swarm->node->storing_bytes -= piece->length;
     if (has_one_giver(inquiry)) /* only what is good of it is still to be found out */
-        strike(swarm, inquiry->from[0], STRIKE_BAD_BYTES);
+        blame_strike(swarm, inquiry->blocks.from[0], STRIKE_BAD_BYTES);
     return true;
 }
 
@@ -259,13 +265,13 @@ static bool is_right(const struct inquiry *inquiry, const struct peer_hashes *an
 
     return answer->hashes.length == (size_t)answer->count * HASH_LENGTH &&
            merkle_prove(answer->hashes.data, answer->count, 0, 0, height, NULL, 0,
-                        metainfo_piece_hash(inquiry->swarm->meta, inquiry->piece)) == ERR_OK;
+                        metainfo_piece_hash(inquiry->swarm->meta, inquiry->blocks.piece)) == ERR_OK;
 }
 
 static bool is_wrong_block(const struct inquiry *inquiry, const uint8_t *right, uint32_t block)
 {
     size_t at = (size_t)block * HASH_LENGTH;
-    return memcmp(right + at, inquiry->leaves + at, HASH_LENGTH) != 0;
+    return memcmp(right + at, inquiry->blocks.leaves + at, HASH_LENGTH) != 0;
 }
 
 /* The good blocks stay; the others may be asked of anybody again. */
@@ -290,9 +296,9 @@ static void sentence(struct inquiry *inquiry, const uint8_t *right)
 {
     keep_good(inquiry, right);
     list_remove(&inquiry->in_swarm);
-    for (uint32_t i = 0; i < inquiry->blocks; i++)
+    for (uint32_t i = 0; i < inquiry->blocks.count; i++)
         if (is_wrong_block(inquiry, right, i))
-            strike(inquiry->swarm, inquiry->from[i], STRIKE_BAD_BYTES);
+            blame_strike(inquiry->swarm, inquiry->blocks.from[i], STRIKE_BAD_BYTES);
     inquiry_free(inquiry);
 }
 
@@ -380,6 +386,7 @@ uint64_t blame_tick(struct swarm *swarm)
 
 void blame_done(struct swarm *swarm)
 {
+    blame_cases_done(swarm);
     list_for_each(link, next, &swarm->inquiries)
         inquiry_free(list_entry(link, struct inquiry, in_swarm));
     mem_free(swarm->left);

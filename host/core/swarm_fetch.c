@@ -32,13 +32,22 @@ static bool may_ask(const struct peer *peer, const struct piece *piece)
     return !peer->peer_choking || peer_allows(peer, piece->number);
 }
 
+/* A piece whose blocks come from one peer has one culprit: so a suspect shares none, as long as
+ * that holds nothing up. */
+static bool may_join(const struct peer *peer, const struct piece *piece)
+{
+    if (piece->alone == peer->conn || peer->node->now_ms >= piece->moved_ms + STUCK_MS)
+        return true;
+    return piece->alone == 0 && !peer->suspect;
+}
+
 static struct piece *piece_with_loose_block(struct swarm *swarm, const struct peer *peer)
 {
     if (swarm->loose == 0)
         return NULL;
     for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next)
         if (!piece->storing && may_ask(peer, piece) && bitfield_get(&peer->have, piece->number) &&
-            loose_block(piece) != UINT32_MAX)
+            may_join(peer, piece) && loose_block(piece) != UINT32_MAX)
             return piece;
     return NULL;
 }
@@ -50,6 +59,7 @@ static struct piece *begin_piece(struct swarm *swarm, const struct peer *peer)
         return NULL;
     struct piece *piece = swarm_add_piece(swarm, number);
     swarm->loose += piece->block_count;
+    piece->alone = peer->suspect ? peer->conn : 0;
     return piece;
 }
 
@@ -63,7 +73,7 @@ static void request_block(struct peer *peer, struct piece *piece, uint32_t block
 static bool request_next(struct swarm *swarm, struct peer *peer)
 {
     struct piece *piece = peer->piece;
-    bool same = piece != NULL && !piece->storing && may_ask(peer, piece);
+    bool same = piece != NULL && !piece->storing && may_ask(peer, piece) && may_join(peer, piece);
     uint32_t block = same ? loose_block(piece) : UINT32_MAX;
 
     if (block == UINT32_MAX) {

@@ -186,6 +186,13 @@ static void say_have(struct script *script, const struct script_conn *sc)
 
 /* --- blocks */
 
+static bool flips_here(const struct script_flags *flags, uint32_t piece, uint32_t begin, bool last)
+{
+    if (!flags->flips_one || (flags->flips_every > 0 && piece % flags->flips_every != 0))
+        return false;
+    return flags->flips_last ? last : begin == flags->flips_block * BLOCK_LENGTH;
+}
+
 static void say_block(struct script *script, struct script_conn *sc, uint32_t piece, uint32_t begin,
                       uint32_t length)
 {
@@ -201,7 +208,8 @@ static void say_block(struct script *script, struct script_conn *sc, uint32_t pi
         uint64_t left = content->length - offset;
         memcpy(data + 8, content->data + offset, left < length ? (size_t)left : length);
     }
-    if (script->flags.flips || (script->flags.flips_one && begin == 0))
+    bool last = begin + BLOCK_LENGTH >= metainfo_piece_bytes(meta, piece);
+    if (script->flags.flips || flips_here(&script->flags, piece, begin, last))
         data[8 + length / 2] ^= 4;
     say_message(script, sc, PIECE, data, 8 + (size_t)length - script->flags.serves_short);
     mem_free(data);

@@ -20,6 +20,9 @@ struct script_flags {
     bool rejects;           /* every request, though it unchoked */
     bool flips;             /* one bit of every block */
     bool flips_one;         /* one bit of one block of every piece */
+    uint32_t flips_block;   /* which one that is; flips_last: the last */
+    bool flips_last;
+    uint32_t flips_every;   /* and only of every so-many-th piece; 0: of all */
     bool serves_short;      /* blocks one byte too short */
     bool serves_unasked;    /* blocks that nobody asked for, over and over */
     bool huge_message;      /* announces a message of 100 MB */

@@ -23,17 +23,17 @@ START_TEST(enough_of_them_are_a_ban_for_an_hour)
 {
     setup();
     ck_assert(!strikes_ban(node, bob()));
-    ck_assert(!strikes_add(node, bob(), STRIKE_SUSPECT));
+    ck_assert(!strikes_add(node, bob(), STRIKE_FLOOD));
     ck_assert(!strikes_ban(node, bob()));
     node->now_ms += 1;
-    ck_assert(strikes_add(node, bob(), STRIKE_SUSPECT + 1));
+    ck_assert(strikes_add(node, bob(), STRIKE_FLOOD + 1));
     ck_assert(strikes_ban(node, bob()));
     ck_assert(!strikes_ban(node, span_text("alice")));
     node->now_ms += STRIKES_BAN_MS - 1;
     ck_assert(strikes_ban(node, bob()));
     node->now_ms += 1;
     ck_assert(!strikes_ban(node, bob()));
-    ck_assert(!strikes_add(node, bob(), STRIKE_SUSPECT));
+    ck_assert(!strikes_add(node, bob(), STRIKE_FLOOD));
     node_free(node);
 }
 END_TEST
