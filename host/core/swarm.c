@@ -382,7 +382,7 @@ void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, 
     memcpy(effect->store.expected, metainfo_piece_hash(swarm->meta, piece->number), HASH_LENGTH);
 }
 
-static struct want *find_want(struct swarm *swarm, uint32_t file)
+struct want *swarm_find_want(struct swarm *swarm, uint32_t file)
 {
     list_for_each(link, next, &swarm->wants)
     {
@@ -402,6 +402,9 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, e
     if (!bitfield_set(&swarm->have, number))
         return;
     bitfield_set(&swarm->taken, number);
+    struct piece *coming = swarm_find_piece(swarm, number); /* its twin was quicker */
+    if (coming != NULL && !coming->storing)
+        swarm_cancel_piece(swarm, coming);
     swarm->piece_at_ms = swarm->node->now_ms;
     list_for_each(link, next, &swarm->peers)
     {
@@ -409,7 +412,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, e
         peer_have(peer, number);
         peer_check_redundant(peer);
     }
-    struct want *want = find_want(swarm, file);
+    struct want *want = swarm_find_want(swarm, file);
     if (want != NULL)
         want_piece_stored(want, number, length, source, twin);
 }
@@ -455,7 +458,7 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file)
 static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
 {
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
-    struct want *want = find_want(swarm, file);
+    struct want *want = swarm_find_want(swarm, file);
 
     swarm->node->store_error = result;
     swarm->node->store_retry_ms = swarm->node->now_ms + STORE_RETRY_MS;
@@ -489,7 +492,7 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     } else if (result != ERR_BAD_HASH) {
         cannot_store(swarm, number, result);
     } else if (source == SOURCE_ORIGIN) {
-        struct want *want = find_want(swarm, metainfo_file_of_piece(swarm->meta, number));
+        struct want *want = swarm_find_want(swarm, metainfo_file_of_piece(swarm->meta, number));
         if (want != NULL)
             origin_bad_bytes(want);
     }

@@ -195,6 +195,8 @@ struct swarm {
     uint64_t free_ms;           /* when our last request to the origin was over */
     uint64_t extent_ms;         /* what one extent takes us, moving average */
     uint64_t assist_bytes;      /* fetched although neighbours have it */
+    uint64_t rescue_ms;         /* when nothing had come and the origin was asked */
+    uint32_t rescues;           /* in a row, without a block from any peer in between */
     bool told_idle;             /* neighbours believe that we want nothing */
     uint64_t idle_ms;           /* since when we want nothing, if we do not */
 };
@@ -241,6 +243,7 @@ bool swarm_has_file(const struct swarm *swarm, uint32_t file);
 void swarm_adopt_file(struct swarm *swarm, uint32_t file);
 
 /* --- wants */
+struct want *swarm_find_want(struct swarm *swarm, uint32_t file); /* NULL: nobody wants it */
 struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
 void want_free(struct want *want);
 void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
@@ -293,6 +296,10 @@ void origin_follow(struct want *want);
 void origin_bad_bytes(struct want *want);
 /* Will the origin bring this piece within its next few? Then peers need not. */
 bool origin_brings(const struct want *want, uint32_t piece);
+
+/* Is the same piece of a file with the same content coming from the origin, or here and being
+ * stored? */
+bool origin_brings_twin(struct swarm *swarm, uint32_t piece);
 
 /* --- what the origin is worth (origin_trust.c) */
 uint64_t origin_ready_ms(const struct site *site); /* not asked for any piece before */

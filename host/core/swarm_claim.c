@@ -289,7 +289,8 @@ uint64_t crowd_open_since(struct swarm *swarm, uint32_t piece)
 
     if (bitfield_get(&swarm->taken, piece) ||
         (swarm->availability != NULL && swarm->availability[piece] > 0 &&
-         node_has(swarm->node, PART_SPARING)))
+         node_has(swarm->node, PART_SPARING)) ||
+        origin_brings_twin(swarm, piece))
         return 0;
     struct claim *claim = find_claim(swarm, piece);
     if (claim == NULL)

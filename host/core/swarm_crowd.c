@@ -35,7 +35,8 @@
 #define HEAD_SHARE    10   /* the first tenth of what is missing is the head */
 #define ASSIST_MS     1000 /* after joining */
 #define ASSIST_ASKED  MIB(1)
-#define ASSIST_TENTHS 3 /* of the bundle, divided by the neighbours */
+#define RESCUE_BYTES  MIB(1) /* the most at once */
+#define ASSIST_TENTHS 3      /* of the bundle, divided by the neighbours */
 
 /* --- who is there */
 
@@ -342,6 +343,31 @@ static bool assist(struct swarm *swarm)
     return true;
 }
 
+/* One, and twice as many each time when no peer has given anything since the last time: a page
+ * among those who promise and give nothing is soon as well off as one alone. */
+static uint32_t rescue_pieces(struct swarm *swarm)
+{
+    uint64_t bytes = (uint64_t)swarm->meta->piece_length << swarm->rescues;
+
+    if (swarm->block_ms >= swarm->rescue_ms)
+        swarm->rescues = 0;
+    else if (bytes < RESCUE_BYTES)
+        swarm->rescues++;
+    swarm->rescue_ms = swarm->node->now_ms;
+    return 1u << swarm->rescues;
+}
+
+static uint32_t rescue_end(const struct want *want, uint32_t first)
+{
+    struct swarm *swarm = want->swarm;
+    const struct metainfo_file *file = &swarm->meta->files[want->file];
+    uint32_t end = file->first_piece + file->pieces, pieces = rescue_pieces(swarm);
+
+    end = end - first > pieces ? first + pieces : end;
+    uint32_t there = bitfield_next_one(&swarm->have, first, end);
+    return there != BITFIELD_NONE ? there : end;
+}
+
 /* Peers have what we want, or say so, and nothing comes: the page must not wait for them. */
 static bool rescue(struct swarm *swarm)
 {
@@ -353,7 +379,7 @@ static bool rescue(struct swarm *swarm)
         uint32_t missing = want_next_missing(want, want->head);
         if (missing == UINT32_MAX || swarm->node->now_ms < want->origin_retry_ms)
             continue;
-        origin_start(want, missing, missing + 1);
+        origin_start(want, missing, rescue_end(want, missing));
         return true;
     }
     return false;

@@ -13,6 +13,7 @@
 #define ASSIST_MS       2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
 #define ASSIST_RATE     KIB(256)
 #define EXTENT          MIB(1) /* at once, while there are peers who may do the rest */
+#define TWIN_MS         1000   /* before it is looked again whether a twin still brings it */
 #define BRINGS_PIECES   8      /* what the origin is about to bring is not asked of peers */
 #define SLOWED_EXTENT_S 4      /* of the visitor's own cap, so that other files have their turn */
 #define ACTIVE_MAX      32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
@@ -158,6 +159,10 @@ void origin_consider(struct want *want)
     uint32_t missing = first_needed(want);
     if (missing == UINT32_MAX)
         return;
+    if (origin_brings_twin(swarm, missing)) {
+        node_wake(swarm->node, now + TWIN_MS);
+        return;
+    }
     uint64_t due = latest(due_ms(want, missing), want->origin_retry_ms);
     due = latest(due, origin_ready_ms(swarm->site));
     if (now < due) {
@@ -187,6 +192,22 @@ bool origin_brings(const struct want *want, uint32_t piece)
     const struct origin_fetch *fetch = want->fetch;
     return fetch != NULL && piece >= fetch->piece && piece < fetch->end &&
            piece - fetch->piece < BRINGS_PIECES;
+}
+
+bool origin_brings_twin(struct swarm *swarm, uint32_t number)
+{
+    if (swarm->twins == NULL)
+        return false;
+    uint32_t file = metainfo_file_of_piece(swarm->meta, number);
+    uint32_t offset = swarm_piece_offset(swarm, file, number);
+    for (uint32_t twin = swarm->twins[file]; twin != file; twin = swarm->twins[twin]) {
+        uint32_t there = swarm->meta->files[twin].first_piece + offset;
+        const struct want *want = swarm_find_want(swarm, twin);
+        const struct piece *piece = swarm_find_piece(swarm, there);
+        if ((want != NULL && origin_brings(want, there)) || (piece != NULL && piece->storing))
+            return true;
+    }
+    return false;
 }
 
 /* --- ending */

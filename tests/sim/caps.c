@@ -194,10 +194,10 @@ static uint64_t recount_piece(const struct visitor *visitor, const struct piece 
 
     always(visitor, bitfield_get(&piece->swarm->taken, piece->number), "on its way, not taken",
            piece->number);
+    if (piece->storing) /* a twin of it may be there already */
+        return 0;
     always(visitor, !bitfield_get(&piece->swarm->have, piece->number), "on its way, and there",
            piece->number);
-    if (piece->storing)
-        return 0;
     for (uint32_t i = 0; i < piece->block_count; i++) {
         requests += piece->blocks[i].requests;
         received += piece->blocks[i].received;

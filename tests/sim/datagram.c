@@ -198,7 +198,7 @@ static void check_shout(struct visitor *visitor, const struct effect *effect)
         world_fail(visitor->world, "%s shouts, and was not told to", visitor->host->name);
     if (effect->lsd.family == 6)
         return;
-    if (visitor->shouts > 0 && now < visitor->shout_us + 60000000)
+    if (visitor->shout_us > 0 && now + 1000 < visitor->shout_us + 60000000) /* it counts in ms */
         world_fail(visitor->world, "%s shouts more than once a minute", visitor->host->name);
     visitor->shouts++;
     visitor->shout_us = now;

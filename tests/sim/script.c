@@ -18,10 +18,12 @@ enum {
     HAVE_ALL = 14,
     EXTENDED = 20,
     HAVE_NONE = 15,
-    REJECT = 16
+    REJECT = 16,
+    HASH_REQUEST = 21,
+    HASHES = 22
 };
 
-static struct script *script_find(struct world *world, uint64_t number)
+struct script *script_find(struct world *world, uint64_t number)
 {
     struct script *script;
     HASH_FIND(hh, world->scripts, &number, sizeof number, script);
@@ -311,6 +313,19 @@ static void hear_unchoke(struct script *script, struct script_conn *sc)
     }
 }
 
+static void say_false_hashes(struct script *script, const struct script_conn *sc,
+                             const uint8_t request[48])
+{
+    uint32_t count = load_u32be(request + 40), layers = load_u32be(request + 44);
+    size_t hashes = count + merkle_uncle_count(count, layers);
+    uint8_t *data = mem_alloc(48 + hashes * HASH_LENGTH);
+
+    memcpy(data, request, 48);
+    world_fill(script->number, data + 48, hashes * HASH_LENGTH);
+    say_message(script, sc, HASHES, data, 48 + hashes * HASH_LENGTH);
+    mem_free(data);
+}
+
 static void hear_message(struct script *script, struct script_conn *sc, uint8_t id,
                          const uint8_t *data, size_t length)
 {
@@ -320,6 +335,8 @@ static void hear_message(struct script *script, struct script_conn *sc, uint8_t 
         hear_request(script, sc, data);
     else if (id == UNCHOKE)
         hear_unchoke(script, sc);
+    else if (id == HASH_REQUEST && length == 48 && script->flags.lies_of_hashes)
+        say_false_hashes(script, sc, data);
     else if (id == HAVE || id == HAVE_ALL || (id == BITFIELD && length > 0))
         script->haves++;
     else if (id == CANCEL)

@@ -34,6 +34,7 @@ struct script_flags {
     uint32_t flood;         /* so many requests at once as soon as it is unchoked */
     bool extended;          /* speaks BEP 10; says no more of it than the test does */
     bool claims;            /* says again and again that it fetches everything, and never does */
+    bool lies_of_hashes;    /* answers every hash request with hashes that do not prove */
     bool asks_whole;        /* 16 KiB even where the file ends earlier */
     uint32_t asks_every_us; /* for the first block, again and again once it is unchoked */
     uint32_t drip_us;       /* a byte of its handshake in so long */
@@ -48,7 +49,7 @@ struct script_conn {
     uint8_t other_id[20];
     uint32_t blocks_served, requests_got, cancels_got;
     uint32_t dripped, claim_serial;
-    bool closed;
+    bool closed, said_hello;
     UT_hash_handle hh;
 };
 
@@ -67,12 +68,15 @@ struct script {
     /* what else a test wants to know, or to answer; false: as if it were not there */
     bool (*hear)(struct script *script, struct script_conn *sc, uint8_t id, struct span body);
     void *user;
+    bool flooding; /* flood.h */
+    uint32_t flood_kind, flood_serial;
     UT_hash_handle hh;
 };
 
 /* torrent: of a published bundle. */
 struct script *script_new(struct world *world, const char *name, const struct link *link,
                           const struct torrent *torrent, const struct script_flags *flags);
+struct script *script_find(struct world *world, uint64_t number);
 struct torrent *script_torrent(struct publisher *publisher, size_t bundle);
 /* Dials a visitor and speaks first. */
 void script_dial(struct script *script, const struct host *to);

@@ -280,6 +280,22 @@ START_TEST(test_equal_files_come_once)
 }
 END_TEST
 
+/* From the origin, wanted at the same time. */
+START_TEST(test_equal_files_come_once_from_the_origin)
+{
+    struct scene scene = scene_of_lengths(309);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    fetch_begin(visitor, SITE, 1, "/static/twin3.bin", "doc");
+    fetch_begin(visitor, SITE, 1, "/static/twin2.bin", "doc");
+    fetch_begin(visitor, SITE, 1, "/static/twin1.bin", "doc");
+    ck_assert(world_run_until(scene.world, fetches_are_over, scene.world, 10000));
+    ck_assert_uint_eq(disk_bytes(visitor->disk), 100000);
+    ck_assert_uint_eq(scene_origin_bytes(&scene), 100000);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_two_bundles)
 {
     struct scene scene = scene_new(308);
@@ -334,4 +350,5 @@ END_TEST
 TEST_MAIN("sim_requests",
           TESTS(test_paths_that_lie, test_encoded_paths, test_tokens, test_ranges,
                 test_seeking_asks_for_what_is_needed_first, test_head, test_awkward_lengths,
-                test_equal_files_come_once, test_two_bundles, test_a_thousand_files))
+                test_equal_files_come_once, test_equal_files_come_once_from_the_origin,
+                test_two_bundles, test_a_thousand_files))

@@ -202,6 +202,7 @@ void visitor_kill(struct visitor *visitor)
     server_forget_visitor(visitor);
     datagrams_forget(visitor);
     visitor->listens = false;
+    visitor->shout_us = 0;
     disk_stop(visitor->disk);
     fetches_break(visitor);
     node_free(visitor->node);

@@ -81,7 +81,7 @@ struct visitor {
     size_t choice_count;
     bool listens;           /* to local discovery */
     uint32_t shouts;        /* messages of local discovery, each to both groups */
-    uint64_t shout_us;      /* the last one */
+    uint64_t shout_us;      /* the last one of this run; 0: none */
     struct udp_talk *talks; /* exchanges of datagrams */
     uint64_t wake_us;       /* a wake-up is in the queue for then; 0: none */
     uint64_t run;           /* counts the starts: nothing of an earlier run arrives */

@@ -238,8 +238,9 @@ void world_fail(struct world *world, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    buf_init(&text, MIB(1));
-    size_t show = world->trace.length < TRACE_SHOW ? world->trace.length : TRACE_SHOW;
+    buf_init(&text, SIZE_MAX / 2);
+    size_t most = world->keep_trace ? SIZE_MAX : TRACE_SHOW;
+    size_t show = world->trace.length < most ? world->trace.length : most;
     buf_printf(&text, "%s\nthe end of the trace of seed %llu:\n%.*s", line,
                (unsigned long long)world->seed, (int)show,
                show > 0 ? (char *)world->trace.data + world->trace.length - show : "");
