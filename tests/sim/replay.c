@@ -9,11 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SHOW 6000 /* of a trace, when something fails */
+
 #define HANGS_S 55 /* a little before Check ends the test (check_main.h) and nobody knows why */
 
 /* The last world that began and has not ended; 0: none. A handler of signals reads it. */
 static volatile uint64_t seed;
 static volatile bool is_on;
+static const struct world *last; /* while it is on */
 
 /* Only where a sanitizer is linked. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
@@ -29,6 +32,16 @@ void replay_print(void)
                           (unsigned long long)seed, program_invocation_name);
     if (write(STDERR_FILENO, line, (size_t)length) < 0)
         return;
+}
+
+void replay_trace(void)
+{
+    if (!is_on)
+        return;
+    size_t length = last->trace.length;
+    size_t show = length < SHOW || last->keep_trace ? length : SHOW;
+    fprintf(stderr, "the end of the trace of seed %llu:\n%.*s", (unsigned long long)seed, (int)show,
+            show > 0 ? (char *)last->trace.data + length - show : "");
 }
 
 static void died(int signal_number)
@@ -59,6 +72,7 @@ void replay_limit_time(void)
 
 void replay_begin(const struct world *world)
 {
+    last = world;
     seed = world->seed;
     is_on = true;
 }

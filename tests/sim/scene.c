@@ -2,8 +2,7 @@
 
 void scene_on_failure(const char *text)
 {
-    fputs(text, stderr);
-    ck_abort_msg("%.*s", (int)strcspn(text, "\n"), text); /* the trace is on stderr */
+    ck_abort_msg("%s", text);
 }
 
 struct scene scene_new(uint64_t seed)

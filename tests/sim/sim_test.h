@@ -21,9 +21,10 @@
 /* Check's assertions, which all end here, say how to see it again before they end the test. */
 #undef ck_assert_msg
 #define ck_assert_msg(expr, ...)                                                                   \
-    ((expr) ? _mark_point(__FILE__, __LINE__)                                                      \
-            : (replay_print(), _ck_assert_failed(__FILE__, __LINE__,                               \
-                                                 "Assertion '" #expr "' failed", ##__VA_ARGS__)))
+    ((expr)                                                                                        \
+         ? _mark_point(__FILE__, __LINE__)                                                         \
+         : (replay_trace(), replay_print(),                                                        \
+            _ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", ##__VA_ARGS__)))
 
 __attribute__((constructor)) static void watch(void)
 {

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define TRACE_TAIL KIB(64) /* kept when not all is */
-#define TRACE_SHOW 6000    /* of it, when something fails */
 
 struct happening {
     uint64_t at_us, serial;
@@ -221,32 +220,26 @@ void world_trace(struct world *world, const char *format, ...)
     buf_printf(&world->trace, "%s\n", line);
 }
 
-static void print_and_abort(const char *text)
+static void just_abort(const char *text)
 {
-    fputs(text, stderr);
+    (void)text;
     abort();
 }
 
-void (*world_on_failure)(const char *text) = print_and_abort;
+void (*world_on_failure)(const char *text) = just_abort;
 
 void world_fail(struct world *world, const char *format, ...)
 {
-    struct buf text;
     va_list args;
     char line[512];
 
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    buf_init(&text, SIZE_MAX / 2);
-    size_t most = world->keep_trace ? SIZE_MAX : TRACE_SHOW;
-    size_t show = world->trace.length < most ? world->trace.length : most;
-    buf_printf(&text, "%s\nthe end of the trace of seed %llu:\n%.*s", line,
-               (unsigned long long)world->seed, (int)show,
-               show > 0 ? (char *)world->trace.data + world->trace.length - show : "");
-    buf_put_u8(&text, 0);
+    world_trace(world, "FAILED");
+    replay_trace();
     fprintf(stderr, "%s\n", line);
     replay_print();
-    world_on_failure((char *)text.data);
+    world_on_failure(line);
     abort();
 }

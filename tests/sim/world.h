@@ -104,7 +104,8 @@ void world_fill(uint64_t seed, uint8_t *data, size_t length); /* bytes that depe
 /* A line of the trace, with the time before it. */
 void world_trace(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Called with what is wrong; the default prints it and aborts. Tests hand it to their framework. */
+/* Called with what is wrong, which has been printed; the default aborts. Tests hand it to their
+ * framework. */
 extern void (*world_on_failure)(const char *text);
 _Noreturn void world_fail(struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
