@@ -244,7 +244,7 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file);
 
 /* --- wants */
 struct want *swarm_find_want(struct swarm *swarm, uint32_t file); /* NULL: nobody wants it */
-struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
+struct want *want_get(struct swarm *swarm, uint32_t file);        /* made when there is none */
 void want_free(struct want *want);
 void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
                        bool twin);

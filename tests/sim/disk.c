@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define STORE_MAX (2 * STORING_MAX) /* half of it may have been under way when peers were stopped  \
-                                     */
+#define STORE_MAX                                                                                  \
+    (2 * STORING_MAX) /* half of it may have been under way when peers were stopped                \
+                       */
 
 /* An operation under way: its event comes when the disk is that far. */
 struct job {

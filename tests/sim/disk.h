@@ -52,8 +52,8 @@ struct disk {
     bool saves_nothing;  /* no site, torrent or setting: as on a disk that is full to the last */
     struct job *jobs;
     uint64_t waiting, waited_most; /* bytes handed over and not yet written: now, and ever */
-    uint64_t stored, refused; /* pieces */
-    bool lost;                /* something that it had */
+    uint64_t stored, refused;      /* pieces */
+    bool lost;                     /* something that it had */
 };
 
 struct disk *disk_new(struct visitor *visitor);

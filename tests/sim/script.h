@@ -7,20 +7,20 @@
 #include "publisher.h"
 
 struct script_flags {
-    bool silent;            /* never says a word */
-    bool garbage;           /* says noise instead of a handshake */
-    bool wrong_infohash;    /* handshakes for a torrent that nobody knows */
-    bool wrong_protocol;    /* a handshake with one wrong letter */
-    bool has_nothing;       /* and says so (HAVE_NONE) */
-    bool wrong_bitfield;    /* a bitfield one byte too long */
-    bool spare_bit;         /* a bitfield with a bit after the last piece */
-    bool lazy_bitfield;     /* nothing, and HAVEs one by one */
-    bool bad_have;          /* HAVE of a piece that there is not */
-    bool chokes;            /* never unchokes */
-    bool rejects;           /* every request, though it unchoked */
-    bool flips;             /* one bit of every block */
-    bool flips_one;         /* one bit of one block of every piece */
-    uint32_t flips_block;   /* which one that is; flips_last: the last */
+    bool silent;          /* never says a word */
+    bool garbage;         /* says noise instead of a handshake */
+    bool wrong_infohash;  /* handshakes for a torrent that nobody knows */
+    bool wrong_protocol;  /* a handshake with one wrong letter */
+    bool has_nothing;     /* and says so (HAVE_NONE) */
+    bool wrong_bitfield;  /* a bitfield one byte too long */
+    bool spare_bit;       /* a bitfield with a bit after the last piece */
+    bool lazy_bitfield;   /* nothing, and HAVEs one by one */
+    bool bad_have;        /* HAVE of a piece that there is not */
+    bool chokes;          /* never unchokes */
+    bool rejects;         /* every request, though it unchoked */
+    bool flips;           /* one bit of every block */
+    bool flips_one;       /* one bit of one block of every piece */
+    uint32_t flips_block; /* which one that is; flips_last: the last */
     bool flips_last;
     uint32_t flips_every;   /* and only of every so-many-th piece; 0: of all */
     bool serves_short;      /* blocks one byte too short */
