@@ -70,8 +70,12 @@ static void claim(struct origin_fetch *fetch)
 {
     struct swarm *swarm = fetch->want->swarm;
 
-    if (fetch->end - fetch->piece > LIMIT_CLAIM_PIECES)
-        return; /* a lone visitor's long run: neighbours who come now find their own */
+    uint32_t pieces = fetch->end - fetch->piece;
+
+    /* A lone visitor's long run: neighbours who come now find their own. */
+    if (pieces > LIMIT_CLAIM_PIECES ||
+        (swarm->speakers == 0 && pieces > crowd_extent_pieces(swarm)))
+        return;
     fetch->claimed = true;
     fetch->claimed_until_ms = swarm->node->now_ms + ttl_ms(swarm);
     tell_all(swarm, fetch, ttl_ms(swarm));

@@ -230,8 +230,8 @@ static enum err take_begun(struct peer *peer, struct span *data)
     buf_put(&peer->in, data->data, taken);
     *data = span_of(data->data + taken, data->length - taken);
     enum err err = take_one(peer, span_of(peer->in.data, peer->in.length), &used);
-    if (err == ERR_OK)
-        buf_clear(&peer->in);
+    if (err == ERR_OK) /* a block's room for each of fifty neighbours would be most of our memory */
+        buf_done(&peer->in);
     return err;
 }
 
