@@ -1,5 +1,10 @@
 /* What a peer asks of us: whole blocks, in the order asked, straight from the store. */
+#include "core/crowd.h"
 #include "core/peer.h"
+
+#include "base/mem.h"
+
+#include <string.h>
 
 #define QUEUE_MS       150 /* of the uplink's rate may be queued at the sockets */
 #define QUEUE_MIN      KIB(64)
@@ -8,8 +13,10 @@
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
 #define HEAD_SHARE     10
 #define AHEAD_MS       2000 /* of a request of who has everything, before one of who has little */
-#define STALL_MS       500
-#define BLOCK_HEAD     13 /* before the block's bytes */
+#define SPREAD_MS      2000 /* of a request in a big crowd, for each time that we have given its piece \
+                             */
+#define STALL_MS   500
+#define BLOCK_HEAD 13 /* before the block's bytes */
 
 static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
 {
@@ -160,13 +167,75 @@ static bool may_serve(const struct peer *peer)
            site_may_share(peer->swarm->site);
 }
 
+/* --- in a big crowd: what we gave to nobody yet comes first
+ *
+ * Fifty neighbours ask for the first piece of an extent before the second is there, and that would
+ * wait for seconds behind them. One of each goes out first: who has it gives it on. */
+
+static void count_given(struct swarm *swarm, const struct peer_request *request)
+{
+    if (request->begin > 0 || !crowd_is_big(swarm))
+        return;
+    if (swarm->given == NULL)
+        swarm->given = mem_calloc(swarm->meta->piece_count, sizeof *swarm->given);
+    if (swarm->given[request->piece] < UINT16_MAX)
+        swarm->given[request->piece]++;
+}
+
+/* Since when it waits, for who spreads. What has been begun goes on. */
+static uint64_t spread_since(const struct swarm *swarm, const struct peer_request *request)
+{
+    if (swarm->given == NULL || request->begin > 0)
+        return request->sent_ms;
+    return request->sent_ms + (uint64_t)swarm->given[request->piece] * SPREAD_MS;
+}
+
+/* The blocks of that piece go to the front of the queue, in their order. */
+static void bring_forward(struct request_queue *queue, uint32_t place)
+{
+    uint32_t piece = request_queue_at(queue, place)->piece, front = 0;
+
+    for (uint32_t i = place; i < queue->count; i++) {
+        struct peer_request request = *request_queue_at(queue, i);
+        if (request.piece != piece)
+            continue;
+        memmove(request_queue_at(queue, front + 1), request_queue_at(queue, front),
+                (i - front) * sizeof request);
+        *request_queue_at(queue, front++) = request;
+    }
+}
+
+static void spread(struct peer *peer)
+{
+    struct request_queue *queue = &peer->wanted;
+    uint64_t best = spread_since(peer->swarm, request_queue_at(queue, 0));
+    uint32_t place = 0;
+
+    for (uint32_t i = 1; i < queue->count; i++) {
+        const struct peer_request *request = request_queue_at(queue, i);
+        if (request->begin > 0 || spread_since(peer->swarm, request) >= best)
+            continue;
+        best = spread_since(peer->swarm, request);
+        place = i;
+    }
+    if (place > 0)
+        bring_forward(queue, place);
+}
+
+/* --- who is next */
+
 /* Since when its request waits. Who begins and who is nearly done are taken to have waited longer:
  * a page's head is little, and in a crowd that comes little by little all would otherwise be done
  * at the same time, which is late for all. */
 static uint64_t waits_since(struct peer *peer)
 {
-    uint64_t since = request_queue_at(&peer->wanted, 0)->sent_ms;
     const struct bitfield *have = &peer->have;
+
+    if (crowd_is_big(peer->swarm)) {
+        spread(peer);
+        return spread_since(peer->swarm, request_queue_at(&peer->wanted, 0));
+    }
+    uint64_t since = request_queue_at(&peer->wanted, 0)->sent_ms;
 
     if (have->count < have->bits / HEAD_SHARE)
         return since;
@@ -178,33 +247,48 @@ static uint64_t waits_since(struct peer *peer)
 static struct peer *next_to_serve(struct node *node)
 {
     struct peer *best = NULL, *stranger = NULL;
+    uint64_t longest = UINT64_MAX;
 
     for (struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next) {
         if (!may_serve(peer))
             continue;
-        if (best == NULL || waits_since(peer) < waits_since(best))
+        uint64_t since = waits_since(peer);
+        if (best == NULL || since < longest) {
             best = peer;
+            longest = since;
+        }
         if (choker_is_stranger(peer) && (stranger == NULL || peer->served < stranger->served))
             stranger = peer;
     }
     return best != NULL && choker_is_stranger(best) ? stranger : best;
 }
 
+static bool somebody_waits(const struct node *node)
+{
+    for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
+        if (may_serve(peer))
+            return true;
+    return false;
+}
+
 void peer_serve_all(struct node *node)
 {
     uint64_t queued = queued_at_sockets(node), limit = queue_limit(node);
-    struct peer *peer;
 
-    while ((peer = next_to_serve(node)) != NULL) {
-        if (queued >= limit || !fair_use_may_send(node, BLOCK_HEAD + BLOCK_LENGTH)) {
-            choker_uplink_is_full(node);
+    while (queued < limit) {
+        struct peer *peer = next_to_serve(node);
+        if (peer == NULL)
             return;
-        }
+        if (!fair_use_may_send(node, BLOCK_HEAD + BLOCK_LENGTH))
+            break;
         struct peer_request request = request_queue_remove(&peer->wanted, 0);
         peer->served = ++node->blocks_served;
+        count_given(peer->swarm, &request);
         send_block(peer, &request);
         queued += request.length;
     }
+    if (somebody_waits(node))
+        choker_uplink_is_full(node);
 }
 
 void peer_sent(struct peer *peer, const struct event *event)

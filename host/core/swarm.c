@@ -108,6 +108,7 @@ void swarm_free(struct swarm *swarm)
     metainfo_free(swarm->meta);
     mem_free(swarm->twins);
     mem_free(swarm->availability);
+    mem_free(swarm->given);
     mem_free(swarm->base);
     list_remove(&swarm->in_site);
     mem_free(swarm);

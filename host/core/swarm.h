@@ -190,6 +190,7 @@ struct swarm {
     uint16_t *ranks;            /* ours for each extent, by its first piece; NULL: to be counted */
     uint32_t origin_fetches;    /* under way */
     uint64_t joined_ms;         /* since when we could ask the origin */
+    uint16_t *given;            /* in a big crowd: how often we gave each piece; NULL: none yet */
     uint64_t piece_at_ms;       /* the last piece that came, from anywhere */
     uint64_t crowd_ms;          /* not before: look again for something to fetch */
     uint64_t free_ms;           /* when our last request to the origin was over */

@@ -1,14 +1,16 @@
 /* Pieces from peers: whole pieces from one peer each, so that a bad one has one culprit; blocks
  * that got stuck are asked of others. */
 #include "base/mem.h"
+#include "core/crowd.h"
 #include "core/peer.h"
 
 #include <string.h>
 
-#define ASKED_MS   1000
-#define ASKED_MIN  MIB(2)
-#define ASKED_EACH 4    /* blocks of a peer, however many are asked of others */
-#define STUCK_MS   1000 /* no block of a piece for so long: an idle peer may help */
+#define ASKED_MS     1000
+#define ASKED_MIN    MIB(2)
+#define ASKED_EACH   4    /* blocks of a peer, however many are asked of others */
+#define STUCK_MS     1000 /* no block of a piece for so long: an idle peer may help */
+#define STUCK_BIG_MS 1500
 
 /* --- which block next */
 
@@ -89,24 +91,58 @@ static bool request_next(struct swarm *swarm, struct peer *peer)
     return true;
 }
 
+static void cancel_elsewhere(struct swarm *swarm, const struct piece *piece, uint32_t begin)
+{
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        uint32_t place = request_queue_find(&peer->asked, piece->number, begin);
+        if (place == UINT32_MAX)
+            continue;
+        struct peer_request request = peer_take_asked(peer, place);
+        peer_cancel(peer, request.piece, request.begin, request.length);
+    }
+}
+
+/* In a big crowd nearly everything waits for so long, and what is asked of two would fill the
+ * uplinks with what comes twice: whoever had it in its queue is told that it need not. */
+static void take_over(struct swarm *swarm, struct piece *piece, uint32_t block)
+{
+    cancel_elsewhere(swarm, piece, block * BLOCK_LENGTH);
+    piece->blocks[block].requests = 0;
+    swarm->loose++;
+    piece->moved_ms = swarm->node->now_ms;
+}
+
+static void help_with(struct swarm *swarm, struct peer *peer, struct piece *piece)
+{
+    bool big = crowd_is_big(swarm);
+
+    for (uint32_t i = 0; i < piece->block_count && peer->asked.count < peer->target; i++) {
+        if (piece->blocks[i].received || piece->blocks[i].requests != 1)
+            continue;
+        if (big)
+            take_over(swarm, piece, i);
+        request_block(peer, piece, i);
+    }
+}
+
 /* End-game: the peer has nothing else to do, so it is asked for what is stuck elsewhere. */
 static void help_stuck(struct swarm *swarm, struct peer *peer)
 {
     uint64_t now = swarm->node->now_ms;
+    uint64_t stuck = crowd_is_big(swarm) ? STUCK_BIG_MS : STUCK_MS;
 
     if (!node_has(swarm->node, PART_ENDGAME) || !site_may_waste(swarm->site))
         return;
     for (struct piece *piece = swarm->pieces; piece != NULL; piece = piece->hh.next) {
         if (piece->storing || !bitfield_get(&peer->have, piece->number))
             continue;
-        if (now < piece->moved_ms + STUCK_MS) {
-            node_wake(swarm->node, piece->moved_ms + STUCK_MS);
+        if (now < piece->moved_ms + stuck) {
+            node_wake(swarm->node, piece->moved_ms + stuck);
             continue;
         }
-        for (uint32_t i = 0; i < piece->block_count; i++)
-            if (!piece->blocks[i].received && piece->blocks[i].requests == 1 &&
-                peer->asked.count < peer->target)
-                request_block(peer, piece, i);
+        help_with(swarm, peer, piece);
         if (peer->asked.count > 0)
             return; /* else others help with this piece already */
     }
@@ -180,19 +216,6 @@ void swarm_block_lost(struct swarm *swarm, uint32_t number, uint32_t begin)
         if (piece->blocks[i].received || piece->blocks[i].requests > 0)
             return;
     swarm_drop_piece(swarm, piece); /* nothing is left of it: it may be picked anew */
-}
-
-static void cancel_elsewhere(struct swarm *swarm, const struct piece *piece, uint32_t begin)
-{
-    list_for_each(link, next, &swarm->peers)
-    {
-        struct peer *peer = list_entry(link, struct peer, in_swarm);
-        uint32_t place = request_queue_find(&peer->asked, piece->number, begin);
-        if (place == UINT32_MAX)
-            continue;
-        struct peer_request request = peer_take_asked(peer, place);
-        peer_cancel(peer, request.piece, request.begin, request.length);
-    }
 }
 
 void swarm_cancel_piece(struct swarm *swarm, struct piece *piece)
