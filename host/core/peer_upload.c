@@ -13,8 +13,9 @@
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
 #define HEAD_SHARE     10
 #define AHEAD_MS       2000 /* of a request of who has everything, before one of who has little */
-#define SPREAD_MS      2000 /* of a request in a big crowd, for each time that we have given its piece \
-                             */
+#define SPREAD_MS                                                                                  \
+    2000 /* of a request in a big crowd, for each time that we have given its piece                \
+          */
 #define STALL_MS   500
 #define BLOCK_HEAD 13 /* before the block's bytes */
 
@@ -182,10 +183,13 @@ static void count_given(struct swarm *swarm, const struct peer_request *request)
         swarm->given[request->piece]++;
 }
 
-/* Since when it waits, for who spreads. What has been begun goes on. */
+/* Since when it waits, for who spreads. What has been begun goes on: who has half of many pieces
+ * has nothing to give. */
 static uint64_t spread_since(const struct swarm *swarm, const struct peer_request *request)
 {
-    if (swarm->given == NULL || request->begin > 0)
+    if (request->begin > 0)
+        return request->sent_ms > AHEAD_MS ? request->sent_ms - AHEAD_MS : 0;
+    if (swarm->given == NULL)
         return request->sent_ms;
     return request->sent_ms + (uint64_t)swarm->given[request->piece] * SPREAD_MS;
 }

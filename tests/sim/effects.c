@@ -1,6 +1,7 @@
 /* What a node wants done: carried out in the world, and held to the rules on the way. */
 #include "base/limits.h"
 #include "base/mem.h"
+#include "publisher.h"
 #include "server.h"
 #include "visitor.h"
 #include "wire/json.h"
@@ -71,18 +72,18 @@ static void do_send(struct visitor *visitor, const struct effect *effect)
 
 static void do_send_block(struct visitor *visitor, const struct effect *effect)
 {
+    struct span head = span_of(effect->text.data, effect->text.length);
     struct socket *socket;
     struct conn *conn = conn_of(visitor, effect->peer.conn, "send a block", &socket);
-    struct buf out;
 
-    buf_init(&out, KIB(64));
-    sniff_block(visitor, socket, effect, &out);
+    sniff_block(visitor, socket, effect);
+    const struct content *content = library_find(visitor->world, effect->peer.file.root);
     visitor->counts.blocks_sent++;
     socket->owes = true;
     visitor->counts.block_bytes_sent += effect->peer.length;
-    gauges_sent_block(visitor, out.length);
-    link_send(conn, socket->side, out.data, out.length);
-    buf_done(&out);
+    gauges_sent_block(visitor, head.length + effect->peer.length + effect->peer.pad);
+    link_send_block(conn, socket->side, head, content->data + effect->peer.offset,
+                    effect->peer.length, effect->peer.pad);
     check_queue(visitor, conn, socket->side);
 }
 

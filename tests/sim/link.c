@@ -91,7 +91,25 @@ static void pipe_init(struct pipe *pipe, struct conn *conn, int side)
     pipe->conn = conn;
     pipe->side = side;
     pipe->last = &pipe->first;
+    pipe->last_waiting = &pipe->waiting;
     list_init(&pipe->in_host);
+}
+
+static void drop_segment(struct pipe *pipe)
+{
+    struct segment *segment = pipe->waiting;
+
+    pipe->waiting = segment->next;
+    if (pipe->waiting == NULL)
+        pipe->last_waiting = &pipe->waiting;
+    mem_free(segment);
+}
+
+static void drop_waiting(struct pipe *pipe)
+{
+    while (pipe->waiting != NULL)
+        drop_segment(pipe);
+    pipe->length = 0;
 }
 
 static void pipe_done(struct pipe *pipe)
@@ -102,7 +120,7 @@ static void pipe_done(struct pipe *pipe)
         pipe->first = chunk->next;
         mem_free(chunk);
     }
-    mem_free(pipe->data);
+    drop_waiting(pipe);
 }
 
 static struct conn *conn_new(struct world *world)
@@ -241,21 +259,30 @@ static size_t chunk_length(const struct host *host, const struct pipe *pipe)
     return length < pipe->length ? length : pipe->length;
 }
 
+static void take_bytes(struct pipe *pipe, uint8_t *to, size_t length)
+{
+    while (length > 0) {
+        struct segment *segment = pipe->waiting;
+        size_t taken = length < segment->length ? length : segment->length;
+        memcpy(to, segment->data, taken);
+        segment->data += taken;
+        segment->length -= taken;
+        to += taken;
+        length -= taken;
+        if (segment->length == 0)
+            drop_segment(pipe);
+    }
+}
+
 static struct chunk *take_chunk(struct pipe *pipe, size_t length)
 {
     struct chunk *chunk = mem_alloc(sizeof *chunk + length);
 
     chunk->next = NULL;
     chunk->length = length;
-    memcpy(chunk->data, pipe->data + pipe->head, length);
-    pipe->head += length;
+    take_bytes(pipe, chunk->data, length);
     pipe->length -= length;
     pipe->on_way += length;
-    if (pipe->length == 0) { /* most pipes are empty most of the time */
-        mem_free(pipe->data);
-        pipe->data = NULL;
-        pipe->head = pipe->capacity = 0;
-    }
     *pipe->last = chunk;
     pipe->last = &chunk->next;
     return chunk;
@@ -387,24 +414,59 @@ static void pump(struct host *host)
              (uint64_t)chunk->length << 1 | (uint64_t)pipe->side);
 }
 
+static void add_segment(struct pipe *pipe, struct segment *segment, const uint8_t *data,
+                        size_t length)
+{
+    segment->next = NULL;
+    segment->data = data;
+    segment->length = length;
+    *pipe->last_waiting = segment;
+    pipe->last_waiting = &segment->next;
+    pipe->length += length;
+}
+
+static void add_copy(struct pipe *pipe, const void *data, size_t length)
+{
+    struct segment *segment = mem_alloc(sizeof *segment + length);
+
+    memcpy(segment->copy, data, length);
+    add_segment(pipe, segment, segment->copy, length);
+}
+
+static void add_kept(struct pipe *pipe, const uint8_t *data, size_t length)
+{
+    if (length > 0)
+        add_segment(pipe, mem_alloc(sizeof(struct segment)), data, length);
+}
+
+static void has_more(struct pipe *pipe)
+{
+    if (list_empty(&pipe->in_host))
+        pipe_ready(pipe);
+}
+
 void link_send(struct conn *conn, int side, const void *data, size_t length)
 {
     struct pipe *pipe = &conn->pipes[side];
 
     if (length == 0 || pipe->ending)
         return;
-    if (pipe->head > 0 && pipe->head + pipe->length + length > pipe->capacity) {
-        memmove(pipe->data, pipe->data + pipe->head, pipe->length);
-        pipe->head = 0;
-    }
-    if (pipe->length + length > pipe->capacity) {
-        pipe->capacity = pipe->length + length + (pipe->length > 0 ? pipe->length + length : 0);
-        pipe->data = mem_realloc(pipe->data, pipe->capacity);
-    }
-    memcpy(pipe->data + pipe->head + pipe->length, data, length);
-    pipe->length += length;
-    if (list_empty(&pipe->in_host))
-        pipe_ready(pipe);
+    add_copy(pipe, data, length);
+    has_more(pipe);
+}
+
+void link_send_block(struct conn *conn, int side, struct span head, const uint8_t *data,
+                     size_t length, size_t pad)
+{
+    static const uint8_t zeros[BLOCK_LENGTH];
+    struct pipe *pipe = &conn->pipes[side];
+
+    if (pipe->ending)
+        return;
+    add_copy(pipe, head.data, head.length);
+    add_kept(pipe, data, length);
+    add_kept(pipe, zeros, pad);
+    has_more(pipe);
 }
 
 void link_hold(struct host *host, bool holding, bool bodies)
@@ -435,7 +497,7 @@ void link_close(struct conn *conn, int side)
 
     end_shut(conn, side);
     list_remove(&pipe->in_host);
-    pipe->length = 0;
+    drop_waiting(pipe);
     pipe_end(pipe, ERR_NETWORK);
     if (!conn->established || !conn->ends[1 - side].open) {
         conn_free(conn);
@@ -461,7 +523,7 @@ static void fire_broken(struct world *world, uint64_t number, uint64_t side)
 void link_break(struct conn *conn)
 {
     for (uint64_t side = 0; side < 2; side++) {
-        conn->pipes[side].length = 0;
+        drop_waiting(&conn->pipes[side]);
         list_remove(&conn->pipes[side].in_host);
         pipe_end(&conn->pipes[side], ERR_NETWORK);
         if (conn->ends[side].open)

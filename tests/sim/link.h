@@ -65,12 +65,20 @@ struct chunk {
     uint8_t data[];
 };
 
+/* Bytes that have not been sent: our own copy, or what stays where it is. */
+struct segment {
+    struct segment *next;
+    const uint8_t *data;
+    size_t length;
+    uint8_t copy[];
+};
+
 struct pipe {
     struct list in_host; /* host.ready */
     struct conn *conn;
-    int side;      /* who sends */
-    uint8_t *data; /* not yet sent: [head, head + length) */
-    size_t head, length, capacity;
+    int side; /* who sends */
+    struct segment *waiting, **last_waiting;
+    size_t length;               /* of all of them */
     struct chunk *first, **last; /* on their way */
     size_t on_way;
     uint64_t last_at_us;
@@ -115,6 +123,10 @@ struct conn *link_dial(struct host *from, const struct address *to, uint64_t nam
 struct conn *link_join(struct host *from, const struct link_events *from_events, void *from_owner,
                        struct host *to, const struct link_events *to_events, void *to_owner);
 void link_send(struct conn *conn, int side, const void *data, size_t length);
+/* A head, `length` bytes that outlive the connection (thousands of visitors send the same), zeros.
+ */
+void link_send_block(struct conn *conn, int side, struct span head, const uint8_t *data,
+                     size_t length, size_t pad);
 /* Gives up the end at once: what is queued is lost, what has left arrives, then the other end
  * is told. No closed call for this end. */
 void link_close(struct conn *conn, int side);

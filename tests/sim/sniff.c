@@ -303,26 +303,13 @@ check_block_place(struct visitor *visitor, const struct sniff *sniff, const stru
     return file;
 }
 
-static void put_block(const struct visitor *visitor, const struct effect *effect, struct buf *out)
-{
-    const struct content *content = library_find(visitor->world, effect->peer.file.root);
-    static const uint8_t zeros[BLOCK_LENGTH];
-
-    buf_put(out, effect->text.data, effect->text.length);
-    buf_put(out, content->data + effect->peer.offset, effect->peer.length);
-    buf_put(out, zeros, effect->peer.pad);
-}
-
-void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect,
-                 struct buf *out)
+void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect)
 {
     struct sniff *sniff = &socket->out;
     uint64_t offset = effect->peer.offset;
 
-    if (visitor->world->bare) {
-        put_block(visitor, effect, out);
+    if (visitor->world->bare)
         return;
-    }
     if (sniff->torrent == NULL || sniff->in.length > 0)
         wrong(visitor, "a block inside another message", 0);
     if (visitor_zone(visitor, sniff->torrent->publisher->site) != ZONE_SHARE)
@@ -334,5 +321,4 @@ void sniff_block(struct visitor *visitor, struct socket *socket, const struct ef
     if (effect->peer.pad > BLOCK_LENGTH || effect->peer.length > BLOCK_LENGTH)
         wrong(visitor, "a block that is too long", effect->peer.length);
     trace_message(visitor, socket, PIECE, span_of(effect->text.data + 5, 8));
-    put_block(visitor, effect, out);
 }

@@ -26,6 +26,5 @@ void sniff_done(struct sniff *sniff);
 void sniff_heard(struct sniff *sniff, struct span data);
 /* EFFECT_SEND: checks the bytes. */
 void sniff_bytes(struct visitor *visitor, struct socket *socket, struct span data);
-/* EFFECT_SEND_BLOCK: checks, and appends what goes out to `out`. */
-void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect,
-                 struct buf *out);
+/* EFFECT_SEND_BLOCK: checks it. */
+void sniff_block(struct visitor *visitor, struct socket *socket, const struct effect *effect);
