@@ -78,6 +78,7 @@
 #define LIMIT_CLAIM_BURST         512     /* fringe_claim messages from one neighbour at once, ... */
 #define LIMIT_CLAIM_RATE          64      /* ... and then so many a second */
 #define LIMIT_ALLOWED_FAST        16      /* pieces that a peer lets us ask for while it chokes */
+#define LIMIT_SUGGESTED           16      /* pieces that a peer suggests: the newest count */
 #define LIMIT_BLAME_CASES         16      /* bad pieces whose culprit is not known yet, a swarm */
 #define LIMIT_STRIKES             4096    /* names of who did wrong, kept for an hour or so */
 #define LIMIT_CHATTER             2048    /* messages of one peer that lead to nothing, at once */

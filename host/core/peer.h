@@ -106,8 +106,9 @@ struct peer {
     uint32_t metadata_size;   /* as it says; 0: not said */
     bool gives_no_info, gives_no_layers;
     uint32_t layers_asked;
-    uint32_t allowed[LIMIT_ALLOWED_FAST], allowed_count; /* while it chokes us (BEP 6) */
-    bool told_gifts;                                     /* and what it may ask while we do */
+    uint32_t allowed[LIMIT_ALLOWED_FAST], allowed_count;  /* while it chokes us (BEP 6) */
+    uint32_t suggested[LIMIT_SUGGESTED], suggested_count; /* ever; the newest are kept */
+    bool told_gifts;                                      /* and what it may ask while we do */
     uint32_t gift_blocks;
     bool gave_blocks;     /* that may still turn out wrong */
     struct flood chatter; /* messages that lead to nothing */
@@ -152,9 +153,10 @@ struct peer_request request_queue_remove(struct request_queue *queue, uint32_t p
 struct peer_request *request_queue_at(const struct request_queue *queue, uint32_t place);
 void request_queue_done(struct request_queue *queue);
 bool peer_allows(const struct peer *peer, uint32_t piece); /* while it chokes us */
-uint32_t peer_pick_allowed(const struct peer *peer);       /* UINT32_MAX: none that is wanted */
-bool peer_takes_gift(struct peer *peer, uint32_t piece);   /* may it ask for it while choked? */
-void peer_ask_info(struct peer *peer, uint32_t piece);     /* ut_metadata */
+bool peer_suggests(const struct peer *peer, uint32_t piece);
+uint32_t peer_pick_allowed(const struct peer *peer);     /* UINT32_MAX: none that is wanted */
+bool peer_takes_gift(struct peer *peer, uint32_t piece); /* may it ask for it while choked? */
+void peer_ask_info(struct peer *peer, uint32_t piece);   /* ut_metadata */
 void peer_send_extended(struct peer *peer); /* the BEP 10 handshake, as things stand now */
 void peer_send(struct peer *peer, const struct peer_msg *msg);
 /* Only to who speaks it. */

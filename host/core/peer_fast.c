@@ -1,7 +1,7 @@
 /* The Fast extension's small gifts (BEP 6): a few pieces may be asked for while choked. We name
  * some to a stranger that wants something and has to wait for a slot; and what a peer names to us
- * is asked for at once. A suggestion is checked and not followed: the page's order counts for more.
- */
+ * is asked for at once. What it suggests comes first of what is equal to the picker: where a page's
+ * order decides, that counts for more. */
 #include "core/peer_impl.h"
 #include "core/strikes.h"
 
@@ -61,7 +61,17 @@ bool peer_handle_suggest(struct peer *peer, uint32_t piece)
 {
     if (piece >= peer->have.bits)
         return peer_refuse(peer, STRIKE_MALFORMED, "names a piece that does not exist");
+    if (!peer_suggests(peer, piece)) /* the newest in place of the oldest */
+        peer->suggested[peer->suggested_count++ % LIMIT_SUGGESTED] = piece;
     return peer_allow_chatter(peer, 1);
+}
+
+bool peer_suggests(const struct peer *peer, uint32_t piece)
+{
+    for (uint32_t i = 0; i < peer->suggested_count && i < LIMIT_SUGGESTED; i++)
+        if (peer->suggested[i] == piece)
+            return true;
+    return false;
 }
 
 bool peer_allows(const struct peer *peer, uint32_t piece)

@@ -24,6 +24,19 @@ static bool is_free(const struct want *want, uint32_t number)
     return !origin_brings(want, number) && !twin_on_its_way(want->swarm, want->file, number);
 }
 
+/* Of equals one that the peer suggests (BEP 6), else one by lot. */
+static bool is_drawn(struct swarm *swarm, const struct peer *peer, uint32_t piece, uint32_t best,
+                     uint32_t *equals)
+{
+    bool suggested = peer_suggests(peer, piece);
+
+    if (suggested == peer_suggests(peer, best))
+        return rng_below(&swarm->node->rng, ++*equals) == 0;
+    if (suggested)
+        *equals = 1;
+    return suggested;
+}
+
 /* The rarest of the `window` pieces from `from` on; beyond them, the first there is. In
  * a crowd equals are drawn by lot, or everybody would ask a lone seed for the same. */
 static uint32_t pick_from(const struct want *want, const struct peer *peer, uint32_t from,
@@ -50,7 +63,7 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
             best = from;
             equals = 1;
         } else if (crowd && swarm->availability[from] == swarm->availability[best] &&
-                   rng_below(&swarm->node->rng, ++equals) == 0) {
+                   is_drawn(want->swarm, peer, from, best, &equals)) {
             best = from;
         }
     }
@@ -112,7 +125,7 @@ uint32_t picker_pick(struct swarm *swarm, const struct peer *peer)
             best = piece;
             equals = 1;
         } else if (swarm->availability[piece] == swarm->availability[best] &&
-                   rng_below(&swarm->node->rng, ++equals) == 0) {
+                   is_drawn(swarm, peer, piece, best, &equals)) {
             best = piece;
         }
     }

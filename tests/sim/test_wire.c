@@ -629,6 +629,89 @@ START_TEST(test_who_waits_for_a_slot_is_given_something)
 }
 END_TEST
 
+/* --- suggestions */
+
+struct asked {
+    uint32_t pieces[8], count; /* in the order in which they were first asked for */
+};
+
+static bool note_request(struct script *script, struct script_conn *sc, uint8_t id,
+                         struct span body)
+{
+    struct asked *asked = script->user;
+
+    (void)sc;
+    if (id != 6 || asked->count == 8)
+        return false;
+    uint32_t piece = load_u32be(body.data);
+    if (asked->count == 0 || asked->pieces[asked->count - 1] != piece)
+        asked->pieces[asked->count++] = piece;
+    return false;
+}
+
+static void suggest(struct script *script, uint32_t piece)
+{
+    uint8_t body[4];
+
+    store_u32be(body, piece);
+    script_say_all(script, 13, body, sizeof body);
+}
+
+/* Among many who want the same, what a seed suggests comes first of what is as rare; alone, the
+ * page's order counts. */
+static void check_suggestions(uint64_t seed, bool crowd, uint32_t more)
+{
+    static const char offer[] = "\0d1:md12:fringe_claimi7eee";
+    struct scene scene = scene_with_files(seed);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct script *seeder = scene_script(&scene, &(struct script_flags){0});
+    struct script *other =
+        scene_script(&scene, &(struct script_flags){.has_nothing = true, .extended = true});
+    uint32_t last = seeder->torrent->meta->piece_count - 1;
+    struct asked asked = {0};
+
+    server_get(scene.site->server, "/static/c.bin")->fault.delay_ms = 600000;
+    scene_load(visitor, "/static/a.js");
+    seeder->hear = note_request;
+    seeder->user = &asked;
+    script_dial(seeder, visitor->host);
+    script_dial(other, visitor->host);
+    world_run(scene.world, 500);
+    if (crowd)
+        script_say_all(other, EXTENDED, offer, sizeof offer - 1);
+    for (uint32_t i = 0; i < 3; i++)
+        suggest(seeder, last - 1 - 2 * i);
+    for (uint32_t i = 0; i < more; i++)
+        suggest(seeder, i % 16);
+    world_run(scene.world, 500);
+    asked.count = 0;
+    fetch_wait(fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc"), 20000);
+    ck_assert_uint_eq(asked.count, 8);
+    for (uint32_t i = 0; i < 3 && crowd && more == 0; i++)
+        ck_assert(asked.pieces[i] == 20 || asked.pieces[i] == 18 || asked.pieces[i] == 16);
+    for (uint32_t i = 0; i < 8 && crowd && more > 0; i++)
+        ck_assert_uint_lt(asked.pieces[i], 16);
+    if (!crowd)
+        ck_assert_uint_eq(asked.pieces[0], last - 15);
+    ck_assert_uint_eq(seeder->closed, 0);
+    scene_free(&scene);
+}
+
+START_TEST(test_suggestions_are_followed)
+{
+    check_suggestions(960, true, 0);
+    check_suggestions(961, true, 0);
+    check_suggestions(962, false, 0);
+}
+END_TEST
+
+START_TEST(test_more_suggestions_than_are_kept)
+{
+    check_suggestions(963, true, 16); /* these, and no longer the first three */
+    check_suggestions(964, false, 200);
+}
+END_TEST
+
 TEST_MAIN("sim_wire",
           TESTS(test_hashes_are_given, test_who_does_not_share_gives_no_hashes,
                 test_choice_withdrawn_while_the_disk_reads, test_floods_of_hash_requests,
@@ -637,4 +720,5 @@ TEST_MAIN("sim_wire",
                 test_a_wrong_block_has_one_culprit, test_a_culprit_that_has_gone, test_a_ban_ends,
                 test_witnesses_that_are_of_no_use, test_floods_of_words, test_floods_lead_to_a_ban,
                 test_allowed_pieces_are_asked_for_while_choked,
-                test_who_waits_for_a_slot_is_given_something))
+                test_who_waits_for_a_slot_is_given_something, test_suggestions_are_followed,
+                test_more_suggestions_than_are_kept))
