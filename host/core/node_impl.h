@@ -42,6 +42,12 @@ struct op {
     UT_hash_handle hh;
 };
 
+/* Our address, as a peer sees it. */
+#define SIGHTINGS 16
+struct sighting {
+    struct address by, address;
+};
+
 struct node {
     struct node_config config;
     struct rng rng;
@@ -65,8 +71,11 @@ struct node {
     uint64_t store_retry_ms; /* then: pages go to their sites until that time */
     bool bodies_held;        /* for the disk's sake (fair_use.h) */
     struct address external; /* the router's address and the port that it maps; port 0: none */
-    struct address seen_as;  /* our address as a tracker sees it, port 0; family 0: not known */
-    struct list farewells;   /* struct udp_announce: last words to trackers, under way */
+    struct address seen_as;  /* our address as others see it, port 0; family 0: not known */
+    bool tracker_saw;        /* that was a tracker */
+    struct sighting sightings[SIGHTINGS]; /* what peers say of it: a ring (seen_as.c) */
+    uint32_t sighting_next;
+    struct list farewells; /* struct udp_announce: last words to trackers, under way */
     uint32_t farewell_count;
     struct {
         bool on;
@@ -88,6 +97,7 @@ static inline bool node_has(const struct node *node, enum node_part part)
 {
     return (node->config.without & part) == 0;
 }
+void node_seen_as(struct node *node, const struct address *by, const struct address *address);
 uint64_t node_number(struct node *node);
 struct peer *node_find_peer(const struct node *node, uint64_t conn); /* NULL: gone */
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);

@@ -47,6 +47,8 @@ void peer_send_extended(struct peer *peer)
     peer->said_extended = true;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
     extended.ut_pex = EXTENSION_UT_PEX;
+    extended.upload_only_id = EXTENSION_UPLOAD_ONLY;
+    extended.your_ip = address_plain(&peer->remote);
     extended.upload_only = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && swarm_is_idle(peer->swarm);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
     buf_init(&payload, KIB(1));
@@ -67,6 +69,8 @@ static const struct {
     [EXTENSION_UT_METADATA] = {offsetof(struct peer_extended, ut_metadata), PEER_NAMES_UT_METADATA},
     [EXTENSION_LT_DONTHAVE] = {offsetof(struct peer_extended, lt_donthave), PEER_NAMES_LT_DONTHAVE},
     [EXTENSION_UT_PEX] = {offsetof(struct peer_extended, ut_pex), PEER_NAMES_UT_PEX},
+    [EXTENSION_UPLOAD_ONLY] = {offsetof(struct peer_extended, upload_only_id),
+                               PEER_NAMES_UPLOAD_ONLY},
 };
 
 /* A handshake may come again, and then adds to what was said: what it does not name stays, and an
@@ -88,6 +92,13 @@ static void take_port(struct peer *peer, uint16_t port)
     swarm_peer_listens(peer->swarm, peer);
 }
 
+static void take_upload_only(struct peer *peer, bool upload_only)
+{
+    peer->upload_only = upload_only;
+    peer_check_redundant(peer);
+    crowd_peer_wants(peer, peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && !upload_only);
+}
+
 static bool handle_handshake(struct peer *peer, struct span payload)
 {
     struct peer_extended said;
@@ -103,12 +114,12 @@ static bool handle_handshake(struct peer *peer, struct span payload)
     }
     take_ids(peer, &said);
     take_port(peer, said.port);
+    if (said.your_ip.family != 0)
+        node_seen_as(peer->node, &peer->remote, &said.your_ip);
     if (peer->speaks[EXTENSION_UT_PEX] != 0)
         peer_begin_pex(peer);
     bool claims = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0;
-    peer->upload_only = said.upload_only; /* of this alone each handshake says how it is now */
-    peer_check_redundant(peer);
-    crowd_peer_wants(peer, claims && !peer->upload_only);
+    take_upload_only(peer, said.upload_only); /* of this alone each says how it is now */
     if (said.swarm_size > 0)
         crowd_peer_counts(peer, said.swarm_size);
     if (claims && !claimed)
@@ -142,11 +153,20 @@ static bool handle_dont_have(struct peer *peer, struct span payload)
     return true;
 }
 
+/* libtorrent's own message: between two handshakes it has got everything, or wants more. */
+static bool handle_upload_only(struct peer *peer, struct span payload)
+{
+    if (payload.length != 1)
+        return peer_refuse(peer, STRIKE_MALFORMED, "sent a malformed upload_only");
+    take_upload_only(peer, payload.data[0] != 0);
+    return peer_allow_chatter(peer, 1);
+}
+
 /* By our numbers. False: the peer has been closed. */
 static bool (*const handlers[EXTENSION_COUNT_])(struct peer *peer, struct span payload) = {
     [EXTENSION_HANDSHAKE] = handle_handshake,       [EXTENSION_FRINGE_CLAIM] = handle_claim,
     [EXTENSION_UT_METADATA] = peer_handle_metadata, [EXTENSION_LT_DONTHAVE] = handle_dont_have,
-    [EXTENSION_UT_PEX] = peer_handle_pex,
+    [EXTENSION_UT_PEX] = peer_handle_pex,           [EXTENSION_UPLOAD_ONLY] = handle_upload_only,
 };
 
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg)

@@ -94,8 +94,10 @@ static void take_reply(struct tracker *tracker, const struct tracker_reply *repl
     tracker->next_ms = swarm->node->now_ms + interval_ms + jitter_ms(swarm, interval_ms);
     tracker->needy_ms = swarm->node->now_ms + needy_ms;
     swarm->swarm_size = add_saturated(reply->seeders, reply->leechers);
-    if (address_is_public(&reply->external))
+    if (address_is_public(&reply->external)) {
         swarm->node->seen_as = reply->external;
+        swarm->node->tracker_saw = true;
+    }
     for (size_t i = 0; i < reply->count; i++)
         find_add(swarm, &reply->peers[i], CANDIDATE_TRACKER, 0);
 }

@@ -7,6 +7,7 @@
  *   "reqq"           integer: requests that it queues
  *   "upload_only"    integer: 1 = wants nothing (BEP 21)
  *   "v"              bytes: client name and version
+ *   "yourip"         bytes, 4 or 16: the receiver's address, as the sender sees it
  *
  * Structure is strict; a number that makes no sense reads as "not said", because clients differ
  * in what they put here and nothing depends on it. */
@@ -15,6 +16,7 @@
 #include "wire/peer_msg.h"
 
 #include <stddef.h>
+#include <string.h>
 
 static const struct {
     const char *name;
@@ -25,6 +27,7 @@ static const struct {
     {"fringe_claim", offsetof(struct peer_extended, fringe_claim), PEER_NAMES_FRINGE_CLAIM},
     {"fringe_release", offsetof(struct peer_extended, fringe_release), PEER_NAMES_FRINGE_RELEASE},
     {"lt_donthave", offsetof(struct peer_extended, lt_donthave), PEER_NAMES_LT_DONTHAVE},
+    {"upload_only", offsetof(struct peer_extended, upload_only_id), PEER_NAMES_UPLOAD_ONLY},
     {"ut_metadata", offsetof(struct peer_extended, ut_metadata), PEER_NAMES_UT_METADATA},
     {"ut_pex", offsetof(struct peer_extended, ut_pex), PEER_NAMES_UT_PEX},
 };
@@ -59,6 +62,14 @@ static void read_upload_only(struct bencode *in, struct peer_extended *ret)
     ret->says_upload_only = true;
 }
 
+static void read_your_ip(struct span ip, struct peer_extended *ret)
+{
+    if (ip.length != 4 && ip.length != 16)
+        return;
+    ret->your_ip = (struct address){.family = ip.length == 4 ? 4 : 6};
+    memcpy(ret->your_ip.ip, ip.data, ip.length);
+}
+
 enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
 {
     struct bencode in;
@@ -82,6 +93,8 @@ enum err peer_extended_decode(struct span payload, struct peer_extended *ret)
             read_upload_only(&in, ret);
         else if (span_is(key, "v"))
             span_printable(bencode_bytes(&in), ret->version, sizeof ret->version);
+        else if (span_is(key, "yourip"))
+            read_your_ip(bencode_bytes(&in), ret);
         else
             bencode_skip(&in);
     }
@@ -120,6 +133,10 @@ void peer_extended_encode(const struct peer_extended *extended, struct buf *out)
     if (extended->version[0] != '\0') {
         bencode_put_text(out, "v");
         bencode_put_text(out, extended->version);
+    }
+    if (extended->your_ip.family != 0) {
+        bencode_put_text(out, "yourip");
+        bencode_put_bytes(out, extended->your_ip.ip, extended->your_ip.family == 4 ? 4 : 16);
     }
     bencode_put_end(out);
 }

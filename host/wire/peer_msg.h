@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "wire/address.h"
 #include "wire/merkle.h"
 
 #include <stdbool.h>
@@ -82,17 +83,20 @@ enum {
     PEER_NAMES_LT_DONTHAVE = 4,
     PEER_NAMES_UT_METADATA = 8,
     PEER_NAMES_UT_PEX = 16,
+    PEER_NAMES_UPLOAD_ONLY = 32,
 };
 
 struct peer_extended {
     uint8_t ut_metadata, ut_pex, lt_donthave, fringe_claim, fringe_release; /* 0: not offered */
+    uint8_t upload_only_id;             /* libtorrent's message of that name */
     uint8_t named;                      /* encoding: these are written even with the id 0 */
     uint32_t swarm_size;                /* ours: as the sender's tracker counts it; 0: not said */
     uint32_t reqq;                      /* 0: not said */
     uint32_t metadata_size;             /* 0: not said */
     uint16_t port;                      /* 0: not said */
     bool upload_only, says_upload_only; /* says: 0 is written too */
-    char version[64];                   /* printable ASCII, cut */
+    struct address your_ip; /* the receiver's, as the sender sees it; family 0: not said */
+    char version[64];       /* printable ASCII, cut */
 };
 
 enum err peer_extended_decode(struct span payload, struct peer_extended *ret);

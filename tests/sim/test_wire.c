@@ -629,6 +629,33 @@ START_TEST(test_who_waits_for_a_slot_is_given_something)
 }
 END_TEST
 
+/* --- upload_only, as a message */
+
+/* Who says that it wants nothing and has nothing is of no use to one that has everything. */
+START_TEST(test_upload_only_between_handshakes)
+{
+    static const char words[][3] = {"\5\1", "\5\0", "\5\1\0"};
+
+    for (int i = 0; i < 4; i++) {
+        struct scene scene = scene_with_files(970 + (uint64_t)i);
+        struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+        struct script *script =
+            scene_script(&scene, &(struct script_flags){.has_nothing = true, .extended = true});
+
+        scene_load_all(&scene, visitor);
+        script_dial(script, visitor->host);
+        world_run(scene.world, 300);
+        script_say_all(script, EXTENDED, "\0d1:mdee", 8);
+        script_say_all(script, EXTENDED, words[i % 3], i == 2 ? 3 : 2);
+        if (i == 3) /* it wants something again */
+            script_say_all(script, EXTENDED, words[1], 2);
+        world_run(scene.world, 5000);
+        ck_assert_uint_eq(script->closed, i == 0 || i == 2);
+        scene_free(&scene);
+    }
+}
+END_TEST
+
 /* --- suggestions */
 
 struct asked {
@@ -720,5 +747,5 @@ TEST_MAIN("sim_wire",
                 test_a_wrong_block_has_one_culprit, test_a_culprit_that_has_gone, test_a_ban_ends,
                 test_witnesses_that_are_of_no_use, test_floods_of_words, test_floods_lead_to_a_ban,
                 test_allowed_pieces_are_asked_for_while_choked,
-                test_who_waits_for_a_slot_is_given_something, test_suggestions_are_followed,
-                test_more_suggestions_than_are_kept))
+                test_who_waits_for_a_slot_is_given_something, test_upload_only_between_handshakes,
+                test_suggestions_are_followed, test_more_suggestions_than_are_kept))

@@ -331,6 +331,8 @@ START_TEST(extended_handshake_round_trips)
                                .lt_donthave = 3,
                                .fringe_claim = 4,
                                .fringe_release = 255,
+                               .upload_only_id = 5,
+                               .your_ip = {.family = 4, .ip = {192, 3, 2, 7}},
                                .reqq = 500,
                                .metadata_size = 31235,
                                .port = 6881,
@@ -341,10 +343,11 @@ START_TEST(extended_handshake_round_trips)
 
     buf_init(&out, 1000);
     peer_extended_encode(&in, &out);
-    ck_assert(span_is(span_of(out.data, out.length),
-                      "d1:md12:fringe_claimi4e14:fringe_releasei255e11:lt_donthavei3e"
-                      "11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei31235e1:pi6881e"
-                      "4:reqqi500e11:upload_onlyi1e1:v12:Fringe 0.1.0e"));
+    ck_assert(
+        span_is(span_of(out.data, out.length),
+                "d1:md12:fringe_claimi4e14:fringe_releasei255e11:lt_donthavei3e"
+                "11:upload_onlyi5e11:ut_metadatai1e6:ut_pexi2ee13:metadata_sizei31235e1:pi6881e"
+                "4:reqqi500e11:upload_onlyi1e1:v12:Fringe 0.1.06:yourip4:\xc0\3\2\7e"));
     ck_assert_int_eq(peer_extended_decode(span_of(out.data, out.length), &back), ERR_OK);
     ck_assert_uint_eq(back.ut_metadata, 1);
     ck_assert_uint_eq(back.ut_pex, 2);
@@ -355,6 +358,8 @@ START_TEST(extended_handshake_round_trips)
     ck_assert_uint_eq(back.metadata_size, 31235);
     ck_assert_uint_eq(back.port, 6881);
     ck_assert(back.upload_only);
+    ck_assert_uint_eq(back.upload_only_id, 5);
+    ck_assert(address_equal(&back.your_ip, &in.your_ip));
     ck_assert_str_eq(back.version, "Fringe 0.1.0");
     for (size_t i = 0; i < out.length; i++)
         ck_assert_int_eq(peer_extended_decode(span_of(out.data, i), &back), ERR_TRUNCATED);
@@ -385,6 +390,9 @@ START_TEST(extended_handshake_of_a_stock_client)
     ck_assert_uint_eq(ext.reqq, 2000);
     ck_assert_uint_eq(ext.port, 0);
     ck_assert(ext.upload_only);
+    ck_assert_uint_eq(ext.upload_only_id, 3);
+    ck_assert_uint_eq(ext.your_ip.family, 4);
+    ck_assert_mem_eq(ext.your_ip.ip, "\x7f\1\1\1", 4);
     ck_assert_str_eq(ext.version, "libtorrent/2.0.8.0");
 }
 END_TEST
