@@ -75,8 +75,8 @@
 #define LIMIT_CLAIM_HOPS          4       /* how often a claim is passed on */
 #define LIMIT_CLAIMS              64      /* live pieces that one claimer may have, in one swarm */
 #define LIMIT_CLAIMERS            2048    /* whose serials are kept, in one swarm */
-#define LIMIT_CLAIM_BURST         512     /* fringe_claim messages from one neighbour at once, ... */
-#define LIMIT_CLAIM_RATE          64      /* ... and then so many a second */
+#define LIMIT_CLAIM_BURST         1024    /* fringe_claim messages from one neighbour at once, ... */
+#define LIMIT_CLAIM_RATE          256     /* ... and then so many a second */
 #define LIMIT_ALLOWED_FAST        16      /* pieces that a peer lets us ask for while it chokes */
 #define LIMIT_SUGGESTED           16      /* pieces that a peer suggests: the newest count */
 #define LIMIT_BLAME_CASES         16      /* bad pieces whose culprit is not known yet, a swarm */

@@ -147,7 +147,7 @@ static bool is_too_much(struct peer *peer)
 
     if (drained > 0) {
         peer->claims_heard -= drained < peer->claims_heard ? drained : peer->claims_heard;
-        peer->claims_since_ms = now;
+        peer->claims_since_ms += drained * 1000 / LIMIT_CLAIM_RATE; /* parts of one are not lost */
     }
     if (peer->claims_heard >= LIMIT_CLAIM_BURST)
         return true;

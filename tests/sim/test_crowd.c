@@ -1,5 +1,7 @@
 /* A crowd: everybody gets everything in time, and the origin sends little more than one copy to all
  * of them together. The bounds say what must not get worse. */
+#include "core/node_impl.h"
+#include "core/peer.h"
 #include "sim_test.h"
 
 #define CROWD 16
@@ -137,6 +139,64 @@ START_TEST(test_a_liar_who_claims_everything)
 }
 END_TEST
 
+/* --- a page of thousands of tiny files */
+
+#define TINY    3000
+#define READERS 4
+
+/* All that is said about so many is no flood: nothing of it is left unheard, nobody is struck. */
+static void check_patience(const struct visitor *visitor)
+{
+    const struct node *node = visitor->node;
+
+    ck_assert_ptr_null(node->strikes);
+    for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next) {
+        ck_assert_uint_lt(peer->claims_heard, LIMIT_CLAIM_BURST);
+        ck_assert_uint_lt(peer->chatter.level / 1000, LIMIT_CHATTER);
+    }
+}
+
+START_TEST(test_thousands_of_tiny_files)
+{
+    struct scene scene = scene_new(5);
+    struct visitor *readers[READERS];
+    char path[32];
+
+    for (unsigned i = 0; i < TINY; i++) {
+        snprintf(path, sizeof path, "f%u.js", i);
+        publisher_add(scene.site, 0, path, 200 + i % 1500, i + 1);
+    }
+    publisher_publish(scene.site);
+    for (unsigned v = 0; v < READERS; v++) {
+        struct visitor_config config = {.name = "v", .link = LINK_FAST, .zone = ZONE_SHARE};
+        for (unsigned i = 0; i < v; i++)
+            config.peers[i] = readers[i]->host;
+        readers[v] = visitor_new(scene.world, &config);
+        visitor_site_open(readers[v], SITE, 1, "doc");
+    }
+    world_run(scene.world, 1000);
+    for (unsigned i = 0; i < TINY * READERS; i++) {
+        snprintf(path, sizeof path, "/static/f%u.js", i / READERS);
+        fetch_begin(readers[i % READERS], SITE, 1, path, "doc");
+    }
+    for (unsigned turn = 0; turn < 1200 && scene.world->open_fetches > 0; turn++) {
+        world_run(scene.world, 100);
+        for (unsigned v = 0; v < READERS; v++)
+            check_patience(readers[v]);
+    }
+    for (unsigned v = 0; v < READERS; v++) {
+        ck_assert_uint_eq(disk_bytes(readers[v]->disk), scene_bundle_bytes(&scene, 0));
+        ck_assert_uint_eq(HASH_COUNT(readers[v]->sockets), READERS - 1);
+    }
+    if (getenv("SIM_TIMES") != NULL)
+        fprintf(stderr, "tiny: %.2f copies, %.1f s\n",
+                (double)scene_origin_bytes(&scene) / (double)scene_bundle_bytes(&scene, 0),
+                (double)world_elapsed_us(scene.world) / 1e6);
+    ck_assert_uint_le(scene_origin_bytes(&scene), scene_bundle_bytes(&scene, 0) * 3 / 2);
+    scene_free(&scene);
+}
+END_TEST
+
 TEST_MAIN("sim_crowd", TESTS(test_a_crowd_at_once, test_a_crowd_whose_systems_take_everything,
                              test_a_crowd_in_a_trickle, test_a_crowd_that_knows_the_first,
-                             test_a_liar_who_claims_everything))
+                             test_a_liar_who_claims_everything, test_thousands_of_tiny_files))
