@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "check_main.h"
 #include "io/sockaddr.h"
-#include "io/tcp.h"
+#include "io/tcp_private.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -21,6 +21,7 @@ struct end {
     size_t queued; /* as last told */
     enum err why;
     bool close_on_bytes, free_on_open, hold_on_bytes;
+    bool reader_sleeps;
     size_t longest;   /* that was told at once */
     unsigned told[2]; /* how often, by the last bit of the connection's number */
 };
@@ -69,7 +70,7 @@ static void on_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
 
     (void)conn;
     ck_assert(!inside);
-    ck_assert_uint_eq(backlog, 0); /* loopback has no uplink */
+    ck_assert(end->reader_sleeps || backlog == 0); /* loopback has no uplink */
     end->sent++;
     end->queued = queued;
 }
@@ -566,6 +567,120 @@ START_TEST(ipv6_wildcard_takes_ipv4_and_a_taken_port_is_an_error)
 }
 END_TEST
 
+/* --- what the system may hold that is not on the wire */
+
+static struct conn *dialled(const struct end *end)
+{
+    uint64_t number = 7;
+    struct conn *conn;
+
+    HASH_FIND(hh, end->tcp->conns, &number, sizeof number, conn);
+    ck_assert_ptr_nonnull(conn);
+    return conn;
+}
+
+static int fd_of(const struct conn *conn)
+{
+    uv_os_fd_t fd;
+
+    ck_assert_int_eq(uv_fileno((const uv_handle_t *)&conn->uv, &fd), 0);
+    return fd;
+}
+
+static int unsent_of(const struct conn *conn)
+{
+    int unsent = 0;
+    socklen_t length = sizeof unsent;
+
+    ck_assert_int_eq(
+        getsockopt(fd_of(conn), IPPROTO_TCP, 25 /* TCP_NOTSENT_LOWAT */, &unsent, &length), 0);
+    ck_assert_int_eq(unsent, conn->unsent);
+    return unsent;
+}
+
+static void keep_busy(struct end *end)
+{
+    static const uint8_t zeros[65536];
+
+    while (dialled(end)->queue.length < MIB(2))
+        CALL(tcp_send(end->tcp, 7, zeros, sizeof zeros));
+    CALL(tcp_flush(end->tcp));
+}
+
+/* Little at first; more where it leaves in no time; little again where it waits. */
+START_TEST(unsent_bytes_follow_the_speed)
+{
+    struct end a, b;
+
+    connect_two(&a, &b);
+    b.reader_sleeps = true;
+    ck_assert_int_eq(unsent_of(dialled(&b)), TCP_UNSENT_MIN);
+    for (int i = 0; i < 100000 && unsent_of(dialled(&b)) <= 2 * (int)TCP_UNSENT_MIN; i++) {
+        keep_busy(&b);
+        uv_run(&loop.uv, UV_RUN_ONCE);
+        buf_clear(&a.in);
+    }
+    ck_assert_int_gt(unsent_of(dialled(&b)), 2 * TCP_UNSENT_MIN);
+    for (int i = 0; i < 1000 && unsent_of(dialled(&b)) > (int)TCP_UNSENT_MIN; i++) {
+        CALL(tcp_pause(a.tcp, a.conn, true));
+        for (int turn = 0; turn < 20; turn++) { /* until nothing more is taken */
+            keep_busy(&b);
+            uv_run(&loop.uv, UV_RUN_NOWAIT);
+        }
+        usleep(2 * TCP_WAIT_HIGH_MS * 1000);
+        CALL(tcp_pause(a.tcp, a.conn, false));
+        for (int turn = 0; turn < 3; turn++)
+            uv_run(&loop.uv, UV_RUN_NOWAIT);
+        buf_clear(&a.in);
+    }
+    ck_assert_int_eq(unsent_of(dialled(&b)), TCP_UNSENT_MIN);
+    end_done(&a);
+    end_done(&b);
+    loop_done(&loop);
+}
+END_TEST
+
+START_TEST(a_backlog_of_what_has_none)
+{
+    int pair[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    for (int i = 0; i < 2; i++) {
+        struct socket_backlog backlog = socket_backlog(i == 0 ? -1 : pair[0]);
+        ck_assert(!backlog.under_way && !backlog.delayed);
+        ck_assert_uint_eq(backlog.bytes, 0);
+    }
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
+/* Who reads nothing: it is known that something is under way, and looked at until it is not. */
+START_TEST(what_is_under_way_is_watched)
+{
+    struct end a, b;
+
+    connect_two(&a, &b);
+    b.reader_sleeps = true;
+    ck_assert(!socket_backlog(fd_of(dialled(&b))).under_way);
+    CALL(tcp_pause(a.tcp, a.conn, true));
+    keep_busy(&b);
+    for (int turn = 0; turn < 200 && !socket_backlog(fd_of(dialled(&b))).under_way; turn++) {
+        uv_run(&loop.uv, UV_RUN_NOWAIT);
+        keep_busy(&b);
+    }
+    ck_assert(socket_backlog(fd_of(dialled(&b))).under_way);
+    ck_assert(!list_empty(&b.tcp->watched));
+    CALL(tcp_pause(a.tcp, a.conn, false));
+    while (!list_empty(&b.tcp->watched) || dialled(&b)->queue.length > 0)
+        uv_run(&loop.uv, UV_RUN_ONCE);
+    ck_assert(!socket_backlog(fd_of(dialled(&b))).under_way);
+    end_done(&a);
+    end_done(&b);
+    loop_done(&loop);
+}
+END_TEST
+
 TEST_MAIN("tcp", TESTS(bytes_go_both_ways_in_order, file_blocks_have_head_content_and_padding,
                        a_file_that_ends_early_closes_the_connection, a_slow_reader_gets_everything,
                        nothing_is_read_while_held, who_is_held_again_and_again_takes_turns,
@@ -573,4 +688,6 @@ TEST_MAIN("tcp", TESTS(bytes_go_both_ways_in_order, file_blocks_have_head_conten
                        a_reset_in_the_middle_of_a_write, a_refused_dial_is_told_later,
                        a_dial_without_answer_times_out, places_for_strangers_are_limited,
                        places_for_one_address_are_limited, the_owner_may_free_it_in_a_callback,
-                       ipv6_wildcard_takes_ipv4_and_a_taken_port_is_an_error))
+                       ipv6_wildcard_takes_ipv4_and_a_taken_port_is_an_error,
+                       unsent_bytes_follow_the_speed, a_backlog_of_what_has_none,
+                       what_is_under_way_is_watched))
