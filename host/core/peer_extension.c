@@ -25,8 +25,8 @@ void peer_send_extension(struct peer *peer, enum extension extension, const stru
         send_payload(peer, peer->speaks[extension], payload);
 }
 
-/* upload_only (BEP 21) is said only to who speaks fringe_claim: libtorrent would leave us, and we
- * may want something again at any moment. */
+/* upload_only (BEP 21) is said only where both speak fringe_claim: others, and libtorrent, would
+ * leave us, and we may want something again at any moment. */
 void peer_send_extended(struct peer *peer)
 {
     struct peer_extended extended = {.reqq = LIMIT_PEER_REQUESTS_IN,
@@ -49,7 +49,8 @@ void peer_send_extended(struct peer *peer)
     extended.ut_pex = EXTENSION_UT_PEX;
     extended.upload_only_id = EXTENSION_UPLOAD_ONLY;
     extended.your_ip = address_plain(&peer->remote);
-    extended.upload_only = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 && swarm_is_idle(peer->swarm);
+    extended.upload_only = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 &&
+                           extended.fringe_claim != 0 && swarm_is_idle(peer->swarm);
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
     buf_init(&payload, KIB(1));
     peer_extended_encode(&extended, &payload);

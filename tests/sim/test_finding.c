@@ -64,6 +64,27 @@ START_TEST(test_who_fetches_only_and_has_everything_dials_nobody)
 END_TEST
 
 /* The host's own address under another name, as a list of peers may have it. */
+/* Who has everything keeps a neighbour that wants nothing for the moment, though that one only
+ * fetches: when it wants the next file, the site may be gone. */
+START_TEST(test_who_fetches_only_stays_with_who_has_everything)
+{
+    struct scene scene = scene_with_files(763);
+    struct visitor *seed = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct visitor *taker = scene_visitor(&scene, "v2", ZONE_FETCH, seed->host);
+
+    scene_load_all(&scene, seed);
+    scene_load(taker, "/static/a.js");
+    server_set_down(scene.site->server, true);
+    for (int i = 0; i < 4; i++) {
+        world_run(scene.world, 20000);
+        ck_assert_uint_eq(HASH_COUNT(taker->sockets), 1);
+    }
+    scene_load(taker, "/static/b.wasm");
+    ck_assert_uint_le(taker->counts.dials, 1);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_oneself_is_dialled_once)
 {
     struct scene scene = scene_with_files(703);
@@ -411,7 +432,8 @@ END_TEST
 
 TEST_MAIN("sim_finding",
           TESTS(test_two_that_have_everything_part, test_who_has_everything_behind_nat_gives_it,
-                test_who_fetches_only_and_has_everything_dials_nobody, test_oneself_is_dialled_once,
+                test_who_fetches_only_and_has_everything_dials_nobody,
+                test_who_fetches_only_stays_with_who_has_everything, test_oneself_is_dialled_once,
                 test_a_waiting_page_dials_more_often, test_peers_are_found_over_udp,
                 test_lost_datagrams_are_sent_again, test_a_silent_udp_tracker_is_asked_ever_less,
                 test_the_next_tracker_helps_when_one_is_silent, test_who_works_is_asked_alone,
