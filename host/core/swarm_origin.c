@@ -12,11 +12,12 @@
 #define SLOWED_HEDGE_MS 3000 /* while the visitor's own cap is what is slow */
 #define ASSIST_MS       2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
 #define ASSIST_RATE     KIB(256)
-#define EXTENT          MIB(1) /* at once, while there are peers who may do the rest */
-#define TWIN_MS         1000   /* before it is looked again whether a twin still brings it */
-#define BRINGS_PIECES   8      /* what the origin is about to bring is not asked of peers */
-#define SLOWED_EXTENT_S 4      /* of the visitor's own cap, so that other files have their turn */
-#define ACTIVE_MAX      32     /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define FIRST_EXTENT    KIB(128) /* of a file among neighbours of our own kind */
+#define EXTENT          MIB(1)   /* at once, while there are peers who may do the rest */
+#define TWIN_MS         1000     /* before it is looked again whether a twin still brings it */
+#define BRINGS_PIECES   8        /* what the origin is about to bring is not asked of peers */
+#define SLOWED_EXTENT_S 4        /* of the visitor's own cap, so that other files have their turn */
+#define ACTIVE_MAX      32       /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
 #define RETRY_MS        1000
 #define ASKED_AGAIN_MS  2000 /* after a failure a page's wish may shorten the back-off */
 #define RETRY_MAX_MS    30000
@@ -87,6 +88,9 @@ static uint32_t extent_end(const struct want *want, uint32_t first)
     uint32_t end = file->first_piece + file->pieces;
     uint64_t rate = fair_use_download_rate(swarm->node);
     uint64_t bytes = rate > 0 && rate * SLOWED_EXTENT_S < EXTENT ? rate * SLOWED_EXTENT_S : EXTENT;
+    /* Neighbours may be beginning at this very moment, and not have said so yet. */
+    if (swarm->speakers > 0 && first == file->first_piece && bytes > FIRST_EXTENT)
+        bytes = FIRST_EXTENT;
     uint32_t extent = (uint32_t)(bytes / swarm->meta->piece_length);
 
     if ((rate > 0 || !list_empty(&swarm->peers)) && end - first > extent)

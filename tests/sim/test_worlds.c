@@ -74,6 +74,23 @@ START_TEST(test_a_network_that_falls_apart_and_heals)
 }
 END_TEST
 
+/* They know each other, want nothing, and then all want the same in the same moment. */
+START_TEST(test_idle_neighbours_who_begin_together)
+{
+    struct scene scene = scene_with_files(827);
+    struct visitor *visitors[MANY];
+
+    begin_many(&scene, visitors);
+    uint64_t sent = scene_origin_bytes(&scene);
+    for (size_t i = 0; i < MANY; i++)
+        fetch_begin(visitors[i], SITE, 1, "/static/c.bin", "doc");
+    ck_assert(world_run_until(scene.world, fetches_are_over, scene.world, 60000));
+    load_everywhere(&scene, visitors, MANY);
+    ck_assert_uint_le(scene_origin_bytes(&scene) - sent, 2 * MIB(1) + 300000);
+    scene_free(&scene);
+}
+END_TEST
+
 /* It happens in the middle of a file, for less time than anybody is given up in. */
 START_TEST(test_a_short_partition_in_the_middle)
 {
@@ -275,7 +292,8 @@ START_TEST(test_floods_of_every_kind)
 END_TEST
 
 TEST_MAIN("sim_worlds",
-          TESTS(test_a_network_that_falls_apart_and_heals, test_a_short_partition_in_the_middle,
-                test_all_but_one_behind_nat, test_visitors_come_and_go,
-                test_some_hold_an_old_release, test_found_behind_a_tracker_that_never_ends,
+          TESTS(test_idle_neighbours_who_begin_together, test_a_network_that_falls_apart_and_heals,
+                test_a_short_partition_in_the_middle, test_all_but_one_behind_nat,
+                test_visitors_come_and_go, test_some_hold_an_old_release,
+                test_found_behind_a_tracker_that_never_ends,
                 test_many_who_have_everything_and_give_nothing, test_floods_of_every_kind))
