@@ -15,6 +15,7 @@
 #define FAREWELLS_MAX   64
 #define STRAYS_MAX      256
 #define BELIEVE_MS      20000 /* the longest that a claim on one piece is believed */
+#define LATE_MS         1000  /* after the step in which it would have been due */
 
 /* No more is asked for once STORING_MAX is with the store. What has been asked by then still comes:
  * what all peers have outstanding, and a body from each origin request. */
@@ -61,6 +62,10 @@ static void check_peer(const struct visitor *visitor, const struct peer *peer)
     at_most(visitor, "LIMIT_CLAIM_BURST", peer->claims_heard, LIMIT_CLAIM_BURST);
     at_most(visitor, "blocks that nobody asked for", peer->strays, STRAYS_MAX);
     at_most(visitor, "LIMIT_PEER_SEND_QUEUE", peer->send_queued, LIMIT_PEER_SEND_QUEUE);
+    uint64_t now = visitor->node->now_ms;
+    if (!peer->handshaken)
+        at_most(visitor, "LIMIT_HANDSHAKE_MS", now - peer->opened_ms, LIMIT_HANDSHAKE_MS + LATE_MS);
+    at_most(visitor, "LIMIT_PEER_IDLE_MS", now - peer->in_ms, LIMIT_PEER_IDLE_MS + LATE_MS);
     if (peer->early != NULL)
         at_most(visitor, "what a peer said early", peer->early->bits.length, LIMIT_PEER_MESSAGE);
 }
@@ -76,6 +81,10 @@ static void check_swarm(const struct visitor *visitor, const struct swarm *swarm
     at_most(visitor, "LIMIT_TRACKERS", swarm->tracker_count, LIMIT_TRACKERS);
     at_most(visitor, "inquiries", swarm->inquiry_count, INQUIRIES_MAX);
     at_most(visitor, "LIMIT_METADATA", swarm->info.length, LIMIT_METADATA);
+    at_most(visitor, "LIMIT_SWARM_SIZE", crowd_size(swarm), LIMIT_SWARM_SIZE);
+    for (size_t i = 0; i < swarm->tracker_count; i++)
+        at_most(visitor, "LIMIT_TRACKER_REPLY", swarm->trackers[i]->http.body.length,
+                LIMIT_TRACKER_REPLY);
     if (swarm->meta == NULL)
         return;
     at_most(visitor, "pieces on their way", HASH_COUNT(swarm->pieces), swarm->meta->piece_count);
@@ -108,6 +117,10 @@ void caps_check(struct visitor *visitor)
     at_most(visitor, "farewells", node->farewell_count, FAREWELLS_MAX);
     at_most(visitor, "bytes that the store has not taken yet", node->storing_bytes,
             STORING_MAX + STORING_OVER);
+    if (node->storing_bytes > visitor->counts.max_storing)
+        visitor->counts.max_storing = node->storing_bytes;
+    for (const struct doc *doc = node->docs; doc != NULL; doc = doc->hh.next)
+        at_most(visitor, "LIMIT_DOC_FILES", HASH_COUNT(doc->seen), LIMIT_DOC_FILES);
     for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
         check_peer(visitor, peer);
     for (const struct site *site = node->sites; site != NULL; site = site->hh.next)

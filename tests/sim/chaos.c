@@ -195,6 +195,8 @@ void chaos_come(struct chaos *chaos, size_t number)
         trouble_limit(chaos, visitor);
     if (chaos->full && chaos_chance(chaos, 50))
         visitor->disk->space = 1 + chaos_pick(chaos, chaos->bytes * 2 + 1);
+    if (chaos_chance(chaos, 20))
+        visitor->disk->rate = 1000000 + chaos_pick(chaos, 3000000);
     visitor->disk->delay_us = (uint32_t)chaos_pick(chaos, 20000);
     visitor->disk->jitter_us = (uint32_t)chaos_pick(chaos, 20000);
 }

@@ -1,5 +1,6 @@
 /* A disk that is full, then freed; that fails in the middle of a file; that keeps nothing. */
 #include "caps.h"
+#include "core/swarm.h"
 #include "sim_test.h"
 
 static const char *cache_state(struct visitor *visitor)
@@ -147,6 +148,40 @@ START_TEST(test_a_disk_that_keeps_nothing)
 }
 END_TEST
 
+/* Far slower than what comes: from a peer on the same network, or from the site. What waits for the
+ * disk is bounded, and who gives is not blamed for our being slow. */
+static void check_slow(bool with_peer, uint64_t seed)
+{
+    struct scene scene = scene_new(seed);
+    struct visitor_config config = {.link = LINK_FAST, .zone = ZONE_SHARE};
+
+    publisher_add(scene.site, 0, "big.bin", MIB(40), 1);
+    publisher_publish(scene.site);
+    config.name = "v1";
+    struct visitor *first = visitor_new(scene.world, &config);
+    if (with_peer)
+        scene_load(first, "/static/big.bin");
+    config.name = "v2";
+    config.peers[0] = first->host;
+    struct visitor *second = visitor_new(scene.world, &config);
+    second->disk->rate = MIB(2);
+    visitor_site_open(second, SITE, 1, "doc");
+    world_run(scene.world, 1000);
+    struct fetch *fetch = scene_load(second, "/static/big.bin");
+    ck_assert_uint_le(scene_ms(fetch), 30000);
+    ck_assert_uint_ge(second->counts.max_storing, MIB(4)); /* it did wait */
+    ck_assert_uint_le(second->counts.max_storing, STORING_MAX + MIB(16));
+    ck_assert(!caps_is_banned(second, first->host));
+    scene_free(&scene);
+}
+
+START_TEST(test_a_disk_slower_than_the_network)
+{
+    check_slow(true, 806);
+    check_slow(false, 807);
+}
+END_TEST
+
 TEST_MAIN("sim_disk", TESTS(test_a_disk_that_is_full, test_what_cannot_be_kept_does_not_come_twice,
                             test_a_disk_that_is_freed, test_write_errors_in_the_middle,
-                            test_a_disk_that_keeps_nothing))
+                            test_a_disk_that_keeps_nothing, test_a_disk_slower_than_the_network))

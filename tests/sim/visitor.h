@@ -62,6 +62,7 @@ struct visitor_counts {
     uint64_t needless_requests; /* for pieces that it has */
     uint64_t closed_by_us;
     uint32_t max_gets;
+    uint64_t max_storing; /* bytes that its store had not taken yet */
 };
 
 struct visitor {
