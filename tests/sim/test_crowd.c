@@ -2,6 +2,7 @@
  * of them together. The bounds say what must not get worse. */
 #include "core/node_impl.h"
 #include "core/peer.h"
+#include "crowd.h"
 #include "sim_test.h"
 
 #define CROWD 16
@@ -197,6 +198,21 @@ START_TEST(test_thousands_of_tiny_files)
 }
 END_TEST
 
-TEST_MAIN("sim_crowd", TESTS(test_a_crowd_at_once, test_a_crowd_whose_systems_take_everything,
-                             test_a_crowd_in_a_trickle, test_a_crowd_that_knows_the_first,
-                             test_a_liar_who_claims_everything, test_thousands_of_tiny_files))
+/* So many that nobody knows all: the first to come leaves the rest of the file to others, and what
+ * they fetch is spread before it is given to everybody. */
+START_TEST(test_a_big_crowd)
+{
+    struct crowd_plan plan = {.visitors = 100, .bytes = MIB(2), .seed = 1};
+    struct crowd_result result = crowd_play(&plan);
+
+    ck_assert(result.finished);
+    ck_assert_double_le(result.copies, 1.5);
+    ck_assert_double_le(result.t100_s, 4 * result.bound_s);
+    ck_assert_double_le(result.wasted, 0.2);
+}
+END_TEST
+
+TEST_MAIN("sim_crowd",
+          TESTS(test_a_big_crowd, test_a_crowd_at_once, test_a_crowd_whose_systems_take_everything,
+                test_a_crowd_in_a_trickle, test_a_crowd_that_knows_the_first,
+                test_a_liar_who_claims_everything, test_thousands_of_tiny_files))
