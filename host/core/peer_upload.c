@@ -13,11 +13,10 @@
 #define QUEUE_PEER_MAX KIB(512) /* for one peer */
 #define HEAD_SHARE     10
 #define AHEAD_MS       2000 /* of a request of who has everything, before one of who has little */
-#define SPREAD_MS                                                                                  \
-    2000 /* of a request in a big crowd, for each time that we have given its piece                \
-          */
-#define STALL_MS   500
-#define BLOCK_HEAD 13 /* before the block's bytes */
+#define SPREAD_MS      2000 /* in a big crowd, for each time that we gave the piece */
+#define SPREAD_LOOK    64   /* requests of one peer, however many it has sent */
+#define STALL_MS       500
+#define BLOCK_HEAD     13 /* before the block's bytes */
 
 static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
 {
@@ -213,9 +212,9 @@ static void spread(struct peer *peer)
 {
     struct request_queue *queue = &peer->wanted;
     uint64_t best = spread_since(peer->swarm, request_queue_at(queue, 0));
-    uint32_t place = 0;
+    uint32_t place = 0, upto = queue->count < SPREAD_LOOK ? queue->count : SPREAD_LOOK;
 
-    for (uint32_t i = 1; i < queue->count; i++) {
+    for (uint32_t i = 1; i < upto; i++) {
         const struct peer_request *request = request_queue_at(queue, i);
         if (request->begin > 0 || spread_since(peer->swarm, request) >= best)
             continue;

@@ -52,7 +52,7 @@ def report(row):
 
 # --- the plot: two curves over the size of the crowd, by hand
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 60, 20, 50, 60
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 420, 60, 40, 50, 60
 
 
 def place(row, key, top):
