@@ -17,7 +17,9 @@ static const char usage[] =
     "usage: fringe daemon [options]\n"
     "  --data DIR           the cache and its index (default: the user's data folder)\n"
     "  --socket PATH        the control socket (default: in the user's runtime folder)\n"
-    "  --listen ADDR:PORT   where peers reach this host (default [::]:0, any free port)\n"
+    "  --listen ADDR:PORT   where peers reach this host (default [::]:0, any free port); up to "
+    "four\n"
+    "                       times, for IPv4 and IPv6, on one port\n"
     "  --no-port-map        do not ask the home router to let peers in\n"
     "  --local-discovery    find, and be found by, hosts on this network in this run (default: as\n"
     "                       `fringe set --local-discovery` says)\n"
@@ -131,6 +133,21 @@ static int add_peer(struct daemon_options *options, const char *text)
     return CMD_OK;
 }
 
+/* Peers and trackers are told one port. */
+static int add_listen(struct daemon_options *options, const char *value)
+{
+    struct address *address = &options->listen[options->listen_count];
+
+    if (options->listen_count == LIMIT_LISTEN)
+        return bad_value("--listen", value, "too many of them");
+    if (address_parse(value, address) != ERR_OK)
+        return bad_value("--listen", value, "ADDR:PORT is needed, such as 0.0.0.0:6881");
+    if (address->port != 0 && options->listen_count > 0 && address->port != options->listen[0].port)
+        return bad_value("--listen", value, "all need the port of the first, or 0");
+    options->listen_count++;
+    return CMD_OK;
+}
+
 static int take_option(struct daemon_options *options, int option, const char *value)
 {
     switch (option) {
@@ -144,9 +161,7 @@ static int take_option(struct daemon_options *options, int option, const char *v
         options->ca_file = value;
         return CMD_OK;
     case OPT_LISTEN:
-        if (address_parse(value, &options->listen) != ERR_OK)
-            return bad_value("--listen", value, "ADDR:PORT is needed, such as 0.0.0.0:6881");
-        return CMD_OK;
+        return add_listen(options, value);
     case OPT_LOCAL:
         options->local_discovery = true;
         return CMD_OK;
@@ -177,7 +192,6 @@ int cmd_daemon(int argc, char **argv)
     struct daemon_options options = {.zone = ZONE_OFF};
     int option;
 
-    address_parse("[::]:0", &options.listen);
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == OPT_HELP) {
             fputs(usage, stdout);
@@ -191,6 +205,8 @@ int cmd_daemon(int argc, char **argv)
         fprintf(stderr, "fringe daemon: %s: no such argument\n%s", argv[optind], usage);
         return CMD_USAGE;
     }
+    if (options.listen_count == 0)
+        address_parse("[::]:0", &options.listen[options.listen_count++]);
     if (options.data == NULL && paths_data(data, sizeof data))
         options.data = data;
     if (options.socket == NULL && paths_socket(socket, sizeof socket))

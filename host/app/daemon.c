@@ -333,7 +333,7 @@ static enum err open_adapters(struct daemon *daemon)
     enum err err = store_open(options->data, &daemon->store);
     if (err == ERR_OK) {
         what = "the peers' port";
-        err = tcp_new(&daemon->loop, &options->listen, &tcp, &daemon->tcp);
+        err = tcp_new(&daemon->loop, options->listen, options->listen_count, &tcp, &daemon->tcp);
     }
     if (err == ERR_OK) {
         what = options->ca_file != NULL ? options->ca_file : "the HTTP client";
@@ -364,13 +364,17 @@ static enum err open_control(struct daemon *daemon)
 static void make_node(struct daemon *daemon)
 {
     const struct daemon_options *options = daemon->options;
-    struct node_config config = {.default_zone = options->zone, .listen = options->listen};
+    struct node_config config = {.default_zone = options->zone,
+                                 .listen = options->listen[0],
+                                 .listen_too_count = options->listen_count - 1};
     char gateway[64];
 
     snprintf(gateway, sizeof gateway, "http://127.0.0.1:%u",
              (unsigned)gateway_port(daemon->gateway));
     randombytes_buf(config.seed, sizeof config.seed);
     config.listen.port = tcp_port(daemon->tcp);
+    memcpy(config.listen_too, options->listen + 1,
+           config.listen_too_count * sizeof *config.listen_too);
     memcpy(config.peers, options->peers, sizeof config.peers);
     config.peer_count = options->peer_count;
     config.local_discovery = options->local_discovery;
@@ -384,7 +388,7 @@ static void make_node(struct daemon *daemon)
 
 static void open_portmap(struct daemon *daemon)
 {
-    struct address listen = daemon->options->listen;
+    struct address listen = daemon->options->listen[0];
 
     listen.port = tcp_port(daemon->tcp);
     if (!daemon->options->no_port_map)

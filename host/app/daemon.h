@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "wire/address.h"
 #include "wire/api.h"
 
@@ -15,7 +16,8 @@
 
 struct daemon_options {
     const char *data, *socket, *ca_file; /* ca_file NULL: the system's */
-    struct address listen;               /* port 0: any */
+    struct address listen[LIMIT_LISTEN]; /* port 0: any; all are on the first one's */
+    size_t listen_count;
     struct address peers[32];
     size_t peer_count;
     bool no_port_map;     /* the home router is not asked */

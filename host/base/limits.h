@@ -54,6 +54,7 @@
 #define LIMIT_PEER_REQUESTS_IN    512     /* queued from one peer; more are refused */
 #define LIMIT_PEER_EXTENDED       (LIMIT_RELEASE + LIMIT_SIGNATURE + KIB(1)) /* BEP 10 payload:
                                            * fringe_release with a whole release is the largest */
+#define LIMIT_LISTEN              4       /* addresses to listen on (the visitor sets them) */
 #define LIMIT_PEERS               200     /* all swarms */
 #define LIMIT_PEERS_PER_SWARM     50
 #define LIMIT_PEERS_PER_ADDRESS   8

@@ -1,10 +1,12 @@
 /* Who may ask us for blocks (BEP 3). Layer: core (pure).
  *
  * Our own kind, who speak fringe_claim, always may: what they get they give on at once, and slots
- * among them cost a crowd seconds. Strangers may as long as the uplink has room. When requests wait
- * for it, so many strangers as there are slots may ask at a time: every TURN_MS those who gave us
- * most since the last turn, and then those whose last turn is longest ago; one slot is the
- * optimistic one, which goes round every OPTIMISTIC_MS among all others. */
+ * among them cost a crowd seconds. Who only says so gets no more than one of them would: blocks go
+ * to whose request has waited longest, within the rate, the month and LIMIT_PEERS_PER_ADDRESS.
+ * Strangers may as long as the uplink has room. When requests wait for it, so many strangers as
+ * there are slots may ask at a time: every TURN_MS those who gave us most since the last turn, and
+ * then those whose last turn is longest ago; one slot is the optimistic one, which goes round every
+ * OPTIMISTIC_MS among all others. */
 #pragma once
 
 #include <stdbool.h>

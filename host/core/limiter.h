@@ -1,10 +1,12 @@
 /* A token bucket that does not burst, and a meter. Layer: core (pure); time is passed in.
  *
  * A bucket begins empty and never holds more than LIMITER_MS of its rate (or `least` bytes, where
- * that is more), so that over any window of t seconds no more than rate * t + that passes. What
- * has come without being asked is spent all the same: the bucket is then in debt, and shut until
- * it is paid. A debt is hardly ever longer than LIMITER_DEBT_MS: one big thing must not stop all
- * others for minutes. */
+ * that is more), so that over any window of t seconds no more than rate * t + that passes. Where
+ * `least` is a block and the rate is low, that is more than 5 % of a short window (below 330 KB/s
+ * of any second): a block cannot be sent in parts. It is paid for before it leaves, so the excess
+ * is one block once, however long the window is. What has come without being asked is spent all the
+ * same: the bucket is then in debt, and shut until it is paid. A debt is hardly ever longer than
+ * LIMITER_DEBT_MS: one big thing must not stop all others for minutes. */
 #pragma once
 
 #include <stdbool.h>

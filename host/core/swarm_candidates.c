@@ -29,15 +29,21 @@ bool find_shares_network(const struct address *ours, const struct address *addre
 static bool may_dial(const struct swarm *swarm, const struct address *address,
                      enum candidate_source source)
 {
-    const struct address *listen = &swarm->node->config.listen;
+    const struct node_config *config = &swarm->node->config;
+    bool shared = find_shares_network(&config->listen, address);
 
     if (address->port == 0)
         return false;
-    if (address_equal(address, listen) || address_equal(address, &swarm->node->external))
+    for (size_t i = 0; i < config->listen_too_count; i++) {
+        shared = shared || find_shares_network(&config->listen_too[i], address);
+        if (address_same_ip(address, &config->listen_too[i]) &&
+            address->port == config->listen.port)
+            return false;
+    }
+    if (address_equal(address, &config->listen) || address_equal(address, &swarm->node->external))
         return false;                                                 /* ourselves */
     bool link_local = address->family == 6 && address->ip[0] == 0xfe; /* of which link? */
-    return (source == CANDIDATE_LOCAL && !link_local) || address_is_public(address) ||
-           find_shares_network(listen, address);
+    return (source == CANDIDATE_LOCAL && !link_local) || address_is_public(address) || shared;
 }
 
 /* --- the table */

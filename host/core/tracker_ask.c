@@ -39,16 +39,24 @@ static struct tracker_announce make_announce(const struct swarm *swarm, enum tra
     return announce;
 }
 
+static bool is_at_home_everywhere(const struct address *listen)
+{
+    static const uint8_t any[16];
+    return memcmp(listen->ip, any, sizeof any) == 0 || address_is_public(listen);
+}
+
 /* A release must not make the host knock at doors in the visitor's own network. Who listens on a
  * private address, or visits a site on this machine, is on such a network on purpose. */
 static bool must_be_public(const struct swarm *swarm)
 {
-    const struct address *listen = &swarm->node->config.listen;
-    static const uint8_t any[16];
-    bool everywhere = memcmp(listen->ip, any, sizeof any) == 0;
+    const struct node_config *config = &swarm->node->config;
 
-    return strncmp(swarm->site->name, "http://", 7) != 0 &&
-           (everywhere || address_is_public(listen));
+    if (strncmp(swarm->site->name, "http://", 7) == 0 || !is_at_home_everywhere(&config->listen))
+        return false;
+    for (size_t i = 0; i < config->listen_too_count; i++)
+        if (!is_at_home_everywhere(&config->listen_too[i]))
+            return false;
+    return true;
 }
 
 /* --- HTTP */

@@ -78,19 +78,27 @@ static enum err listen_failed(const struct address *address, int result)
     return result == UV_EADDRINUSE ? ERR_BUSY : ERR_IO;
 }
 
-static enum err listen_on(struct tcp *tcp, const struct address *address)
+static enum err listen_on(struct tcp *tcp, const struct address *wanted, bool alone)
 {
+    uv_tcp_t *listener = &tcp->listeners[tcp->listening];
     struct sockaddr_storage storage;
-    struct address bound;
+    struct address with_port = *wanted, bound, *address = &with_port;
+    unsigned flags = address->family == 6 && !alone ? UV_TCP_IPV6ONLY : 0;
     int length = sizeof storage;
     int result;
 
+    uv_tcp_init(&tcp->loop->uv, listener);
+    listener->data = tcp;
+    tcp->listening++;
+    tcp->handles++;
+    if (tcp->port != 0)
+        address->port = tcp->port;
     sockaddr_from_address(address, &storage);
-    result = uv_tcp_bind(&tcp->listener, (struct sockaddr *)&storage, 0);
+    result = uv_tcp_bind(listener, (struct sockaddr *)&storage, flags);
     if (result == 0)
-        result = uv_listen((uv_stream_t *)&tcp->listener, 128, has_incoming);
+        result = uv_listen((uv_stream_t *)listener, 128, has_incoming);
     if (result == 0)
-        result = uv_tcp_getsockname(&tcp->listener, (struct sockaddr *)&storage, &length);
+        result = uv_tcp_getsockname(listener, (struct sockaddr *)&storage, &length);
     if (result != 0)
         return listen_failed(address, result);
     if (!sockaddr_to_address(&storage, &bound))
@@ -286,8 +294,8 @@ void tcp_receive(struct tcp *tcp, bool held, size_t chunk)
 
 /* --- birth and end */
 
-enum err tcp_new(struct loop *loop, const struct address *listen, const struct tcp_events *events,
-                 struct tcp **ret)
+enum err tcp_new(struct loop *loop, const struct address *listen, size_t count,
+                 const struct tcp_events *events, struct tcp **ret)
 {
     struct tcp *tcp = mem_zalloc(sizeof *tcp);
     enum err err = ERR_OK;
@@ -303,11 +311,10 @@ enum err tcp_new(struct loop *loop, const struct address *listen, const struct t
     tcp->dial_timer = loop_timer_new(loop, dial_timed_out, tcp);
     tcp->turn_timer = loop_timer_new(loop, round_is_over, tcp);
     uv_idle_init(&loop->uv, &tcp->idle);
-    uv_tcp_init(&loop->uv, &tcp->listener);
-    tcp->idle.data = tcp->listener.data = tcp;
-    tcp->handles = 2;
-    if (listen != NULL)
-        err = listen_on(tcp, listen);
+    tcp->idle.data = tcp;
+    tcp->handles = 1;
+    for (size_t i = 0; i < count && i < LIMIT_LISTEN && err == ERR_OK; i++)
+        err = listen_on(tcp, &listen[i], count == 1);
     if (err != ERR_OK) {
         tcp_free(tcp);
         return err;
@@ -332,5 +339,6 @@ void tcp_free(struct tcp *tcp)
     loop_timer_free(tcp->turn_timer);
     loop_timer_free(tcp->watch_timer);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
-    uv_close((uv_handle_t *)&tcp->listener, handle_closed);
+    for (unsigned i = 0; i < tcp->listening; i++)
+        uv_close((uv_handle_t *)&tcp->listeners[i], handle_closed);
 }

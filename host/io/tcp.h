@@ -25,9 +25,10 @@ struct tcp_events {
 };
 
 struct tcp;
-/* listen may be NULL (no incoming peers); port 0 picks one. IPv6 wildcard takes IPv4 too. */
-enum err tcp_new(struct loop *loop, const struct address *listen, const struct tcp_events *events,
-                 struct tcp **ret);
+/* listen: `count` addresses, at most LIMIT_LISTEN; none: no incoming peers. Port 0 picks one; all
+ * others are on the first one's port. An IPv6 wildcard takes IPv4 too, when it is alone. */
+enum err tcp_new(struct loop *loop, const struct address *listen, size_t count,
+                 const struct tcp_events *events, struct tcp **ret);
 uint16_t tcp_port(const struct tcp *tcp); /* 0: not listening */
 /* `opened` or `closed` follows (ERR_REFUSED, ERR_TIMEOUT, ERR_NETWORK; ERR_BUSY: LIMIT_PEERS are
  * dialled). Accepted connections have LIMIT_PEERS places of their own, so strangers cannot take

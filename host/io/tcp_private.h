@@ -25,7 +25,8 @@ struct tcp {
     struct conn *conns;         /* uthash by number */
     unsigned dialled, accepted; /* connections now */
     uint64_t last_accepted;     /* numbers given so far */
-    uv_tcp_t listener;
+    uv_tcp_t listeners[LIMIT_LISTEN];
+    unsigned listening;   /* of them are begun */
     uint16_t port;        /* 0: not listening */
     uv_idle_t idle;       /* runs while `deferred` has members */
     struct list deferred; /* connections with something to tell on a later turn */

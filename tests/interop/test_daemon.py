@@ -18,7 +18,9 @@ class Daemon(unittest.TestCase):
         return subprocess.run([FRINGE, "daemon", *options], capture_output=True, text=True, timeout=60)
 
     def test_bad_options_are_usage_errors_that_say_what_is_needed(self):
-        for options, word in ((["--zone", "everything"], "share"), (["--listen", "nowhere"], "ADDR:PORT"), (["--peer", "x"], "HOST:PORT"),
+        for options, word in ((["--zone", "everything"], "share"), (["--listen", "nowhere"], "ADDR:PORT"),
+                              (["--listen", "127.0.0.1:7000", "--listen", "[::1]:7001"], "the port of the first"),
+                              (["--listen", "127.0.0.1:0"] * 5, "too many"), (["--peer", "x"], "HOST:PORT"),
                               (["--idle-exit", "soon"], "seconds"), (["--log", "loud"], "debug"), (["--frobnicate"], "usage"),
                               (["argument"], "argument")):
             with self.subTest(options):

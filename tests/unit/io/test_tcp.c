@@ -96,7 +96,7 @@ static void end_init(struct end *end, const struct address *listen)
 
     memset(end, 0, sizeof *end);
     buf_init(&end->in, MIB(64));
-    ck_assert_int_eq(tcp_new(&loop, listen, &events, &end->tcp), ERR_OK);
+    ck_assert_int_eq(tcp_new(&loop, listen, listen != NULL, &events, &end->tcp), ERR_OK);
 }
 
 static void end_done(struct end *end)
@@ -561,9 +561,36 @@ START_TEST(ipv6_wildcard_takes_ipv4_and_a_taken_port_is_an_error)
     to = loopback(tcp_port(a.tcp));
     CALL(tcp_dial(b.tcp, 1, &to));
     RUN_WHILE(a.opened == 0);
-    ck_assert_int_eq(tcp_new(&loop, &to, &events, &none), ERR_BUSY);
+    ck_assert_int_eq(tcp_new(&loop, &to, 1, &events, &none), ERR_BUSY);
     ck_assert_ptr_null(none);
     disconnect_two(&a, &b);
+}
+END_TEST
+
+/* One port in both families; what one of them cannot have, nobody gets. */
+START_TEST(several_addresses_have_one_port)
+{
+    struct address all[3] = {loopback(0), {.family = 6, .ip = {[15] = 1}}, loopback(0)};
+    struct end a, b;
+    const struct tcp_events events = {&a, on_opened, on_bytes, on_sent, on_closed};
+
+    ck_assert_int_eq(loop_init(&loop), ERR_OK);
+    memset(&a, 0, sizeof a);
+    buf_init(&a.in, MIB(1));
+    ck_assert_int_eq(tcp_new(&loop, all, 3, &events, &a.tcp), ERR_BUSY); /* the same twice */
+    uv_run(&loop.uv, UV_RUN_DEFAULT);
+    ck_assert_int_eq(tcp_new(&loop, all, 2, &events, &a.tcp), ERR_OK);
+    end_init(&b, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        all[i].port = tcp_port(a.tcp);
+        CALL(tcp_dial(b.tcp, 7 + i, &all[i]));
+        while (a.opened <= i || b.opened <= i)
+            uv_run(&loop.uv, UV_RUN_ONCE);
+    }
+    ck_assert_uint_eq(b.closed, 0);
+    end_done(&a);
+    end_done(&b);
+    loop_done(&loop);
 }
 END_TEST
 
@@ -689,5 +716,5 @@ TEST_MAIN("tcp", TESTS(bytes_go_both_ways_in_order, file_blocks_have_head_conten
                        a_dial_without_answer_times_out, places_for_strangers_are_limited,
                        places_for_one_address_are_limited, the_owner_may_free_it_in_a_callback,
                        ipv6_wildcard_takes_ipv4_and_a_taken_port_is_an_error,
-                       unsent_bytes_follow_the_speed, a_backlog_of_what_has_none,
-                       what_is_under_way_is_watched))
+                       several_addresses_have_one_port, unsent_bytes_follow_the_speed,
+                       a_backlog_of_what_has_none, what_is_under_way_is_watched))
