@@ -8,8 +8,9 @@
 
 #define CLAIM_MIN_MS 1000
 #define CLAIM_MESH_MIN_MS                                                                          \
-    20000            /* it goes a long way before it comes to who hears no HAVE of ours */
-#define RENEW_MS 300 /* before its end a claim is renewed, while bytes come in */
+    20000                      /* it goes a long way before it comes to who hears no HAVE of ours */
+#define CLAIM_BIG_MIN_MS 45000 /* and what was claimed goes a longer one */
+#define RENEW_MS         300   /* before its end a claim is renewed, while bytes come in */
 
 /* --- our own claims */
 
@@ -18,6 +19,8 @@ static uint32_t ttl_ms(const struct swarm *swarm)
     uint64_t ttl = 3 * swarm->extent_ms;
     uint64_t least = swarm->speakers >= CROWD_MESH ? CLAIM_MESH_MIN_MS : CLAIM_MIN_MS;
 
+    if (crowd_is_big(swarm))
+        least = CLAIM_BIG_MIN_MS;
     if (ttl < least)
         return (uint32_t)least;
     return ttl < LIMIT_CLAIM_MS ? (uint32_t)ttl : LIMIT_CLAIM_MS;

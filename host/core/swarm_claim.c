@@ -9,8 +9,9 @@
 
 #define BELIEVE_MS      10000 /* a claim on one piece, however often it is renewed */
 #define BELIEVE_MESH_MS 20000
-#define STARVE_MS       1500 /* without any piece: claims are not waited for any longer */
-#define BROKEN_MAX      8    /* pieces claimed in vain, before we stop believing */
+#define BELIEVE_BIG_MS  45000 /* a file of 32 MiB takes 40 s to get everywhere */
+#define STARVE_MS       1500  /* without any piece: claims are not waited for any longer */
+#define BROKEN_MAX      8     /* pieces claimed in vain, before we stop believing */
 
 /* --- claimers */
 
@@ -92,6 +93,8 @@ static void release_claim(struct swarm *swarm, struct claim *claim, bool broken)
 
 static uint64_t believe_ms(const struct swarm *swarm)
 {
+    if (crowd_is_big(swarm))
+        return BELIEVE_BIG_MS;
     return swarm->speakers >= CROWD_MESH ? BELIEVE_MESH_MS : BELIEVE_MS;
 }
 

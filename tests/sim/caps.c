@@ -14,7 +14,7 @@
 #define INQUIRIES_MAX   8
 #define FAREWELLS_MAX   64
 #define STRAYS_MAX      256
-#define BELIEVE_MS      20000 /* the longest that a claim on one piece is believed */
+#define BELIEVE_MS      45000 /* the longest that a claim on one piece is believed */
 #define LATE_MS         1000  /* after the step in which it would have been due */
 
 /* No more is asked for once STORING_MAX is with the store. What has been asked by then still comes:
