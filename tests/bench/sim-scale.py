@@ -6,7 +6,8 @@ sim-scale.copies_10000       target at most 1.5
 sim-scale.time_ratio_10000   the last visitor's time / the fluid lower bound (the site gives one copy, the visitors the rest); at most 1.5
 
     --sizes 10,100,...   other crowds than all: those above 1,000 need many GB and, on two cores, long
-    --mib N              another file than 32 MiB up to 1,000 visitors and 4 MiB above (there the machine sets the limit)
+    --mib N              another file than 32 MiB up to 1,000 visitors and 12 MiB above (there the machine sets the limit; a
+                         smaller one is over before a crowd has come together, which is 4 s)
     --plot FILE.svg      how copies and time grow
 """
 import argparse
@@ -100,7 +101,7 @@ def main():
     print("  ".join(title.rjust(max(len(title), 7)) for _, title, _ in COLUMNS), file=sys.stderr)
     rows = []
     for size in options.sizes:
-        rows.append(play(size, options.mib or (32 if size <= BIG else 4)))
+        rows.append(play(size, options.mib or (32 if size <= BIG else 12)))
         print(table_row(rows[-1]), file=sys.stderr, flush=True)
         report(rows[-1])
         if options.plot:
