@@ -446,7 +446,7 @@ static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *o
         return;
     for (uint32_t i = 0; i < mine->pieces; i++)
         if (bitfield_get(&other->have, theirs->first_piece + i))
-            piece_arrived(swarm, file, mine->first_piece + i, SOURCE_CACHE, false);
+            arrive_in_twins(swarm, mine->first_piece + i, SOURCE_CACHE);
 }
 
 void swarm_adopt_file(struct swarm *swarm, uint32_t file)

@@ -233,6 +233,19 @@ static uint64_t recount_pieces(const struct visitor *visitor, const struct swarm
     return storing;
 }
 
+/* Equal files arrive together: a piece of one that is there is not asked for in another. */
+static void check_twins(const struct visitor *visitor, const struct swarm *swarm, uint32_t file)
+{
+    const struct metainfo_file *one = &swarm->meta->files[file];
+    const struct metainfo_file *other = &swarm->meta->files[swarm->twins[file]];
+
+    for (uint32_t i = 0; i < one->pieces; i++)
+        always(visitor,
+               bitfield_get(&swarm->have, one->first_piece + i) ==
+                   bitfield_get(&swarm->have, other->first_piece + i),
+               "in one of two equal files: piece", one->first_piece + i);
+}
+
 /* Whatever it believes to have, and tells others, has been verified and written. */
 static void check_have(const struct visitor *visitor, const struct swarm *swarm)
 {
@@ -288,6 +301,8 @@ static uint64_t recount_swarm(const struct visitor *visitor, const struct swarm 
     recount_availability(visitor, swarm);
     recount_claims(visitor, swarm);
     check_have(visitor, swarm);
+    for (uint32_t i = 0; swarm->twins != NULL && i < swarm->meta->file_count; i++)
+        check_twins(visitor, swarm, i);
     return recount_pieces(visitor, swarm);
 }
 

@@ -1,5 +1,6 @@
 /* Releases that are wrong: the page goes to the origin with the reason that PROTOCOL.md names,
  * and nothing is shared or fetched. */
+#include "caps.h"
 #include "sim_test.h"
 
 #define RELEASE   "/.well-known/fringe/release.json"
@@ -334,6 +335,33 @@ START_TEST(test_a_new_release_beside_the_old_one)
 }
 END_TEST
 
+/* A new release has a file of the old one a second time: both are here at once. */
+START_TEST(test_what_the_old_release_brings_is_there_in_equal_files_too)
+{
+    struct scene scene = scene_with_files(136);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    scene_load(visitor, "/static/a.js");
+    publisher_add(scene.site, 0, "again.wasm", 300000, 2);
+    publisher_publish(scene.site);
+    visitor_site_open(visitor, SITE, 2, "new");
+    world_run(scene.world, 3000);
+    struct fetch *old = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "old"); /* meanwhile */
+    fetch_wait(old, 10000);
+    ck_assert_int_eq(old->state, FETCH_DONE);
+    uint64_t sent = scene_origin_bytes(&scene);
+    static const char *const paths[] = {"/static/b.wasm", "/static/again.wasm"};
+    for (size_t i = 0; i < 2; i++) {
+        struct fetch *fetch = fetch_begin(visitor, SITE, 2, paths[i], "new");
+        fetch_wait(fetch, 10000);
+        ck_assert_int_eq(fetch->state, FETCH_DONE);
+        caps_recount(visitor);
+    }
+    ck_assert_uint_eq(scene_origin_bytes(&scene), sent);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_a_rollback_is_refused)
 {
     struct scene scene = scene_with_files(132);
@@ -469,7 +497,8 @@ END_TEST
 
 TEST_MAIN("sim_releases",
           TESTS(test_a_bad_release_sends_the_page_to_the_origin, test_a_page_of_another_release,
-                test_a_new_release_beside_the_old_one, test_a_rollback_is_refused,
-                test_another_key_stops_the_site, test_a_key_may_name_its_successor,
-                test_a_release_expires_in_use, test_what_has_expired_is_not_served_on,
-                test_the_site_gets_well_again))
+                test_a_new_release_beside_the_old_one,
+                test_what_the_old_release_brings_is_there_in_equal_files_too,
+                test_a_rollback_is_refused, test_another_key_stops_the_site,
+                test_a_key_may_name_its_successor, test_a_release_expires_in_use,
+                test_what_has_expired_is_not_served_on, test_the_site_gets_well_again))
