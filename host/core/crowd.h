@@ -8,8 +8,9 @@
 struct fringe_claim;
 
 /* Of one origin request in a crowd; small files under way together are no more than half of it. */
-#define CROWD_EXTENT     KIB(128)
-#define CROWD_EXTENT_BIG KIB(256) /* in a big crowd: fewer claims to pass on */
+#define CROWD_EXTENT      KIB(128)
+#define CROWD_EXTENT_HEAD KIB(64)  /* of what pages read first */
+#define CROWD_EXTENT_BIG  KIB(256) /* in a big crowd: fewer claims to pass on */
 
 /* With so many neighbours not all of them know each other, and a tracker's count of more is to be
  * believed. */

@@ -6,6 +6,7 @@
  *   peer_state.c      what we tell: have, choke (whom: choker.h), interest
  *   peer_requests.c   what we ask for, and the answers
  *   peer_upload.c     what is asked of us
+ *   upload_order.c    whose turn it is
  *   peer_extension.c  BEP 10, and the way to each extension
  *   swarm_pex.c       peers that it knows (BEP 11)
  *   peer_fast.c       what may be asked for while choked (BEP 6)
@@ -35,6 +36,7 @@ enum extension {
 
 struct peer_request {
     uint32_t piece, begin, length;
+    bool head; /* asked of us: what a page reads first */
     uint64_t sent_ms;
 };
 
@@ -88,16 +90,18 @@ struct peer {
     uint32_t target;     /* blocks to have outstanding */
     bool slow_start;
     uint64_t rate_bytes, rate_since_ms, rate, best_rate;
-    uint32_t strikes; /* shares in bad pieces */
-    uint32_t strays;  /* blocks that nobody asked for */
+    uint32_t strikes;   /* shares in bad pieces */
+    uint32_t strays;    /* blocks that nobody asked for */
+    uint32_t cancelled; /* requests taken back, whose blocks may be on their way */
     /* upload */
-    struct request_queue wanted;
-    size_t send_queued;      /* blocks at the socket */
-    bool has_backlog;        /* it has been told: */
-    size_t backlog;          /* behind the socket, in front of the uplink */
-    size_t unreported;       /* given to the socket since then */
-    uint64_t queue_moved_ms; /* when that last shrank, or began */
-    uint64_t served;         /* the node's blocks_served when it last got one */
+    struct request_queue wanted; /* upload_order.h */
+    uint32_t wanted_heads;       /* of those */
+    size_t send_queued;          /* blocks at the socket */
+    bool has_backlog;            /* it has been told: */
+    size_t backlog;              /* behind the socket, in front of the uplink */
+    size_t unreported;           /* given to the socket since then */
+    uint64_t queue_moved_ms;     /* when that last shrank, or began */
+    uint64_t served;             /* the node's blocks_served when it last got one */
     uint64_t turn_ms, given; /* choker.h: when it was last unchoked; bytes since the last turn */
     /* what it asks besides blocks */
     struct list hash_jobs;

@@ -12,7 +12,8 @@
 
 void peer_request(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
 {
-    struct peer_request request = {piece, begin, length, peer->node->now_ms};
+    struct peer_request request = {
+        .piece = piece, .begin = begin, .length = length, .sent_ms = peer->node->now_ms};
 
     if (peer->asked.count == 0) {
         peer->block_ms = peer->node->now_ms;
@@ -32,6 +33,7 @@ struct peer_request peer_take_asked(struct peer *peer, uint32_t place)
 
 void peer_cancel(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
 {
+    peer->cancelled++;
     peer_send(peer, &(struct peer_msg){
                         .kind = PEER_CANCEL, .index = piece, .begin = begin, .length = length});
 }
@@ -97,12 +99,23 @@ bool peer_handle_choke(struct peer *peer, const struct peer_msg *msg)
     return true;
 }
 
+/* What was taken back may have been on its way; many that were not are an attack. */
+static bool answers_cancel(struct peer *peer)
+{
+    if (peer->cancelled == 0)
+        return false;
+    peer->cancelled--;
+    return true;
+}
+
 bool peer_handle_piece(struct peer *peer, const struct peer_msg *msg)
 {
     uint32_t place = request_queue_find(&peer->asked, msg->index, msg->begin);
 
-    if (place == UINT32_MAX) { /* cancelled, perhaps; many of them are an attack */
+    if (place == UINT32_MAX) {
         peer->swarm->site->wasted += msg->payload.length;
+        if (answers_cancel(peer))
+            return true;
         return ++peer->strays < STRAY_MAX ||
                peer_refuse(peer, STRIKE_FLOOD, "sends what nobody asked for");
     }
@@ -123,8 +136,10 @@ bool peer_handle_reject(struct peer *peer, const struct peer_msg *msg)
 {
     uint32_t place = request_queue_find(&peer->asked, msg->index, msg->begin);
 
-    if (place == UINT32_MAX)
+    if (place == UINT32_MAX) {
+        answers_cancel(peer);
         return true;
+    }
     struct peer_request request = peer_take_asked(peer, place);
     /* Asking again at once would only go round in circles. */
     peer->quiet_until_ms = peer->node->now_ms + QUIET_MS;

@@ -1,20 +1,15 @@
-/* What a peer asks of us: whole blocks, in the order asked, straight from the store. */
-#include "core/crowd.h"
+/* What a peer asks of us: whole blocks, straight from the store; in which order says
+ * upload_order.c. */
+#include "core/choker.h"
 #include "core/peer.h"
+#include "core/upload_order.h"
 
-#include "base/mem.h"
-
-#include <string.h>
-
-#define QUEUE_MS       150 /* of the uplink's rate may be queued at the sockets */
+#define QUEUE_MS       190 /* of the uplink's rate may be queued at the sockets */
 #define QUEUE_MIN      KIB(64)
 #define QUEUE_MAX      MIB(2)
-#define QUEUE_PEER_MIN KIB(32)  /* for one peer, over a slow link */
-#define QUEUE_PEER_MAX KIB(512) /* for one peer */
-#define HEAD_SHARE     10
-#define AHEAD_MS       2000 /* of a request of who has everything, before one of who has little */
-#define SPREAD_MS      2000 /* in a big crowd, for each time that we gave the piece */
-#define SPREAD_LOOK    64   /* requests of one peer, however many it has sent */
+#define QUEUE_PEER_MIN UPLOAD_ENOUGH /* for one peer, over a slow link */
+#define QUEUE_PEER_MAX KIB(512)      /* for one peer */
+#define RATE_DECAY     64            /* a second takes off so much of what the rate was too high */
 #define STALL_MS       500
 #define BLOCK_HEAD     13 /* before the block's bytes */
 
@@ -53,8 +48,12 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
         reject(peer, msg->index, msg->begin, msg->length);
         return true;
     }
-    struct peer_request request = {msg->index, msg->begin, msg->length, peer->node->now_ms};
-    request_queue_push(&peer->wanted, &request);
+    struct peer_request request = {.piece = msg->index,
+                                   .begin = msg->begin,
+                                   .length = msg->length,
+                                   .head = swarm_is_head(peer->swarm, msg->index),
+                                   .sent_ms = peer->node->now_ms};
+    upload_queue(peer, &request);
     node_wake(peer->node, peer->node->now_ms + STALL_MS);
     peer_serve_all(peer->node);
     return true;
@@ -66,14 +65,14 @@ void peer_unwants_block(struct peer *peer, const struct peer_msg *msg)
 
     if (place == UINT32_MAX)
         return; /* it is on its way already */
-    struct peer_request request = request_queue_remove(&peer->wanted, place);
+    struct peer_request request = upload_unqueue(peer, place);
     reject(peer, request.piece, request.begin, request.length);
 }
 
 void peer_refuse_all(struct peer *peer)
 {
     while (peer->wanted.count > 0) {
-        struct peer_request request = request_queue_remove(&peer->wanted, 0);
+        struct peer_request request = upload_unqueue(peer, 0);
         reject(peer, request.piece, request.begin, request.length);
     }
 }
@@ -127,7 +126,13 @@ static void measure_uplink(struct node *node, size_t length)
     node->up_bytes += length;
     if (elapsed < 1000)
         return;
-    node->up_rate = node->up_bytes * 1000 / elapsed;
+    uint64_t rate = node->up_bytes * 1000 / elapsed;
+    /* A full downlink delays what tells us that bytes have arrived, and little to do is no lower
+     * rate: what the uplink can do is what it did at best. */
+    if (rate >= node->up_rate)
+        node->up_rate = rate;
+    else
+        node->up_rate -= (node->up_rate - rate) / RATE_DECAY;
     node->up_bytes = 0;
     node->up_since_ms = node->now_ms;
 }
@@ -167,105 +172,6 @@ static bool may_serve(const struct peer *peer)
            site_may_share(peer->swarm->site);
 }
 
-/* --- in a big crowd: what we gave to nobody yet comes first
- *
- * Fifty neighbours ask for the first piece of an extent before the second is there, and that would
- * wait for seconds behind them. One of each goes out first: who has it gives it on. */
-
-static void count_given(struct swarm *swarm, const struct peer_request *request)
-{
-    if (request->begin > 0 || !crowd_is_big(swarm))
-        return;
-    if (swarm->given == NULL)
-        swarm->given = mem_calloc(swarm->meta->piece_count, sizeof *swarm->given);
-    if (swarm->given[request->piece] < UINT16_MAX)
-        swarm->given[request->piece]++;
-}
-
-/* Since when it waits, for who spreads. What has been begun goes on: who has half of many pieces
- * has nothing to give. */
-static uint64_t spread_since(const struct swarm *swarm, const struct peer_request *request)
-{
-    if (request->begin > 0)
-        return request->sent_ms > AHEAD_MS ? request->sent_ms - AHEAD_MS : 0;
-    if (swarm->given == NULL)
-        return request->sent_ms;
-    return request->sent_ms + (uint64_t)swarm->given[request->piece] * SPREAD_MS;
-}
-
-/* The blocks of that piece go to the front of the queue, in their order. */
-static void bring_forward(struct request_queue *queue, uint32_t place)
-{
-    uint32_t piece = request_queue_at(queue, place)->piece, front = 0;
-
-    for (uint32_t i = place; i < queue->count; i++) {
-        struct peer_request request = *request_queue_at(queue, i);
-        if (request.piece != piece)
-            continue;
-        memmove(request_queue_at(queue, front + 1), request_queue_at(queue, front),
-                (i - front) * sizeof request);
-        *request_queue_at(queue, front++) = request;
-    }
-}
-
-static void spread(struct peer *peer)
-{
-    struct request_queue *queue = &peer->wanted;
-    uint64_t best = spread_since(peer->swarm, request_queue_at(queue, 0));
-    uint32_t place = 0, upto = queue->count < SPREAD_LOOK ? queue->count : SPREAD_LOOK;
-
-    for (uint32_t i = 1; i < upto; i++) {
-        const struct peer_request *request = request_queue_at(queue, i);
-        if (request->begin > 0 || spread_since(peer->swarm, request) >= best)
-            continue;
-        best = spread_since(peer->swarm, request);
-        place = i;
-    }
-    if (place > 0)
-        bring_forward(queue, place);
-}
-
-/* --- who is next */
-
-/* Since when its request waits. Who begins and who is nearly done are taken to have waited longer:
- * a page's head is little, and in a crowd that comes little by little all would otherwise be done
- * at the same time, which is late for all. */
-static uint64_t waits_since(struct peer *peer)
-{
-    const struct bitfield *have = &peer->have;
-
-    if (crowd_is_big(peer->swarm)) {
-        spread(peer);
-        return spread_since(peer->swarm, request_queue_at(&peer->wanted, 0));
-    }
-    uint64_t since = request_queue_at(&peer->wanted, 0)->sent_ms;
-
-    if (have->count < have->bits / HEAD_SHARE)
-        return since;
-    return since + AHEAD_MS * (uint64_t)(have->bits - have->count) / (have->bits + 1);
-}
-
-/* Whose request has waited longest. Where that is a stranger's it is the turn of the strangers, and
- * goes round among them: who asks for more at once does not get more. */
-static struct peer *next_to_serve(struct node *node)
-{
-    struct peer *best = NULL, *stranger = NULL;
-    uint64_t longest = UINT64_MAX;
-
-    for (struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next) {
-        if (!may_serve(peer))
-            continue;
-        uint64_t since = waits_since(peer);
-        if (best == NULL || since < longest) {
-            best = peer;
-            longest = since;
-        }
-        if (choker_is_stranger(peer) && (stranger == NULL || peer->served < stranger->served))
-            stranger = peer;
-    }
-    return best != NULL && choker_is_stranger(best) ? stranger : best;
-}
-
 static bool somebody_waits(const struct node *node)
 {
     for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
@@ -279,14 +185,12 @@ void peer_serve_all(struct node *node)
     uint64_t queued = queued_at_sockets(node), limit = queue_limit(node);
 
     while (queued < limit) {
-        struct peer *peer = next_to_serve(node);
+        struct peer *peer = upload_next(node, may_serve);
         if (peer == NULL)
             return;
         if (!fair_use_may_send(node, BLOCK_HEAD + BLOCK_LENGTH))
             break;
-        struct peer_request request = request_queue_remove(&peer->wanted, 0);
-        peer->served = ++node->blocks_served;
-        count_given(peer->swarm, &request);
+        struct peer_request request = upload_take(peer);
         send_block(peer, &request);
         queued += request.length;
     }

@@ -74,7 +74,7 @@ static uint32_t pick_from(const struct want *want, const struct peer *peer, uint
 static bool past_head(const struct want *want)
 {
     const struct metainfo_file *file = &want->swarm->meta->files[want->file];
-    bool past = want->head - file->first_piece >= file->pieces / 10;
+    bool past = want->head - file->first_piece >= swarm_head_pieces(file->pieces);
 
     return (past || !node_has(want->swarm->node, PART_HEAD)) && crowd_is(want->swarm);
 }
@@ -106,7 +106,7 @@ static bool past_pages_head(const struct swarm *swarm)
         return false;
     const struct want *first = list_entry(swarm->wants.next, struct want, in_swarm);
     uint64_t there = first->before + first->head - swarm->meta->files[first->file].first_piece;
-    return there >= swarm->wanted / 10;
+    return there >= swarm_head_pieces(swarm->wanted);
 }
 
 uint32_t picker_pick(struct swarm *swarm, const struct peer *peer)

@@ -79,6 +79,7 @@ void stream_advance(struct stream *stream)
     if (upto == stream->ready)
         return;
     stream->ready = upto;
+    stream->swarm->streamed_ms = stream->node->now_ms;
     if (!stream->head_sent)
         send_head(stream);
     struct effect *effect = update_add(stream->node->update, EFFECT_STREAM_READY, 0);

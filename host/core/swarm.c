@@ -315,6 +315,14 @@ bool swarm_has_file(const struct swarm *swarm, uint32_t file)
            BITFIELD_NONE;
 }
 
+bool swarm_is_head(const struct swarm *swarm, uint32_t piece)
+{
+    uint32_t number = metainfo_file_of_piece(swarm->meta, piece);
+    const struct metainfo_file *file = &swarm->meta->files[number];
+
+    return piece - file->first_piece < swarm_head_pieces(file->pieces);
+}
+
 /* --- pieces on their way */
 
 struct piece *swarm_find_piece(struct swarm *swarm, uint32_t number)

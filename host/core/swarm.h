@@ -154,6 +154,7 @@ struct swarm {
     struct list wants;
     struct changed_file *changed; /* those that the site's server has otherwise */
     uint64_t used_ms;             /* last want */
+    uint64_t streamed_ms;         /* last bytes for any stream */
     uint64_t wanted;              /* pieces of all files wanted since nothing was */
 
     uint8_t peer_id[PEER_ID_LENGTH];
@@ -245,7 +246,15 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file);
 
 /* --- wants */
 struct want *swarm_find_want(struct swarm *swarm, uint32_t file); /* NULL: nobody wants it */
-struct want *want_get(struct swarm *swarm, uint32_t file);        /* made when there is none */
+/* What a page reads first is the head: of each file the first HEAD_SHARE-th, at least a piece. */
+#define HEAD_SHARE 10
+static inline uint32_t swarm_head_pieces(uint64_t pieces)
+{
+    return (uint32_t)((pieces + HEAD_SHARE - 1) / HEAD_SHARE);
+}
+bool swarm_is_head(const struct swarm *swarm, uint32_t piece);
+
+struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
 void want_free(struct want *want);
 void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
                        bool twin);
@@ -263,6 +272,8 @@ void stream_fail(struct stream *stream, int status); /* tells the gateway, frees
 
 /* --- from peers */
 void swarm_fill_peers(struct swarm *swarm);
+/* Asks this peer for what waits in the queue of another; false: there is no such thing. */
+bool swarm_take_over(struct swarm *swarm, struct peer *peer);
 void swarm_fill_all(struct node *node); /* all swarms' peers */
 void swarm_fill_peer(struct swarm *swarm, struct peer *peer);
 void swarm_fill_after_have(struct swarm *swarm, struct peer *peer, uint32_t piece);

@@ -7,7 +7,8 @@
  *   - one extent under way from the origin for each visitor, or several small files that are no
  *     more together (one at a time would cost a page of small files a round trip each);
  *   - an extent is due RANK_MS x rank after we joined, or after the last claim on it expired;
- *   - what the page reads first comes first, then what we rank lowest in;
+ *   - what the page reads first comes first, in smaller extents, then what we rank lowest in;
+ *   - who is asked for much already waits longer: whatever it fetches it must give to all;
  *   - when peers give too little and nothing is due, the rarest extent is fetched all the same,
  *     within a budget. */
 #include "core/crowd.h"
@@ -31,12 +32,13 @@
 #define UNRANKED      UINT16_MAX
 #define YIELD_SHARE   2
 #define YIELD_MAX_MS  1000
-#define LOOK_MS       20   /* between two looks, when nothing was due */
-#define HEAD_SHARE    10   /* the first tenth of what is missing is the head */
-#define ASSIST_MS     1000 /* after joining */
+#define LOOK_MS       20 /* between two looks, when nothing was due */
+#define LOAD_MAX_MS   2000
+#define UPLINK_MIN    500000 /* bytes a second, as long as it has not shown */
+#define ASSIST_MS     1000   /* after joining */
 #define ASSIST_ASKED  MIB(1)
 #define RESCUE_BYTES  MIB(1) /* the most at once */
-#define ASSIST_TENTHS 3      /* of the bundle, divided by the neighbours */
+#define ASSIST_TENTHS 2      /* of the bundle, divided by the neighbours */
 
 /* --- who is there */
 
@@ -210,7 +212,21 @@ struct choice {
     uint64_t wait_ms; /* the less, the more it is ours to fetch */
     bool head;
     uint64_t next_ms; /* when the next one is due, if none is */
+    uint64_t load_ms; /* what others ask of us keeps our uplink busy for so long */
 };
+
+/* Whoever fetches is asked for it by all the others. In a big crowd few are, of many. */
+static uint64_t load_ms(const struct swarm *swarm)
+{
+    uint64_t blocks = 0, rate = latest(swarm->node->up_rate, UPLINK_MIN);
+
+    if (crowd_is_big(swarm))
+        return 0;
+    list_for_each(link, next, &swarm->peers) blocks +=
+        list_entry(link, struct peer, in_swarm)->wanted.count;
+    uint64_t load = blocks * BLOCK_LENGTH * 1000 / rate;
+    return load < LOAD_MAX_MS ? load : LOAD_MAX_MS;
+}
 
 /* Looks at the extent that begins with piece `first`; the pieces of it that may be asked for are
  * the run up to the first that may not. */
@@ -225,7 +241,9 @@ static void look_at_extent(struct swarm *swarm, struct want *want, uint32_t firs
     if (from == end)
         return;
     uint64_t wait = wait_ms(swarm, first);
-    uint64_t due = latest(latest(since, want->created_ms) + wait, swarm->free_ms + yield_ms(wait));
+    uint64_t yield = yield_ms(head ? wait : wait + best->load_ms);
+    wait += head ? best->load_ms / 2 : best->load_ms;
+    uint64_t due = latest(latest(since, want->created_ms) + wait, swarm->free_ms + yield);
     if (due > now) {
         best->next_ms = due < best->next_ms ? due : best->next_ms;
         return;
@@ -237,7 +255,7 @@ static void look_at_extent(struct swarm *swarm, struct want *want, uint32_t firs
     }
     if (best->want != NULL && (best->head > head || (best->head == head && best->wait_ms <= wait)))
         return;
-    *best = (struct choice){want, from, upto, wait, head, best->next_ms};
+    *best = (struct choice){want, from, upto, wait, head, best->next_ms, best->load_ms};
 }
 
 static uint32_t count_missing(const struct swarm *swarm)
@@ -254,6 +272,17 @@ static uint32_t count_missing(const struct swarm *swarm)
     return missing;
 }
 
+/* How long the extent is that begins there, in pieces: the head is shared out more finely. */
+static uint32_t extent_at(const struct swarm *swarm, uint32_t offset, bool head)
+{
+    uint32_t step = crowd_extent_pieces(swarm),
+             small = CROWD_EXTENT_HEAD / swarm->meta->piece_length;
+
+    if (head && !crowd_is_big(swarm) && small < step)
+        step = small > 0 ? small : 1;
+    return step - offset % step;
+}
+
 static void look_at_want(struct swarm *swarm, struct want *want, uint32_t *head_left,
                          struct choice *best)
 {
@@ -261,10 +290,11 @@ static void look_at_want(struct swarm *swarm, struct want *want, uint32_t *head_
     uint32_t step = crowd_extent_pieces(swarm), end = file->first_piece + file->pieces;
     uint32_t at = want->head - (want->head - file->first_piece) % step;
 
-    for (; at < end; at += step) {
-        uint32_t upto = end - at > step ? at + step : end;
+    for (uint32_t upto; at < end; at = upto) {
+        upto = at + extent_at(swarm, at - file->first_piece, *head_left > 0);
+        upto = upto < end ? upto : end;
         look_at_extent(swarm, want, at, upto, *head_left > 0, best);
-        *head_left -= *head_left < step ? *head_left : step;
+        *head_left -= *head_left < upto - at ? *head_left : upto - at;
         /* Nothing can beat rank 0 in the head, and nothing behind the head beats the head. */
         if (best->want != NULL && best->head && (best->wait_ms == 0 || *head_left == 0))
             return;
@@ -274,7 +304,7 @@ static void look_at_want(struct swarm *swarm, struct want *want, uint32_t *head_
 static struct choice choose(struct swarm *swarm)
 {
     uint64_t now = swarm->node->now_ms;
-    struct choice best = {.next_ms = UINT64_MAX};
+    struct choice best = {.next_ms = UINT64_MAX, .load_ms = load_ms(swarm)};
     uint32_t head_left = 1 + count_missing(swarm) / HEAD_SHARE;
 
     if (!node_has(swarm->node, PART_HEAD))

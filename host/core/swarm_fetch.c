@@ -173,6 +173,9 @@ void swarm_fill_peer(struct swarm *swarm, struct peer *peer)
     while (peer->asked.count < target && has_room(swarm, peer) && fair_use_may_ask(swarm))
         if (!request_next(swarm, peer))
             break;
+    while (!peer->peer_choking && peer->asked.count < target && fair_use_may_ask(swarm))
+        if (!swarm_take_over(swarm, peer))
+            break;
     if (peer->asked.count == 0 && !peer->peer_choking)
         help_stuck(swarm, peer);
 }

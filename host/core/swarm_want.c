@@ -189,11 +189,18 @@ void want_check_failed(struct want *want)
     fail_streams(want);
 }
 
+/* A browser reads six files of a page at a time: those behind them wait as long as it reads. */
+static uint64_t idle_ms(const struct want *want)
+{
+    uint64_t used = want->used_ms, streamed = want->swarm->streamed_ms;
+    return (used > streamed ? used : streamed) + IDLE_MS;
+}
+
 uint64_t want_tick(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
-    if (list_empty(&want->streams) && now >= want->used_ms + IDLE_MS) {
+    if (list_empty(&want->streams) && now >= idle_ms(want)) {
         want_free(want);
         return UINT64_MAX;
     }
@@ -205,5 +212,5 @@ uint64_t want_tick(struct want *want)
     origin_watch(want);
     origin_consider(want);
     want_check_failed(want);
-    return list_empty(&want->streams) ? want->used_ms + IDLE_MS : UINT64_MAX;
+    return list_empty(&want->streams) ? idle_ms(want) : UINT64_MAX;
 }

@@ -12,7 +12,7 @@ from bench import figure  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ["FRINGE_BUILD"]) / "tests/bench/sim_scale"
 PARTS = ("", "sparing", "claims", "rank", "claims,rank", "rarest", "head", "assist", "hedge", "endgame")
-CASES = (("at once", ("16", "32", "0", "0")), ("trickle", ("16", "32", "2000", "0")), ("vanish", ("16", "32", "0", "25")))
+CASES = (("at once", ("16", "32")), ("trickle", ("16", "32", "every_ms=2000")), ("vanish", ("16", "32", "vanish=25")))
 KEYS = ("copies", "t50_s", "t100_s", "head_s", "wasted")
 
 

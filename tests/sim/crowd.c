@@ -21,6 +21,7 @@ struct crowd {
     struct sim_tracker *tracker;
     struct visitor **visitors;
     uint32_t files;
+    uint64_t seconds, last[3]; /* of the series: printed, and the sums then */
 };
 
 /* --- who is there */
@@ -70,6 +71,7 @@ static void come(struct crowd *crowd, uint32_t number)
     config.name = name;
     crowd->visitors[number] = visitor_new(crowd->world, &config);
     mem_free(name);
+    crowd->visitors[number]->host->link.deep = crowd->plan->deep;
     for (uint32_t i = 0; i < crowd->files; i++) {
         snprintf(path, sizeof path, "/static/f%u.bin", i);
         fetch_begin(crowd->visitors[number], SITE, crowd->site->seq, path, "doc");
@@ -166,6 +168,43 @@ static struct crowd_result measure(const struct crowd *crowd)
     return result;
 }
 
+/* --- all together */
+
+/* MB/s of the origin and of all visitors, up and down. */
+static void print_second(struct crowd *crowd)
+{
+    uint64_t origin = server_sent_below(crowd->site->server, "/static/"), sent = 0, received = 0;
+
+    for (uint32_t i = 0; i < crowd->plan->visitors && crowd->visitors[i] != NULL; i++) {
+        sent += crowd->visitors[i]->host->sent;
+        received += crowd->visitors[i]->host->received;
+    }
+    fprintf(stderr, "%3llu s: origin %.2f, visitors up %.2f down %.2f MB/s\n",
+            (unsigned long long)++crowd->seconds, (double)(origin - crowd->last[0]) / 1e6,
+            (double)(sent - crowd->last[1]) / 1e6, (double)(received - crowd->last[2]) / 1e6);
+    crowd->last[0] = origin;
+    crowd->last[1] = sent;
+    crowd->last[2] = received;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static void run(struct crowd *crowd, bool (*is_so)(void *arg), uint64_t ms)
+{
+    if (!crowd->plan->series) {
+        world_run_until(crowd->world, is_so, crowd->world, ms);
+        return;
+    }
+    for (bool over = false; ms >= 1000 && !over; ms -= 1000) {
+        over = world_run_until(crowd->world, is_so, crowd->world, 1000);
+        print_second(crowd);
+    }
+}
+
 struct crowd_result crowd_play(const struct crowd_plan *plan)
 {
     struct crowd crowd;
@@ -174,11 +213,10 @@ struct crowd_result crowd_play(const struct crowd_plan *plan)
     for (uint32_t i = 0; i < plan->visitors; i++) {
         come(&crowd, i);
         if (plan->every_ms > 0)
-            world_run(crowd.world, plan->every_ms);
+            run(&crowd, never, plan->every_ms);
     }
     vanish(&crowd);
-    world_run_until(crowd.world, fetches_are_over, crowd.world,
-                    plan->most_ms > 0 ? plan->most_ms : MOST_MS);
+    run(&crowd, fetches_are_over, plan->most_ms > 0 ? plan->most_ms : MOST_MS);
     struct crowd_result result = measure(&crowd);
     crowd_done(&crowd);
     return result;

@@ -11,6 +11,8 @@ struct crowd_plan {
     uint64_t origin_rate; /* bytes a second; 0: 4,000,000 */
     uint64_t every_ms;    /* one after the other; 0: all at once */
     unsigned vanish;      /* percent of them leave after 5 s */
+    bool deep;            /* their systems take all that is sent (link.h) */
+    bool series;          /* a line to stderr each second of the world's time */
     uint64_t seed;
     uint64_t most_ms; /* of the world's time; 0: ten minutes */
 };

@@ -25,6 +25,7 @@ struct host *link_host_new(struct world *world, const char *name, const struct l
     host->address = (struct address){
         .family = 4, .ip = {20, 1, (uint8_t)(number >> 8), (uint8_t)number}, .port = 4000};
     list_init(&host->ready);
+    list_init(&host->parked);
     HASH_ADD(hh, world->hosts, number, sizeof host->number, host);
     HASH_ADD(by_place, world->places, address.ip, sizeof host->address.ip, host);
     return host;
@@ -112,12 +113,37 @@ static void drop_waiting(struct pipe *pipe)
     pipe->length = 0;
 }
 
+static void pump(struct host *host);
+
+static bool is_full(const struct host *host, uint64_t travel_us)
+{
+    return host->coming * 1000 >= host->link.down * (LINK_QUEUE_MS + travel_us / 1000);
+}
+
+/* Some of what was on its way to this host no longer is. */
+static void came(struct host *host, struct chunk *chunk)
+{
+    if (!chunk->held)
+        host->coming -= chunk->length;
+    chunk->held = true;
+    while (!list_empty(&host->parked)) {
+        struct pipe *pipe = list_entry(host->parked.next, struct pipe, in_host);
+        struct host *from = pipe->conn->ends[pipe->side].host;
+        if (is_full(host, link_travel_us(from, host)))
+            return;
+        list_remove(&pipe->in_host);
+        list_push_back(&from->ready, &pipe->in_host);
+        pump(from);
+    }
+}
+
 static void pipe_done(struct pipe *pipe)
 {
     list_remove(&pipe->in_host);
     while (pipe->first != NULL) {
         struct chunk *chunk = pipe->first;
         pipe->first = chunk->next;
+        came(pipe->conn->ends[1 - pipe->side].host, chunk);
         mem_free(chunk);
     }
     drop_waiting(pipe);
@@ -235,8 +261,6 @@ struct conn *link_join(struct host *from, const struct link_events *from_events,
 
 /* --- sending */
 
-static void pump(struct host *host);
-
 static void pipe_ready(struct pipe *pipe)
 {
     struct host *host = pipe->conn->ends[pipe->side].host;
@@ -280,6 +304,7 @@ static struct chunk *take_chunk(struct pipe *pipe, size_t length)
 
     chunk->next = NULL;
     chunk->length = length;
+    chunk->held = false;
     take_bytes(pipe, chunk->data, length);
     pipe->length -= length;
     pipe->on_way += length;
@@ -338,6 +363,7 @@ static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
     bool holding = conn->body ? to->host->shuts : to->host->holding;
     if (to->open && holding && !conn->unheld) {
         hold_back(to->host, number, side);
+        came(to->host, chunk);
         return;
     }
 
@@ -346,6 +372,7 @@ static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
         pipe->last = &pipe->first;
     pipe->on_way -= chunk->length;
     to->host->received += chunk->length;
+    came(to->host, chunk);
     if (pipe->on_way + chunk->length >= LINK_WINDOW)
         pipe_ready(pipe);
     if (to->open)
@@ -392,20 +419,35 @@ static void fire_left(struct world *world, uint64_t number, uint64_t packed)
     pump(host);
 }
 
+/* The next pipe whose receiver can take something; the others wait for theirs. */
+static struct pipe *next_ready(struct host *host)
+{
+    while (!list_empty(&host->ready)) {
+        struct pipe *pipe = list_entry(host->ready.next, struct pipe, in_host);
+        struct host *to = pipe->conn->ends[1 - pipe->side].host;
+        list_remove(&pipe->in_host);
+        if (!is_full(to, link_travel_us(host, to)))
+            return pipe;
+        list_push_back(&to->parked, &pipe->in_host);
+    }
+    return NULL;
+}
+
 static void pump(struct host *host)
 {
-    if (host->sending || list_empty(&host->ready))
+    struct pipe *pipe = host->sending ? NULL : next_ready(host);
+
+    if (pipe == NULL)
         return;
-    struct pipe *pipe = list_entry(host->ready.next, struct pipe, in_host);
     struct conn *conn = pipe->conn;
     struct world *world = conn->world;
     struct chunk *chunk = take_chunk(pipe, chunk_length(host, pipe));
     uint64_t left_us = world->now_us + chunk->length * 1000000 / host->link.up;
     uint64_t at_us = left_us + link_travel_us(conn->ends[0].host, conn->ends[1].host);
 
-    list_remove(&pipe->in_host);
     host->sending = true;
     host->sent += chunk->length;
+    conn->ends[1 - pipe->side].host->coming += chunk->length;
     if (at_us < pipe->last_at_us)
         at_us = pipe->last_at_us;
     pipe->last_at_us = at_us;

@@ -1,6 +1,7 @@
 /* Hosts and the network between them. A connection is two pipes, one each way: ordered bytes that
  * leave at the sender's rate (fairly among its pipes), travel for both latencies, and arrive at
- * the receiver's rate. At most LINK_WINDOW bytes of a pipe are on their way.
+ * the receiver's rate. At most LINK_WINDOW bytes of a pipe are on their way; and as TCP keeps a
+ * drop-tail queue from growing, no more to one host than its link takes in LINK_QUEUE_MS.
  *
  * Of TCP it has order, back-pressure, refusal, timeout and reset; it has no slow start or loss. */
 #pragma once
@@ -9,8 +10,9 @@
 #include "base/list.h"
 #include "world.h"
 
-#define LINK_WINDOW  MIB(1)
-#define LINK_DIAL_MS LIMIT_DIAL_MS
+#define LINK_WINDOW   MIB(1)
+#define LINK_QUEUE_MS 100 /* and the time that it travels */
+#define LINK_DIAL_MS  LIMIT_DIAL_MS
 
 struct link {
     uint64_t up, down;   /* bytes a second */
@@ -42,7 +44,9 @@ struct host {
     bool alive;
     const struct link_events *accept; /* NULL: refuses */
     void *accept_owner;
-    struct list ready; /* pipes with something to send */
+    struct list ready;  /* pipes with something to send */
+    struct list parked; /* pipes to this host, that wait because too much is on its way to it */
+    uint64_t coming;    /* bytes on their way to it */
     bool sending;
     uint64_t down_free_us;
     bool holding;      /* its sockets are not read */
@@ -62,6 +66,7 @@ struct held {
 struct chunk {
     struct chunk *next;
     size_t length;
+    bool held; /* has arrived, and is not read */
     uint8_t data[];
 };
 
@@ -74,7 +79,7 @@ struct segment {
 };
 
 struct pipe {
-    struct list in_host; /* host.ready */
+    struct list in_host; /* ready of the sending host, or parked of the receiving one */
     struct conn *conn;
     int side; /* who sends */
     struct segment *waiting, **last_waiting;
