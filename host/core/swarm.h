@@ -39,6 +39,7 @@ struct piece {
     bool storing;   /* handed to the store; data is NULL */
     uint64_t alone; /* the connection that alone is asked for it; 0: anybody */
     bool judged;    /* all is here, some of it is wrong, and it is being found out what */
+    uint8_t shifts; /* how often it went to another peer (swarm_shift.c) */
     enum source source;
     uint64_t op;
     uint64_t started_ms, moved_ms;

@@ -4,11 +4,13 @@
 #include "core/crowd.h"
 #include "core/peer.h"
 
-#define IDLE_BLOCKS 8       /* a peer that is asked for less than so many, ... */
-#define BUSY_MORE   8       /* ... takes over from one that is asked for so many more, ... */
-#define BUSY_MS     500     /* ... and that needs so much longer for it; */
-#define OLD_MS      500     /* or, if it is asked for nothing, what has waited so long */
-#define SLOW_RATE   KIB(16) /* bytes a second, of a peer that has given nothing yet */
+#define IDLE_BLOCKS 8   /* a peer that is asked for less than so many, ... */
+#define BUSY_MORE   8   /* ... takes over from one that is asked for so many more, ... */
+#define BUSY_MS     500 /* ... and that needs so much longer for it; */
+#define OLD_MS      500 /* or, if it is asked for nothing, what has waited so long */
+#define SHIFTS_MAX  2 /* of a piece: among peers that all give nothing it would go round for ever  \
+                       */
+#define SLOW_RATE KIB(16) /* bytes a second, of a peer that has given nothing yet */
 
 /* The whole piece that was asked of this peer last, if none of it has come and nobody else is asked
  * for it. */
@@ -18,7 +20,7 @@ static struct piece *last_piece(struct swarm *swarm, const struct peer *from)
     struct piece *piece = swarm_find_piece(swarm, request_queue_at(&from->asked, last)->piece);
 
     if (piece == NULL || piece->storing || piece->received > 0 || piece->alone != 0 ||
-        piece->block_count > from->asked.count)
+        piece->shifts >= SHIFTS_MAX || piece->block_count > from->asked.count)
         return NULL;
     for (uint32_t i = 0; i < piece->block_count; i++)
         if (piece->blocks[i].requests != 1 ||
@@ -54,6 +56,7 @@ static void shift(struct piece *piece, struct peer *from, struct peer *to)
         peer_cancel(from, request.piece, request.begin, request.length);
         peer_request(to, request.piece, request.begin, request.length);
     }
+    piece->shifts++;
     if (from->piece == piece)
         from->piece = NULL;
     to->piece = piece;

@@ -383,6 +383,17 @@ static void fire_delivered(struct world *world, uint64_t number, uint64_t side)
         send_end(&conn->pipes[side]);
 }
 
+/* What waits there takes no place of what others send. */
+static void hold_at_border(struct pipe *pipe)
+{
+    struct chunk *chunk = pipe->first;
+
+    while (chunk != NULL && chunk->held)
+        chunk = chunk->next;
+    if (chunk != NULL)
+        came(pipe->conn->ends[1 - pipe->side].host, chunk);
+}
+
 /* The last hop: the receiver's link takes chunks one after the other. An island's border holds
  * them until it opens again. */
 static void fire_arrives(struct world *world, uint64_t number, uint64_t packed)
@@ -395,6 +406,7 @@ static void fire_arrives(struct world *world, uint64_t number, uint64_t packed)
         return;
     struct host *to = conn->ends[1 - side].host;
     if (to->island != conn->ends[side].host->island) {
+        hold_at_border(&conn->pipes[side]);
         world_after(world, BORDER_US, fire_arrives, number, packed);
         return;
     }

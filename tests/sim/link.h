@@ -66,7 +66,7 @@ struct held {
 struct chunk {
     struct chunk *next;
     size_t length;
-    bool held; /* has arrived, and is not read */
+    bool held; /* by a host that does not read, or at a border */
     uint8_t data[];
 };
 
