@@ -34,7 +34,7 @@ class LocalDiscovery(WithSite):
         self.lab.origin()
 
     def host(self, name, *options):
-        return self.lab.daemon(name, "--listen", f"{HERE}:{free_port()}", *options)
+        return self.lab.daemon(name, *options, host=HERE)
 
     def check_second_is_fed(self, *options):
         first, second = self.host("first", *options), self.host("second", *options)
