@@ -103,6 +103,7 @@ void swarm_free(struct swarm *swarm)
     crowd_done(swarm);
     origin_trust_done(swarm);
     bitfield_done(&swarm->have);
+    bitfield_done(&swarm->storing);
     bitfield_done(&swarm->taken);
     bitfield_done(&swarm->doubted);
     metainfo_free(swarm->meta);
@@ -283,6 +284,7 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
         return;
     }
     bitfield_init(&swarm->have, swarm->meta->piece_count);
+    bitfield_init(&swarm->storing, swarm->meta->piece_count);
     const struct bitfield *have = event->store.have;
     if (event->store.result == ERR_OK && have != NULL && have->bits == swarm->have.bits)
         bitfield_load(&swarm->have, have->bytes, bitfield_bytes(have->bits));
@@ -361,6 +363,7 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
     for (uint32_t i = 0; i < piece->block_count && !piece->storing; i++)
         swarm->loose -= !piece->blocks[i].received && piece->blocks[i].requests == 0;
     node_op_end(swarm->node, piece->op);
+    bitfield_unset(&swarm->storing, piece->number);
     if (piece->storing)
         swarm->node->storing_bytes -= piece->length;
     else
@@ -378,6 +381,7 @@ void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, 
     uint32_t file = metainfo_file_of_piece(swarm->meta, piece->number);
 
     piece->storing = true;
+    bitfield_set(&swarm->storing, piece->number);
     swarm->node->storing_bytes += piece->length;
     piece->source = source;
     piece->op = node_op_begin(swarm->node, OP_PIECE, piece);

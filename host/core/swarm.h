@@ -149,6 +149,7 @@ struct swarm {
     struct bitfield doubted; /* what we had when the store began to look again */
     bool doubt;              /* and shall look once more */
     struct bitfield taken;   /* have, and on its way: what nobody need ask for */
+    struct bitfield storing; /* handed to the store, no answer yet */
     struct piece *pieces;    /* on their way */
     uint32_t asked;          /* blocks asked for, over all peers */
     uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */

@@ -237,6 +237,7 @@ bool blame_begin(struct piece *piece, const struct event *event)
     }
     piece->data = mem_dup(event->store.data.data, piece->length);
     piece->storing = false;
+    bitfield_unset(&swarm->storing, piece->number);
     piece->judged = true;
     swarm->node->storing_bytes -= piece->length;
     if (has_one_giver(inquiry)) /* only what is good of it is still to be found out */

@@ -4,13 +4,12 @@
 #include "core/crowd.h"
 #include "core/peer.h"
 
-#define IDLE_BLOCKS 8   /* a peer that is asked for less than so many, ... */
-#define BUSY_MORE   8   /* ... takes over from one that is asked for so many more, ... */
-#define BUSY_MS     500 /* ... and that needs so much longer for it; */
-#define OLD_MS      500 /* or, if it is asked for nothing, what has waited so long */
-#define SHIFTS_MAX  2 /* of a piece: among peers that all give nothing it would go round for ever  \
-                       */
-#define SLOW_RATE KIB(16) /* bytes a second, of a peer that has given nothing yet */
+#define IDLE_BLOCKS 8       /* a peer that is asked for less than so many, ... */
+#define BUSY_MORE   8       /* ... takes over from one that is asked for so many more, ... */
+#define BUSY_MS     500     /* ... and that needs so much longer for it; */
+#define OLD_MS      500     /* or, if it is asked for nothing, what has waited so long */
+#define SHIFTS_MAX  2       /* of a piece: where nobody gives anything it would go round for ever */
+#define SLOW_RATE   KIB(16) /* bytes a second, of a peer that has given nothing yet */
 
 /* The whole piece that was asked of this peer last, if none of it has come and nobody else is asked
  * for it. */
@@ -45,6 +44,8 @@ static bool is_busier(const struct peer *other, const struct peer *peer)
     uint64_t asked_ms = request_queue_at(&other->asked, other->asked.count - 1)->sent_ms;
     if (peer->asked.count == 0 && now >= asked_ms + OLD_MS)
         return true;
+    if (peer->asked.count == 0)
+        node_wake(peer->node, asked_ms + OLD_MS);
     return other->asked.count >= peer->asked.count + BUSY_MORE &&
            busy_ms(other) >= busy_ms(peer) + BUSY_MS;
 }

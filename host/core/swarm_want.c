@@ -121,15 +121,13 @@ uint32_t want_next_missing(const struct want *want, uint32_t from)
     const struct swarm *swarm = want->swarm;
     uint32_t end = end_piece(want);
 
-    for (;;) {
+    do {
         from = bitfield_next_zero(&swarm->have, from, end);
-        if (from == BITFIELD_NONE)
-            return UINT32_MAX;
-        struct piece *piece = swarm_find_piece((struct swarm *)swarm, from);
-        if (piece == NULL || !piece->storing)
+        if (from == BITFIELD_NONE || !bitfield_get(&swarm->storing, from))
             return from;
-        from++;
-    }
+        from = bitfield_next_zero(&swarm->storing, from, end);
+    } while (from != BITFIELD_NONE);
+    return BITFIELD_NONE;
 }
 
 static void advance_streams(struct want *want)

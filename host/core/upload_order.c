@@ -21,7 +21,7 @@
 #define HEAD_MS   5000 /* of a request for a head, before others */
 #define HOLDER_MS 100  /* of it, for each neighbour who has the piece */
 #define LOOK      64   /* requests of one peer, however many it has sent */
-#define AHEAD_MS  8000 /* of a request of who has everything, before one of who has little */
+#define AHEAD_MS  6000 /* of a request of who has everything, before one of who has little */
 /* Of a request in a big crowd, for each time that we have given its piece. */
 #define SPREAD_MS 2000
 #define BEGUN_MS  2000 /* of a piece that has been begun there */

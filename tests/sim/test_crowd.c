@@ -62,12 +62,30 @@ static void check_crowd(struct crowd *crowd, const char *what, uint64_t bytes, u
     ck_assert_msg(slowest_ms <= most_ms, "%s: %llu ms", what, (unsigned long long)slowest_ms);
 }
 
+/* Until the last visitor's page has the first tenth. */
+static void check_heads(struct crowd *crowd, const char *what, uint64_t most_ms)
+{
+    uint64_t slowest_us = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        list_for_each(link, next, &crowd->visitors[i]->all_fetches)
+        {
+            const struct fetch *fetch = list_entry(link, struct fetch, in_visitor);
+            uint64_t took_us = fetch->tenth_us - fetch->asked_us;
+            slowest_us = took_us > slowest_us ? took_us : slowest_us;
+        }
+    }
+    ck_assert_msg(slowest_us <= most_ms * 1000, "%s: a head after %llu ms", what,
+                  (unsigned long long)slowest_us / 1000);
+}
+
 static void check_at_once(struct crowd *crowd, const char *how)
 {
     for (int i = 0; i < CROWD; i++)
         fetch_begin(crowd->visitors[i], SITE, 1, "/static/big.bin", "doc");
     ck_assert(world_run_until(crowd->scene.world, fetches_are_over, crowd->scene.world, 120000));
     check_crowd(crowd, how, MIB(8), 12000, 1.25);
+    check_heads(crowd, how, 4000);
 }
 
 START_TEST(test_a_crowd_at_once)

@@ -320,6 +320,26 @@ START_TEST(test_two_bundles)
 }
 END_TEST
 
+/* A browser reads a few files at a time: those behind them are not given up meanwhile. */
+START_TEST(test_a_page_that_is_read_slowly)
+{
+    struct scene scene = scene_with_files(310);
+    struct link slow = {.up = 16000, .down = 16000, .latency_us = 5000};
+    struct visitor_config config = {
+        .name = "v1", .link = slow, .zone = ZONE_SHARE, .knows = scene.site};
+    struct visitor *visitor = visitor_new(scene.world, &config);
+    struct fetch *behind = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "doc");
+    struct fetch *read = fetch_begin(visitor, SITE, 1, "/static/c.bin", "doc");
+
+    world_run(scene.world, 2000);
+    fetch_leave(behind); /* wanted, and not read for now */
+    fetch_wait(read, 120000);
+    ck_assert_int_eq(read->state, FETCH_DONE);
+    ck_assert_uint_eq(disk_bytes(visitor->disk), 300000 + MIB(1));
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_a_thousand_files)
 {
     struct scene scene = scene_new(309);
@@ -351,4 +371,4 @@ TEST_MAIN("sim_requests",
           TESTS(test_paths_that_lie, test_encoded_paths, test_tokens, test_ranges,
                 test_seeking_asks_for_what_is_needed_first, test_head, test_awkward_lengths,
                 test_equal_files_come_once, test_equal_files_come_once_from_the_origin,
-                test_two_bundles, test_a_thousand_files))
+                test_two_bundles, test_a_page_that_is_read_slowly, test_a_thousand_files))

@@ -213,6 +213,35 @@ START_TEST(test_a_bad_peer_hardly_slows_the_page)
 }
 END_TEST
 
+/* What waits at one peer goes to another that has got it meanwhile and has nothing to do. */
+START_TEST(test_an_idle_peer_takes_over)
+{
+    struct scene scene = scene_with_files(49);
+    struct script *busy = scene_script(&scene, &(struct script_flags){.delay_us = 20000000});
+    struct script *idle = scene_script(&scene, &(struct script_flags){.has_nothing = true});
+    struct visitor_config config = {.name = "v1",
+                                    .link = LINK_FAST,
+                                    .zone = ZONE_SHARE,
+                                    .knows = scene.site,
+                                    .peers = {busy->host, idle->host}};
+    struct visitor *visitor = visitor_new(scene.world, &config);
+
+    server_set_down(scene.site->server, true);
+    struct fetch *fetch = fetch_begin(visitor, SITE, 1, "/static/b.wasm", "doc");
+    world_run(scene.world, 300);
+    ck_assert_uint_gt(busy->requests_got, 0);
+    ck_assert_uint_eq(idle->requests_got, 0);
+    for (uint8_t i = 0; i < 1 + 5 + 16; i++) /* HAVE */
+        script_say_all(idle, 4, (uint8_t[]){0, 0, 0, i}, 4);
+    fetch_wait(fetch, 5000);
+    ck_assert_int_eq(fetch->state, FETCH_DONE);
+    ck_assert_uint_lt(scene_ms(fetch), 1100); /* before it counts as stuck and is asked twice */
+    ck_assert_uint_eq(idle->requests_got, (300000 + KIB(16) - 1) / KIB(16));
+    ck_assert_uint_eq(busy->conns->cancels_got, busy->requests_got);
+    scene_free(&scene);
+}
+END_TEST
+
 /* --- origins that die */
 
 /* A visitor that knows the site and has its small file; the origin is all it needs no more. */
@@ -616,7 +645,7 @@ TEST_MAIN("sim_sources",
                 test_no_private_address_from_a_tracker_is_dialled,
                 test_a_dead_tracker_does_not_hold_the_page_up, test_a_flipped_byte_is_caught,
                 test_an_honest_peer_is_not_blamed_for_a_liar, test_a_bad_peer_hardly_slows_the_page,
-                test_a_peer_is_enough_when_the_origin_is_down,
+                test_an_idle_peer_takes_over, test_a_peer_is_enough_when_the_origin_is_down,
                 test_a_peer_takes_over_when_the_origin_dies,
                 test_the_origin_dies_mid_file_with_a_peer_there,
                 test_the_stream_fails_soon_when_everybody_dies, test_nobody_there_from_the_start,
