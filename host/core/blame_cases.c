@@ -70,17 +70,8 @@ void blame_cases_open(struct swarm *swarm, struct blame_blocks *blocks)
 
 static void load_leaves(struct blame_case *open)
 {
-    struct swarm *swarm = open->swarm;
-    uint32_t number = open->blocks.piece, file = metainfo_file_of_piece(swarm->meta, number);
-
-    open->op = node_op_begin(swarm->node, OP_CASE, open);
-    struct effect *effect = update_add(swarm->node->update, EFFECT_LOAD_LEAVES, 0);
-    effect->store.op = open->op;
-    effect->store.file = update_file(&swarm->meta->files[file]);
-    effect->store.piece_length = swarm->meta->piece_length;
-    effect->store.piece = swarm_piece_offset(swarm, file, number);
-    effect->store.length = metainfo_piece_bytes(swarm->meta, number);
-    memcpy(effect->store.expected, metainfo_piece_hash(swarm->meta, number), HASH_LENGTH);
+    open->op = node_op_begin(open->swarm->node, OP_CASE, open);
+    swarm_piece_effect(open->swarm, EFFECT_LOAD_LEAVES, open->blocks.piece, open->op);
 }
 
 void blame_cases_piece_stored(struct swarm *swarm, uint32_t piece)

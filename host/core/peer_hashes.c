@@ -60,7 +60,6 @@ static void answer(struct peer *peer, const struct peer_hashes *request,
 static void load_leaves(struct peer *peer, const struct peer_hashes *request,
                         const struct hash_plan *plan)
 {
-    const struct metainfo *meta = peer->swarm->meta;
     struct hash_job *job = mem_zalloc(sizeof *job);
 
     job->peer = peer;
@@ -69,13 +68,7 @@ static void load_leaves(struct peer *peer, const struct peer_hashes *request,
     job->op = node_op_begin(peer->node, OP_LEAVES, job);
     list_push_back(&peer->hash_jobs, &job->in_peer);
     peer->hash_job_count++;
-    struct effect *effect = update_add(peer->node->update, EFFECT_LOAD_LEAVES, 0);
-    effect->store.op = job->op;
-    effect->store.file = update_file(&meta->files[plan->file]);
-    effect->store.piece_length = meta->piece_length;
-    effect->store.piece = swarm_piece_offset(peer->swarm, plan->file, plan->piece);
-    effect->store.length = metainfo_piece_bytes(meta, plan->piece);
-    memcpy(effect->store.expected, metainfo_piece_hash(meta, plan->piece), HASH_LENGTH);
+    swarm_piece_effect(peer->swarm, EFFECT_LOAD_LEAVES, plan->piece, job->op);
 }
 
 static void job_free(struct hash_job *job)

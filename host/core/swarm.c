@@ -376,23 +376,30 @@ void swarm_drop_piece(struct swarm *swarm, struct piece *piece)
     mem_free(piece);
 }
 
+struct effect *swarm_piece_effect(struct swarm *swarm, enum effect_kind kind, uint32_t number,
+                                  uint64_t op)
+{
+    const struct metainfo *meta = swarm->meta;
+    uint32_t file = metainfo_file_of_piece(meta, number);
+    struct effect *effect = update_add(swarm->node->update, kind, 0);
+
+    effect->store.op = op;
+    effect->store.file = update_file(&meta->files[file]);
+    effect->store.piece_length = meta->piece_length;
+    effect->store.piece = swarm_piece_offset(swarm, file, number);
+    effect->store.length = metainfo_piece_bytes(meta, number);
+    memcpy(effect->store.expected, metainfo_piece_hash(meta, number), HASH_LENGTH);
+    return effect;
+}
+
 void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source)
 {
-    uint32_t file = metainfo_file_of_piece(swarm->meta, piece->number);
-
     piece->storing = true;
     bitfield_set(&swarm->storing, piece->number);
     swarm->node->storing_bytes += piece->length;
     piece->source = source;
     piece->op = node_op_begin(swarm->node, OP_PIECE, piece);
-    struct effect *effect = update_add(swarm->node->update, EFFECT_STORE_PIECE, 0);
-    effect->store.op = piece->op;
-    effect->store.file = update_file(&swarm->meta->files[file]);
-    effect->store.piece_length = swarm->meta->piece_length;
-    effect->store.piece = swarm_piece_offset(swarm, file, piece->number);
-    effect->store.data = data;
-    effect->store.length = piece->length;
-    memcpy(effect->store.expected, metainfo_piece_hash(swarm->meta, piece->number), HASH_LENGTH);
+    swarm_piece_effect(swarm, EFFECT_STORE_PIECE, piece->number, piece->op)->store.data = data;
 }
 
 struct want *swarm_find_want(struct swarm *swarm, uint32_t file)

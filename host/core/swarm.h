@@ -236,6 +236,9 @@ static inline uint32_t swarm_piece_offset(const struct swarm *swarm, uint32_t fi
 struct piece *swarm_find_piece(struct swarm *swarm, uint32_t number);
 struct piece *swarm_add_piece(struct swarm *swarm, uint32_t number);
 void swarm_drop_piece(struct swarm *swarm, struct piece *piece);
+/* Asks the store for something about one piece; `store` is filled but for data. */
+struct effect *swarm_piece_effect(struct swarm *swarm, enum effect_kind kind, uint32_t number,
+                                  uint64_t op);
 /* Hands whole bytes to be verified and stored; takes data. */
 void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source);
 void swarm_piece_stored(struct piece *piece, const struct event *event);

@@ -207,8 +207,7 @@ bool origin_brings_twin(struct swarm *swarm, uint32_t number)
     for (uint32_t twin = swarm->twins[file]; twin != file; twin = swarm->twins[twin]) {
         uint32_t there = swarm->meta->files[twin].first_piece + offset;
         const struct want *want = swarm_find_want(swarm, twin);
-        const struct piece *piece = swarm_find_piece(swarm, there);
-        if ((want != NULL && origin_brings(want, there)) || (piece != NULL && piece->storing))
+        if ((want != NULL && origin_brings(want, there)) || bitfield_get(&swarm->storing, there))
             return true;
     }
     return false;
@@ -305,8 +304,7 @@ void origin_bad_bytes(struct want *want)
 
 static bool is_there(const struct swarm *swarm, uint32_t number)
 {
-    const struct piece *piece = swarm_find_piece((struct swarm *)swarm, number);
-    return bitfield_get(&swarm->have, number) || (piece != NULL && piece->storing);
+    return bitfield_get(&swarm->have, number) || bitfield_get(&swarm->storing, number);
 }
 
 /* The server ignores Range and sends the whole file. What passes by is taken as well: to ask for
