@@ -20,7 +20,7 @@
  *   version    string, optional       at most LIMIT_VERSION_TEXT bytes, printable
  *   issued     integer                seconds
  *   expires    integer                seconds, not before issued
- *   bundles    array                  1 .. LIMIT_BUNDLES objects; no base and no infohash twice
+ *   bundles    array                  at most LIMIT_BUNDLES objects; no base and no infohash twice
  *   types      object, optional       suffix -> media type
  *   headers    object, optional       of the allow-list -> value
  *   trackers   array, optional        URLs
@@ -159,7 +159,7 @@ static enum err parse_bundles(const json_t *root, struct release *release, struc
     size_t count = json_array_size(array);
     if (array == NULL)
         return refuse(reason, ERR_MISSING, "bundles");
-    if (!json_is_array(array) || count == 0)
+    if (!json_is_array(array))
         return refuse(reason, ERR_SYNTAX, "bundles");
     if (count > LIMIT_BUNDLES)
         return refuse(reason, ERR_TOO_LARGE, "bundles");

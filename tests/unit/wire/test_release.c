@@ -65,6 +65,25 @@ START_TEST(the_least_and_the_most)
 }
 END_TEST
 
+/* What `fringe revoke` signs. */
+START_TEST(a_release_may_share_nothing)
+{
+    struct release *r = parse_ok("{" HEAD ",\"bundles\":[]}"), *again;
+    struct buf text;
+    struct reason reason;
+    const char *relative;
+    ck_assert_uint_eq(r->bundle_count, 0);
+    ck_assert_ptr_null(release_find_bundle(r, "/static/a", &relative));
+    buf_init(&text, LIMIT_RELEASE);
+    ck_assert_int_eq(release_write(r, &text, &reason), ERR_OK);
+    ck_assert_int_eq(release_parse(text.data, text.length, &again, &reason), ERR_OK);
+    ck_assert_uint_eq(again->bundle_count, 0);
+    release_free(again);
+    release_free(r);
+    buf_done(&text);
+}
+END_TEST
+
 START_TEST(each_wrong_key_is_named)
 {
     refused("", ERR_SYNTAX, "release.json");
@@ -86,7 +105,6 @@ START_TEST(each_wrong_key_is_named)
     refused("{" HEAD ",\"sharing\":\"friends\"}", ERR_UNSUPPORTED, "friends");
     refused("{" HEAD ",\"next_key\":\"RWT\"}", ERR_SYNTAX, "next_key");
     refused("{" HEAD "}", ERR_MISSING, "bundles");
-    refused("{" HEAD ",\"bundles\":[]}", ERR_SYNTAX, "bundles");
     refused("{" HEAD ",\"bundles\":{}}", ERR_SYNTAX, "bundles");
     refused("{" HEAD ",\"bundles\":[7]}", ERR_SYNTAX, "bundle");
 }
@@ -346,7 +364,7 @@ START_TEST(verify_stops_at_the_signature)
 END_TEST
 
 TEST_MAIN("release",
-          TESTS(the_least_and_the_most, each_wrong_key_is_named, bundles_are_checked,
-                lists_are_checked, urls_of_trackers_and_supernodes, too_many_of_anything,
-                the_longest_base_wins, writing_is_the_reverse_and_canonical, trusted_comments,
-                verify_wants_everything_to_agree, verify_stops_at_the_signature))
+          TESTS(the_least_and_the_most, a_release_may_share_nothing, each_wrong_key_is_named,
+                bundles_are_checked, lists_are_checked, urls_of_trackers_and_supernodes,
+                too_many_of_anything, the_longest_base_wins, writing_is_the_reverse_and_canonical,
+                trusted_comments, verify_wants_everything_to_agree, verify_stops_at_the_signature))
