@@ -31,6 +31,10 @@
 #define LIMIT_PIECE_LENGTH        MIB(16)
 #define BLOCK_LENGTH              KIB(16) /* BEP 3, BEP 52: the unit of requests and leaves */
 
+/* --- patches (a site): an old file, a new one and a patch are read and rebuilt in memory */
+#define LIMIT_DELTA_MIN           KIB(64)  /* files up to that have none */
+#define LIMIT_DELTA_FILE          MIB(128) /* nor have longer ones: zstd's largest window there */
+
 /* --- native messaging and the control socket (a browser, a local program) */
 #define LIMIT_FRAME_IN            KIB(64) /* to the daemon */
 #define LIMIT_FRAME_OUT           MIB(1)  /* from it: the browsers' own limit */
