@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,10 +18,13 @@ int cmd_pause(int argc, char **argv);
 int cmd_port_map(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
 int cmd_set(int argc, char **argv);
+int cmd_snippet(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /* "fringe: text" on stderr, with control characters replaced; answers CMD_FAILED. */
 int cmd_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -28,6 +32,12 @@ int cmd_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cmd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The usage text on stderr; answers CMD_USAGE. */
 int cmd_usage(const char *usage);
+/* For getopt_long's ':' and '?' (with ":" as short options and opterr 0): says what is wrong with
+ * the option and what was probably meant. Answers CMD_USAGE. */
+int cmd_bad_option(const char *command, int answer, char *const *argv,
+                   const struct option *options);
+/* What is missing, and where all options are shown. Answers CMD_USAGE. */
+int cmd_missing(const char *command, const char *what);
 /* A line to stdout in which control characters are replaced: it may hold text from outside. */
 void cmd_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

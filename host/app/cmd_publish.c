@@ -18,6 +18,9 @@
 
 #define EXPIRES_DAYS     365
 #define EXPIRES_DAYS_MAX 3650
+#define KEEP             3
+#define KEEP_MIN         2
+#define KEEP_MAX         100
 
 static const char usage[] =
     "usage: fringe publish DIR --site URL --base /static/ --key FILE --out WEBROOT [options]\n"
@@ -37,7 +40,11 @@ static const char usage[] =
     "  --next-key FILE       public key that may sign the next releases\n"
     "  --new-key             sign with another key than before, not announced by --next-key\n"
     "  --only                forget the bundles that the release before had at other bases\n"
-    "  --unsigned            write no signature: the key is on another machine\n"
+    "  --keep N              the torrents of the last N releases stay (default 3)\n"
+    "  --plan FILE           write FILE.1-files, FILE.2-torrents, ...: what to upload, step by "
+    "step\n"
+    "  --unsigned            write no signature: the key is on another machine. --key may then be\n"
+    "                        the public one\n"
     "\n"
     "Each run makes the next release. It keeps the bundles that the release before had at other\n"
     "bases; everything else is as this command line says. Names that begin with a dot are left\n"
@@ -60,6 +67,8 @@ enum {
     OPT_NEW_KEY,
     OPT_ONLY,
     OPT_UNSIGNED,
+    OPT_KEEP,
+    OPT_PLAN,
     OPT_HELP,
 };
 
@@ -80,6 +89,8 @@ static const struct option long_options[] = {
     {"new-key", no_argument, NULL, OPT_NEW_KEY},
     {"only", no_argument, NULL, OPT_ONLY},
     {"unsigned", no_argument, NULL, OPT_UNSIGNED},
+    {"keep", required_argument, NULL, OPT_KEEP},
+    {"plan", required_argument, NULL, OPT_PLAN},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -159,67 +170,93 @@ static bool set_expires(struct publish_options *options, const char *text)
     return true;
 }
 
-static bool set_value(struct publish_options *options, int option, const char **base)
+static bool set_keep(struct publish_options *options, const char *text)
 {
-    switch (option) {
-    case OPT_SITE:
-        options->site = optarg;
-        break;
-    case OPT_BASE:
-        *base = optarg;
-        break;
-    case OPT_KEY:
-        options->key = optarg;
-        break;
-    case OPT_OUT:
-        options->out = optarg;
-        break;
-    case OPT_VERSION:
-        options->version = optarg;
-        break;
-    case OPT_SHARING:
-        options->sharing = optarg;
-        break;
-    case OPT_PASSWORD:
-        options->password_file = optarg;
-        break;
-    case OPT_NEXT_KEY:
-        options->next_key_file = optarg;
-        break;
-    case OPT_NEW_KEY:
-        options->new_key = true;
-        break;
-    case OPT_ONLY:
-        options->only = true;
-        break;
-    case OPT_UNSIGNED:
-        options->is_unsigned = true;
-        break;
-    default:
-        return false;
-    }
+    char *end;
+    unsigned long keep = strtoul(text, &end, 10);
+    if (text[0] < '1' || text[0] > '9' || *end != '\0' || keep < KEEP_MIN || keep > KEEP_MAX)
+        return cmd_fail("--keep %s: a number of releases, %d to %d: a visitor may still hold a "
+                        "page of the one before",
+                        text, KEEP_MIN, KEEP_MAX) == CMD_OK;
+    options->keep = keep;
     return true;
 }
 
-/* CMD_OK, or the status to end with. */
-static int read_option(struct publish_options *options, int option, const char **base)
+/* Where the value of an option that may be given once goes; NULL: it is not one of them. */
+static const char **text_of(struct publish_options *options, int option)
 {
-    bool good = true;
+    switch (option) {
+    case OPT_SITE:
+        return &options->site;
+    case OPT_BASE:
+        return &options->base_text;
+    case OPT_KEY:
+        return &options->key;
+    case OPT_OUT:
+        return &options->out;
+    case OPT_VERSION:
+        return &options->version;
+    case OPT_SHARING:
+        return &options->sharing;
+    case OPT_PASSWORD:
+        return &options->password_file;
+    case OPT_NEXT_KEY:
+        return &options->next_key_file;
+    case OPT_PLAN:
+        return &options->plan;
+    default:
+        return NULL;
+    }
+}
+
+static const char *name_of(int option)
+{
+    const struct option *at = long_options;
+    while (at->name != NULL && at->val != option)
+        at++;
+    return at->name;
+}
+
+static bool set_text(struct publish_options *options, int option)
+{
+    const char **text = text_of(options, option);
+    if (*text != NULL)
+        return cmd_fail("--%s is given twice: %s and %s", name_of(option), *text, optarg) == CMD_OK;
+    if (optarg[0] == '\0')
+        return cmd_fail("--%s is empty", name_of(option)) == CMD_OK;
+    *text = optarg;
+    return true;
+}
+
+static bool set_flag(struct publish_options *options, int option)
+{
+    if (option == OPT_NEW_KEY)
+        options->new_key = true;
+    else if (option == OPT_ONLY)
+        options->only = true;
+    else
+        options->is_unsigned = true;
+    return true;
+}
+
+/* False after a message. */
+static bool read_option(struct publish_options *options, int option)
+{
     if (option == OPT_TRACKER)
-        good = add_url(options->trackers, &options->tracker_count, LIMIT_TRACKERS, optarg,
+        return add_url(options->trackers, &options->tracker_count, LIMIT_TRACKERS, optarg,
                        release_tracker_ok, "a tracker: http://, https:// or udp:// with a port");
-    else if (option == OPT_SUPERNODE)
-        good = add_url(options->supernodes, &options->supernode_count, LIMIT_SUPERNODES, optarg,
+    if (option == OPT_SUPERNODE)
+        return add_url(options->supernodes, &options->supernode_count, LIMIT_SUPERNODES, optarg,
                        release_supernode_ok, "a super-node: tcp://host:port or wss://host/path");
-    else if (option == OPT_HEADER)
-        good = add_header(options, optarg);
-    else if (option == OPT_TYPE)
-        good = add_type(options, optarg);
-    else if (option == OPT_EXPIRES)
-        good = set_expires(options, optarg);
-    else if (!set_value(options, option, base))
-        return cmd_usage(usage);
-    return good ? CMD_OK : CMD_USAGE;
+    if (option == OPT_HEADER)
+        return add_header(options, optarg);
+    if (option == OPT_TYPE)
+        return add_type(options, optarg);
+    if (option == OPT_EXPIRES)
+        return set_expires(options, optarg);
+    if (option == OPT_KEEP)
+        return set_keep(options, optarg);
+    return text_of(options, option) != NULL ? set_text(options, option) : set_flag(options, option);
 }
 
 /* --- site and base */
@@ -268,6 +305,19 @@ static char *read_base(const char *text, const char *site)
     return base;
 }
 
+static bool check_plan(const char *plan)
+{
+    struct stat info;
+    char *folder = mem_strdup(plan), *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    bool good = slash == NULL || (stat(folder, &info) == 0 && S_ISDIR(info.st_mode));
+    if (!good)
+        cmd_fail("--plan %s: there is no folder %s: make it first", plan, folder);
+    mem_free(folder);
+    return good;
+}
+
 static bool check_texts(const struct publish_options *options)
 {
     struct stat info;
@@ -279,66 +329,7 @@ static bool check_texts(const struct publish_options *options)
         return cmd_fail("--sharing %s: peers or supernode-only", options->sharing) == CMD_OK;
     if (stat(options->out, &info) != 0 || !S_ISDIR(info.st_mode))
         return cmd_fail("--out %s is not a folder: make it first", options->out) == CMD_OK;
-    return true;
-}
-
-/* --- what was done, and what comes next */
-
-static void print_bundle(const struct publish_plan *plan, size_t index)
-{
-    const struct release_bundle *bundle = &plan->release.bundles[index];
-    char size[BYTES_TEXT], hex[HEX_LENGTH(HASH_LENGTH)];
-    hex_encode(hex, bundle->infohash, HASH_LENGTH);
-    cmd_print("  %s   %llu files, %s%s", bundle->base, (unsigned long long)bundle->files,
-              cmd_bytes(bundle->bytes, size), index == plan->own ? "" : ", kept as it was");
-    cmd_print("      infohash %s", hex);
-}
-
-static void print_signing(const struct publish_options *options, const struct publish_plan *plan)
-{
-    struct buf comment;
-    uint8_t hash[HASH_LENGTH];
-    sha256(plan->json.data, plan->json.length, hash);
-    buf_init(&comment, LIMIT_SIGNATURE);
-    release_comment_format(&plan->release, hash, &comment);
-    buf_put_u8(&comment, 0);
-    cmd_print("Not signed yet. Where the key is:");
-    cmd_print("  minisign -S -s KEY -m %s/.well-known/fringe/release.json -t '%s'", options->out,
-              (char *)comment.data);
-    cmd_print("and put release.json.minisig beside release.json, the public key there as key.pub.");
-    buf_done(&comment);
-}
-
-static void print_result(const struct publish_options *options, const struct publish_plan *plan,
-                         const struct publish_files *files)
-{
-    const struct release *release = &plan->release;
-    time_t expires = (time_t)release->expires;
-    unsigned long long seq = release->seq;
-    char date[32];
-    strftime(date, sizeof date, "%Y-%m-%d", gmtime(&expires));
-    cmd_print("release %llu of %s", seq, release->site);
-    for (size_t i = 0; i < release->bundle_count; i++)
-        print_bundle(plan, i);
-    if (files->hidden > 0)
-        cmd_print("  left out: %zu hidden, for example %s", files->hidden, files->hidden_example);
-    if (files->count == 1)
-        cmd_print("  note: with a single file, stock BitTorrent clients cannot use the site as a "
-                  "web seed; Fringe can");
-    cmd_print("written to %s: fringe-sw.js, and in .well-known/fringe/ the torrent, enter.html, "
-              "%srelease.json%s",
-              options->out, options->is_unsigned ? "" : "key.pub, ",
-              options->is_unsigned ? "" : " and release.json.minisig");
-    if (options->is_unsigned)
-        print_signing(options, plan);
-    cmd_print("Next:");
-    cmd_print("  - serve these files as they are, and label every page of this version:");
-    cmd_print("      Link: </.well-known/fringe/release.json>; rel=\"fringe\"; seq=%llu", seq);
-    cmd_print("    or, where headers cannot be set:");
-    cmd_print("      <link rel=\"fringe\" href=\"/.well-known/fringe/release.json\" "
-              "data-seq=\"%llu\">",
-              seq);
-    cmd_print("  - publish again whenever a file changes, and before %s", date);
+    return options->plan == NULL || check_plan(options->plan);
 }
 
 /* --- the steps */
@@ -357,8 +348,10 @@ static bool publish(const struct publish_options *options, const struct minisign
     if (good)
         publish_check_served(options, &files);
     good = good && publish_write(options, &plan);
-    if (good)
-        print_result(options, &plan, &files);
+    if (good) {
+        publish_remove_old(options, &plan);
+        good = publish_tell(options, &plan, &files);
+    }
     publish_plan_done(&plan);
     publish_files_done(&files);
     if (lock >= 0)
@@ -366,13 +359,13 @@ static bool publish(const struct publish_options *options, const struct minisign
     return good;
 }
 
-static int run(struct publish_options *options, const char *base)
+static int run(struct publish_options *options)
 {
     struct minisign_secret secret;
     char *site = read_site(options->site);
     int status = CMD_USAGE;
     options->site = site;
-    options->base = site != NULL ? read_base(base, site) : NULL;
+    options->base = site != NULL ? read_base(options->base_text, site) : NULL;
     if (options->base != NULL && check_texts(options)) {
         status = CMD_FAILED;
         if (options->is_unsigned ? publish(options, NULL)
@@ -386,21 +379,43 @@ static int run(struct publish_options *options, const char *base)
     return status;
 }
 
+/* NULL: nothing is missing. */
+static const char *what_is_missing(const struct publish_options *options, int words)
+{
+    if (words == 0)
+        return "which folder shall be shared? `fringe publish static/ --site ...`";
+    if (words > 1)
+        return "one folder at a time: each has a --base of its own";
+    if (options->site == NULL)
+        return "--site is missing, such as --site https://game.example";
+    if (options->base_text == NULL)
+        return "--base is missing: where on the site the files are, such as --base /static/";
+    if (options->out == NULL)
+        return "--out is missing: the folder that the site is served from";
+    if (options->key == NULL && !options->is_unsigned)
+        return "--key is missing: the secret key from `fringe keygen`; or --unsigned, to sign "
+               "with minisign on another machine";
+    if (options->is_unsigned && options->password_file != NULL)
+        return "--password-file is of no use with --unsigned: nothing is unlocked";
+    return NULL;
+}
+
 int cmd_publish(int argc, char **argv)
 {
-    struct publish_options options = {.expires_days = EXPIRES_DAYS};
-    const char *base = NULL;
+    struct publish_options options = {.expires_days = EXPIRES_DAYS, .keep = KEEP};
     int option;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (option == OPT_HELP)
             return fputs(usage, stdout) >= 0 ? CMD_OK : CMD_FAILED;
-        int status = read_option(&options, option, &base);
-        if (status != CMD_OK)
-            return status;
+        if (option == ':' || option == '?')
+            return cmd_bad_option(argv[0], option, argv, long_options);
+        if (!read_option(&options, option))
+            return CMD_USAGE;
     }
-    if (optind + 1 != argc || options.site == NULL || base == NULL || options.out == NULL ||
-        (options.key != NULL) == options.is_unsigned)
-        return cmd_usage(usage);
+    const char *missing = what_is_missing(&options, argc - optind);
+    if (missing != NULL)
+        return cmd_missing(argv[0], missing);
     options.dir = argv[optind];
-    return run(&options, base);
+    return run(&options);
 }

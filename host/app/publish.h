@@ -4,6 +4,8 @@
  *   publish_hash   the list -> pieces roots and layers, on all cores
  *   publish_plan   the release before, the bundles that stay, the new release
  *   publish_write  everything into WEBROOT, the signature last
+ *   publish_past   which files belong to which of the last releases, and which to none any more
+ *   publish_tell   what was done, and in which order to upload it
  *
  * Every function that can fail says on stderr what to do, and answers false. */
 #pragma once
@@ -33,13 +35,31 @@ struct publish_files {
     char hidden_example[256];
 };
 
+/* The files below .well-known/fringe/ that belong to one release alone: its torrents. */
+struct publish_names {
+    char **items;
+    size_t count, capacity;
+};
+
+struct publish_past {
+    struct publish_past_release {
+        uint64_t seq;
+        struct publish_names files;
+    } * releases; /* the oldest first */
+    size_t count;
+    struct publish_names old; /* files of releases that are no longer kept */
+};
+
 struct publish_options {
     const char *dir, *site, *out, *key, *password_file, *version, *sharing, *next_key_file;
-    char *base; /* "/static/" */
+    const char *plan;      /* lists of what to upload, one for each step, begin with this name */
+    const char *base_text; /* as it was typed */
+    char *base;            /* "/static/"; NULL: nothing is shared any more */
     const char *trackers[LIMIT_TRACKERS], *supernodes[LIMIT_SUPERNODES];
     struct release_pair types[LIMIT_RELEASE_TYPES], headers[LIMIT_RELEASE_HEADERS];
     size_t tracker_count, supernode_count, type_count, header_count;
     uint64_t expires_days;
+    uint64_t keep;    /* releases whose torrents stay */
     bool only;        /* forget the other bundles of the release before */
     bool is_unsigned; /* for a key on another machine: `minisign -S` follows */
     bool new_key;     /* sign with another key although hosts will object */
@@ -51,8 +71,11 @@ struct publish_plan {
     struct release release; /* borrows from options and before; bundles is its own */
     size_t own;             /* which of the bundles is DIR */
     struct buf torrent, json, signature;
-    struct minisign_key key;
+    struct minisign_key key; /* of the signature, also of one that is still to be made */
+    bool has_key;
     char next_key[57];
+    struct publish_past past;
+    struct metainfo *own_before; /* what the release before had at this base, or NULL */
 };
 
 bool publish_scan(const char *dir, const char *base, struct publish_files *ret);
@@ -78,5 +101,20 @@ bool publish_worker_is_ours(const struct publish_options *options);
 /* The worker with its CONFIG line filled in; false when the template has none. */
 bool publish_worker(const struct release *release, struct buf *out);
 bool publish_write(const struct publish_options *options, const struct publish_plan *plan);
+
+/* Reads .well-known/fringe/history.json; the release before is in it even if it was not. */
+void publish_past_load(const struct publish_options *options, struct publish_plan *plan);
+/* Adds the new release, leaves out what is older than the last options->keep, and says in
+ * past.old which files nobody needs any more. */
+void publish_past_add(const struct publish_options *options, struct publish_plan *plan);
+void publish_past_write(const struct publish_past *past, struct buf *out);
+void publish_past_done(struct publish_past *past);
+/* When the new release is in place. What cannot be removed is told and tried again next time:
+ * history.json still names it then. */
+void publish_remove_old(const struct publish_options *options, struct publish_plan *plan);
+
+/* Result, order of upload, what comes next. False when the lists could not be written. */
+bool publish_tell(const struct publish_options *options, const struct publish_plan *plan,
+                  const struct publish_files *files);
 /* Warns when the files are not where the site would serve them from. */
 void publish_check_served(const struct publish_options *options, const struct publish_files *files);

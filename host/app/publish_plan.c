@@ -38,9 +38,8 @@ static bool load_before(const struct publish_options *options, struct publish_pl
     if (access(path, F_OK) == 0) {
         good = file_read(path, LIMIT_RELEASE, &file);
         if (good && release_parse(file.data, file.length, &plan->before, &reason) != ERR_OK) {
-            cmd_fail("%s is damaged (%s): put the last good one back, or move it away to start "
-                     "over with release 1",
-                     path, reason.text);
+            cmd_fail("%s is damaged (%s): put the last good one back, or move it away", path,
+                     reason.text);
             good = false;
         } else if (good && strcmp(plan->before->site, options->site) != 0) {
             cmd_fail("%s is a release of %s, not of %s: give another --out or --site", path,
@@ -78,21 +77,41 @@ static bool key_ok(const struct publish_options *options, const struct publish_p
     return good;
 }
 
-static bool load_next_key(const struct publish_options *options, struct publish_plan *plan)
+static bool read_public_key(const char *path, struct minisign_key *ret)
 {
     struct buf file;
-    struct minisign_key key;
+    bool good = file_read(path, LIMIT_PUBLIC_KEY, &file);
+    if (good && minisign_key_parse(file.data, file.length, ret) != ERR_OK)
+        good = cmd_fail("%s is not a minisign public key: the one that `fringe keygen` or "
+                        "`minisign -G` wrote as .pub is wanted here",
+                        path) == CMD_OK;
+    buf_done(&file);
+    return good;
+}
+
+/* With a key on another machine its public half may be here. */
+static bool load_key(const struct publish_options *options, const struct minisign_secret *secret,
+                     struct publish_plan *plan)
+{
+    plan->has_key = options->key != NULL;
+    if (secret != NULL)
+        minisign_secret_public(secret, &plan->key);
+    return secret != NULL || !plan->has_key || read_public_key(options->key, &plan->key);
+}
+
+static bool load_next_key(const struct publish_options *options, struct publish_plan *plan)
+{
+    struct minisign_key next;
     if (options->next_key_file == NULL)
         return true;
-    bool good = file_read(options->next_key_file, LIMIT_PUBLIC_KEY, &file);
-    if (good && minisign_key_parse(file.data, file.length, &key) != ERR_OK) {
-        cmd_fail("%s is not a minisign public key", options->next_key_file);
-        good = false;
-    }
-    buf_done(&file);
-    if (good)
-        minisign_key_base64(&key, plan->next_key);
-    return good;
+    if (!read_public_key(options->next_key_file, &next))
+        return false;
+    if (plan->has_key && memcmp(&next, &plan->key, sizeof next) == 0)
+        return cmd_fail("--next-key %s is the key that signs this release: give the public key "
+                        "of the new pair",
+                        options->next_key_file) == CMD_OK;
+    minisign_key_base64(&next, plan->next_key);
+    return true;
 }
 
 /* --- bundles that stay */
@@ -102,7 +121,8 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static struct metainfo *load_torrent(const struct publish_options *options,
+/* NULL when it is not there, or not what the release says. */
+static struct metainfo *read_torrent(const struct publish_options *options,
                                      const struct release_bundle *bundle)
 {
     struct buf file;
@@ -110,20 +130,30 @@ static struct metainfo *load_torrent(const struct publish_options *options,
     char hex[HEX_LENGTH(HASH_LENGTH)];
     hex_encode(hex, bundle->infohash, HASH_LENGTH);
     char *name = mem_printf("%s.torrent", hex), *path = well_known(options, name);
-    bool good = file_read(path, LIMIT_TORRENT, &file);
-    if (good && (metainfo_parse(file.data, file.length, &meta) != ERR_OK ||
-                 memcmp(meta->infohash, bundle->infohash, HASH_LENGTH) != 0))
-        good = cmd_fail("%s is damaged", path) == CMD_OK;
-    if (!good) {
-        cmd_fail("the bundle %s of the release before cannot be kept: put its torrent back, or "
-                 "say --only to forget the other bundles",
-                 bundle->base);
-        metainfo_free(meta);
-        meta = NULL;
+    if (access(path, R_OK) == 0 && file_read(path, LIMIT_TORRENT, &file)) {
+        if (metainfo_parse(file.data, file.length, &meta) == ERR_OK &&
+            memcmp(meta->infohash, bundle->infohash, HASH_LENGTH) != 0) {
+            metainfo_free(meta);
+            meta = NULL;
+        }
+        buf_done(&file);
     }
-    buf_done(&file);
     mem_free(name);
     mem_free(path);
+    return meta;
+}
+
+static struct metainfo *load_torrent(const struct publish_options *options,
+                                     const struct release_bundle *bundle)
+{
+    char hex[HEX_LENGTH(HASH_LENGTH)];
+    struct metainfo *meta = read_torrent(options, bundle);
+    hex_encode(hex, bundle->infohash, HASH_LENGTH);
+    if (meta == NULL)
+        cmd_fail("the bundle %s of the release before cannot be kept: %s/.well-known/fringe/%s"
+                 ".torrent is missing or damaged. Put it back, or say --only to forget the other "
+                 "bundles",
+                 bundle->base, options->out, hex);
     return meta;
 }
 
@@ -169,12 +199,14 @@ static bool no_overlap(const struct publish_options *options, const struct publi
 static bool choose_bundles(const struct publish_options *options, const struct publish_files *files,
                            struct publish_plan *plan)
 {
-    size_t before = plan->before != NULL && !options->only ? plan->before->bundle_count : 0;
+    size_t before = plan->before != NULL ? plan->before->bundle_count : 0;
     struct release *release = &plan->release;
     release->bundles = mem_calloc(before + 1, sizeof *release->bundles);
     for (size_t i = 0; i < before; i++) {
         const struct release_bundle *kept = &plan->before->bundles[i];
         if (strcmp(kept->base, options->base) == 0)
+            plan->own_before = read_torrent(options, kept);
+        if (options->only || strcmp(kept->base, options->base) == 0)
             continue;
         if (!no_overlap(options, files, kept))
             return false;
@@ -192,6 +224,15 @@ static bool choose_bundles(const struct publish_options *options, const struct p
 
 /* --- the new release */
 
+/* Numbers are never given twice, even where an older release.json has been put back. */
+static uint64_t last_number(const struct publish_plan *plan)
+{
+    const struct publish_past *past = &plan->past;
+    uint64_t last = plan->before != NULL ? plan->before->seq : 0;
+    uint64_t known = past->count > 0 ? past->releases[past->count - 1].seq : 0;
+    return known > last ? known : last;
+}
+
 static void fill_release(const struct publish_options *options, struct publish_plan *plan)
 {
     struct release *release = &plan->release;
@@ -199,7 +240,7 @@ static void fill_release(const struct publish_options *options, struct publish_p
     release->version = (char *)(options->version != NULL ? options->version : "");
     release->sharing = (char *)(options->sharing != NULL ? options->sharing : "peers");
     release->next_key = plan->next_key[0] != '\0' ? plan->next_key : NULL;
-    release->seq = plan->before != NULL ? plan->before->seq + 1 : 1;
+    release->seq = last_number(plan) + 1;
     release->issued = (uint64_t)time(NULL);
     release->expires = release->issued + options->expires_days * DAY_S;
     release->types = (struct release_pair *)options->types;
@@ -238,11 +279,11 @@ bool publish_plan_check(const struct publish_options *options, const struct publ
     buf_init(&plan->torrent, LIMIT_TORRENT);
     buf_init(&plan->json, LIMIT_RELEASE);
     buf_init(&plan->signature, LIMIT_SIGNATURE);
-    if (secret != NULL)
-        minisign_secret_public(secret, &plan->key);
-    if (!load_before(options, plan) || (secret != NULL && !key_ok(options, plan)) ||
-        !load_next_key(options, plan) || !choose_bundles(options, files, plan))
+    if (!load_before(options, plan) || !load_key(options, secret, plan) ||
+        (plan->has_key && !key_ok(options, plan)) || !load_next_key(options, plan) ||
+        !choose_bundles(options, files, plan))
         return false;
+    publish_past_load(options, plan);
     fill_release(options, plan);
     return rehearse(files, plan);
 }
@@ -315,11 +356,14 @@ bool publish_plan_build(const struct publish_options *options, const struct publ
     }
     if (secret != NULL)
         sign(secret, plan);
+    publish_past_add(options, plan);
     return true;
 }
 
 void publish_plan_done(struct publish_plan *plan)
 {
+    publish_past_done(&plan->past);
+    metainfo_free(plan->own_before);
     release_free(plan->before);
     mem_free(plan->release.bundles);
     buf_done(&plan->torrent);

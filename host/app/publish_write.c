@@ -60,7 +60,8 @@ bool publish_worker_is_ours(const struct publish_options *options)
     return good;
 }
 
-static bool write_worker(const struct publish_options *options, const struct publish_plan *plan)
+static bool add_worker(struct write_set *set, const struct publish_options *options,
+                       const struct publish_plan *plan)
 {
     struct buf worker;
     char *path = mem_printf("%s/fringe-sw.js", options->out);
@@ -68,7 +69,7 @@ static bool write_worker(const struct publish_options *options, const struct pub
     bool good = publish_worker(&plan->release, &worker);
     if (!good)
         cmd_fail("the site worker that this program was built with has no CONFIG line");
-    good = good && write_file(path, worker.data, worker.length, 0644);
+    good = good && write_set_add(set, path, worker.data, worker.length, 0644);
     buf_done(&worker);
     mem_free(path);
     return good;
@@ -76,48 +77,65 @@ static bool write_worker(const struct publish_options *options, const struct pub
 
 /* --- .well-known/fringe */
 
-static bool put(const struct publish_options *options, const char *name, const void *data,
-                size_t length)
+static bool add(struct write_set *set, const struct publish_options *options, const char *name,
+                const void *data, size_t length)
 {
     char *path = mem_printf("%s/.well-known/fringe/%s", options->out, name);
-    bool good = write_file(path, data, length, 0644);
+    bool good = write_set_add(set, path, data, length, 0644);
     mem_free(path);
     return good;
 }
 
-static bool write_torrent(const struct publish_options *options, const struct publish_plan *plan)
+static bool add_torrent(struct write_set *set, const struct publish_options *options,
+                        const struct publish_plan *plan)
 {
     char hex[HEX_LENGTH(HASH_LENGTH)], name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"];
     hex_encode(hex, plan->release.bundles[plan->own].infohash, HASH_LENGTH);
     snprintf(name, sizeof name, "%s.torrent", hex);
-    return put(options, name, plan->torrent.data, plan->torrent.length);
+    return add(set, options, name, plan->torrent.data, plan->torrent.length);
 }
 
-static bool write_key(const struct publish_options *options, const struct publish_plan *plan)
+static bool add_key(struct write_set *set, const struct publish_options *options,
+                    const struct publish_plan *plan)
 {
     struct buf text;
     buf_init(&text, LIMIT_PUBLIC_KEY);
     minisign_key_write(&plan->key, &text);
-    bool good = put(options, "key.pub", text.data, text.length);
+    bool good = add(set, options, "key.pub", text.data, text.length);
     buf_done(&text);
     return good;
 }
 
-static bool write_all(const struct publish_options *options, const struct publish_plan *plan)
+static bool add_history(struct write_set *set, const struct publish_options *options,
+                        const struct publish_plan *plan)
 {
-    bool has_key = plan->signature.length > 0;
-    return write_torrent(options, plan) &&
-           put(options, "enter.html", site_enter, site_enter_length()) &&
-           write_worker(options, plan) && (!has_key || write_key(options, plan)) &&
-           put(options, "release.json", plan->json.data, plan->json.length) &&
-           (!has_key ||
-            put(options, "release.json.minisig", plan->signature.data, plan->signature.length));
+    struct buf text;
+    buf_init(&text, MIB(16));
+    publish_past_write(&plan->past, &text);
+    bool good = add(set, options, "history.json", text.data, text.length);
+    buf_done(&text);
+    return good;
+}
+
+/* In the order in which they appear: what a release names is there before the release is. */
+static bool add_all(struct write_set *set, const struct publish_options *options,
+                    const struct publish_plan *plan)
+{
+    return add_history(set, options, plan) &&
+           (plan->torrent.length == 0 || add_torrent(set, options, plan)) &&
+           add(set, options, "enter.html", site_enter, site_enter_length()) &&
+           add_worker(set, options, plan) && (!plan->has_key || add_key(set, options, plan)) &&
+           add(set, options, "release.json", plan->json.data, plan->json.length) &&
+           (plan->signature.length == 0 || add(set, options, "release.json.minisig",
+                                               plan->signature.data, plan->signature.length));
 }
 
 bool publish_write(const struct publish_options *options, const struct publish_plan *plan)
 {
+    struct write_set set = {0};
     char *folder = mem_printf("%s/.well-known/fringe", options->out);
-    bool good = write_folders(folder) && write_all(options, plan);
+    bool good = write_folders(folder) && add_all(&set, options, plan) && write_set_commit(&set);
+    write_set_done(&set);
     mem_free(folder);
     return good;
 }

@@ -39,9 +39,21 @@ static void sync_folder(const char *path)
     mem_free(folder);
 }
 
-bool write_file(const char *path, const void *data, size_t length, mode_t mode)
+static bool same_folder(const char *a, const char *b)
 {
-    char *temp = mem_printf("%s.tmp-%ld", path, (long)getpid());
+    const char *slash = strrchr(a, '/');
+    size_t length = slash != NULL ? (size_t)(slash - a) + 1 : 0;
+    return strncmp(a, b, length) == 0 && strchr(b + length, '/') == NULL;
+}
+
+static bool write_failed(const char *path, int error)
+{
+    cmd_fail("cannot write %s: %s", path, strerror(error));
+    return false;
+}
+
+static bool write_temp(const char *temp, const void *data, size_t length, mode_t mode)
+{
     unlink(temp);
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     bool good = fd >= 0 && put_all(fd, data, length) == 0 && fsync(fd) == 0;
@@ -50,17 +62,62 @@ bool write_file(const char *path, const void *data, size_t length, mode_t mode)
         good = false;
         error = errno;
     }
-    if (good && rename(temp, path) != 0) {
-        good = false;
-        error = errno;
-    }
-    if (good)
-        sync_folder(path);
-    else {
+    if (!good)
         unlink(temp);
-        cmd_fail("cannot write %s: %s", path, strerror(error));
+    errno = error;
+    return good;
+}
+
+bool write_set_add(struct write_set *set, const char *path, const void *data, size_t length,
+                   mode_t mode)
+{
+    char *temp = mem_printf("%s.tmp-%ld", path, (long)getpid());
+    if (!write_temp(temp, data, length, mode)) {
+        write_failed(path, errno);
+        mem_free(temp);
+        return false;
     }
-    mem_free(temp);
+    if (set->count == set->capacity) {
+        set->capacity = set->capacity > 0 ? 2 * set->capacity : 8;
+        set->items = mem_realloc(set->items, set->capacity * sizeof *set->items);
+    }
+    set->items[set->count++] = (struct write_item){.path = mem_strdup(path), .temp = temp};
+    return true;
+}
+
+bool write_set_commit(struct write_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        struct write_item *item = &set->items[i];
+        if (rename(item->temp, item->path) != 0)
+            return write_failed(item->path, errno);
+        mem_free(item->temp);
+        item->temp = NULL;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (i == 0 || !same_folder(set->items[i].path, set->items[i - 1].path))
+            sync_folder(set->items[i].path);
+    }
+    return true;
+}
+
+void write_set_done(struct write_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].temp != NULL)
+            unlink(set->items[i].temp);
+        mem_free(set->items[i].temp);
+        mem_free(set->items[i].path);
+    }
+    mem_free(set->items);
+    *set = (struct write_set){0};
+}
+
+bool write_file(const char *path, const void *data, size_t length, mode_t mode)
+{
+    struct write_set set = {0};
+    bool good = write_set_add(&set, path, data, length, mode) && write_set_commit(&set);
+    write_set_done(&set);
     return good;
 }
 

@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -164,6 +166,118 @@ class Publish(unittest.TestCase):
         self.assertIn('"seq":3,', (self.root / "fringe-sw.js").read_text())
         self.assertEqual(len(list(self.fringe.glob("*.torrent"))), 2)  # torrents are immutable: the old one stays
 
+    # --- releases one after the other
+
+    def torrents(self):
+        return sorted(path.name for path in self.fringe.glob("*.torrent"))
+
+    def test_torrents_of_the_last_releases_stay(self):
+        own = self.write("0" * 64 + ".torrent", b"not from us", self.fringe)
+        names = []
+        for number in range(1, 6):
+            self.write("a.js", b"%d\n" % number)
+            names.append(self.torrent(self.published("--keep", "2")).name)
+            self.assertEqual(self.torrents(), sorted([own.name, *names[-2:]]))
+        self.assertIn("removed: 1 torrents of releases before the last 2", self.output)
+        self.published()  # unchanged: two releases share a torrent
+        self.assertEqual(self.torrents(), sorted([own.name, *names[-2:]]))
+        self.published("--keep", "2")
+        self.assertEqual(self.torrents(), sorted([own.name, names[-1]]))
+
+    def test_the_history_removes_nothing_but_torrents(self):
+        for number in (1, 2):
+            self.write("a.js", b"%d\n" % number)
+            self.published("--keep", "2")
+        history = self.fringe / "history.json"
+        good = json.loads(history.read_text())
+        self.assertEqual([release["seq"] for release in good["releases"]], [1, 2])
+        for name in ("release.json", "../../static/a.js", "a" * 64 + ".torrent/x", "A" * 64 + ".torrent"):
+            good["releases"][0]["files"] = [name]
+            history.write_text(json.dumps(good))
+            self.published("--keep", "2")
+            self.assertIn("history.json is damaged", self.warnings)
+            self.assertTrue((self.static / "a.js").exists())
+
+    def test_the_number_rises_over_an_old_release(self):
+        self.published()
+        old = (self.fringe / "release.json").read_bytes()
+        self.published()
+        (self.fringe / "release.json").write_bytes(old)
+        self.assertEqual(self.published()["seq"], 3)
+        (self.fringe / "release.json").unlink()
+        self.assertEqual(self.published()["seq"], 4)
+
+    def test_what_fails_halfway_leaves_the_release_before(self):
+        self.published()
+        before = {path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+        self.write("a.js", b"changed\n")
+        before[self.static / "a.js"] = b"changed\n"
+        command = [FRINGE, "publish", self.static, "--site", SITE, "--base", "/static/", "--key", self.keys / "site.key", "--out", self.root]
+        worker = (self.root / "fringe-sw.js").stat().st_size
+        for limit in (0, 100, 600, 1200, worker - 1):  # a disk that is full at one file after another
+            def full(limit=limit):
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            done = subprocess.run(command, capture_output=True, text=True, preexec_fn=full)
+            self.assertEqual(done.returncode, 1, limit)
+            self.assertIn("cannot write", done.stderr)
+            self.assertEqual({path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()}, before, limit)
+        self.assertEqual(self.published()["seq"], 2)
+
+    def test_a_killed_publisher_leaves_a_whole_release(self):
+        self.published()
+        command = [FRINGE, "publish", self.static, "--site", SITE, "--base", "/static/", "--key", self.keys / "site.key", "--out", self.root]
+        for number in range(12):
+            self.write("a.js", b"%d\n" % number)
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(number * 0.01)  # anywhere in its life
+            process.kill()
+            process.wait()
+            self.assertEqual(self.verify(self.fringe / "key.pub").returncode, 0, number)
+            release = json.loads((self.fringe / "release.json").read_text())
+            self.assertTrue(self.torrent(release).exists())
+        last = release["seq"]
+        self.assertGreater(self.published()["seq"], last)
+
+    def test_the_order_of_upload(self):
+        self.published("--plan", self.root / "1")
+        lists = {path.name: path.read_text().splitlines() for path in self.root.glob("1.*")}
+        release = json.loads((self.fringe / "release.json").read_text())
+        torrent = f".well-known/fringe/{self.torrent(release).name}"
+        self.assertEqual(lists, {
+            "1.1-files": ["static/a.js", "static/b.css"],
+            "1.2-torrents": [torrent, ".well-known/fringe/enter.html"],
+            "1.3-release": [".well-known/fringe/key.pub", ".well-known/fringe/release.json", ".well-known/fringe/release.json.minisig", "fringe-sw.js"],
+            "1.5-old": []})
+        self.write("a.js", b"changed\n")
+        self.write("#c d.js", b"new\n")
+        (self.static / "b.css").unlink()
+        self.published("--keep", "2", "--plan", self.root / "2")
+        self.assertEqual((self.root / "2.1-files").read_text(), "static/#c d.js\nstatic/a.js\n")
+        self.assertEqual((self.root / "2.5-old").read_text(), "static/b.css\n")
+        positions = [self.output.index(words) for words in ("1. files", "static/a.js", "2. what", "3. the release", "release.json.minisig",
+                                                            "4. the pages", "seq=2", "5. then remove", "static/b.css")]
+        self.assertEqual(positions, sorted(positions))
+        self.published("--keep", "2", "--plan", self.root / "3")
+        self.assertEqual((self.root / "3.1-files").read_text(), "")
+        self.assertEqual((self.root / "3.5-old").read_text(), torrent + "\n")
+
+    def test_rsync_takes_the_lists(self):
+        if shutil.which("rsync") is None:
+            raise AssertionError("rsync is missing: install the package rsync")
+        live = self.root / "live"
+        live.mkdir()
+        for number in (1, 2, 3):
+            self.write("a.js", b"%d\n" % number)
+            self.published("--keep", "2", "--plan", self.root / "plan")
+            for step in ("1-files", "2-torrents", "3-release"):
+                subprocess.run(["rsync", "-ac", f"--files-from={self.root}/plan.{step}", f"{self.root}/", f"{live}/"], check=True)
+            subprocess.run(["xargs", "-d", "\n", "rm", "-f", "--"], cwd=live, check=True, stdin=open(self.root / "plan.5-old"))
+        want = {str(path.relative_to(self.root)): path.read_bytes() for folder in (self.static, self.fringe) for path in folder.rglob("*")
+                if path.is_file() and path.name != "history.json"}
+        want["fringe-sw.js"] = (self.root / "fringe-sw.js").read_bytes()
+        self.assertEqual({str(path.relative_to(live)): path.read_bytes() for path in live.rglob("*") if path.is_file()}, want)
+
     def test_equal_input_gives_an_equal_torrent(self):
         first = self.published()["bundles"]
         self.assertEqual(self.published()["bundles"], first)
@@ -296,6 +410,16 @@ class Publish(unittest.TestCase):
         done = minisign("-S", "-s", self.keys / "site.key", "-m", self.fringe / "release.json", "-t", comment)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.verify(self.keys / "site.pub").returncode, 0)
+
+    def test_unsigned_with_the_public_key_here(self):
+        self.refused("not a minisign public key", "--unsigned")
+        self.published("--unsigned", key=self.keys / "site.pub")
+        self.assertEqual((self.fringe / "key.pub").read_text(), (self.keys / "site.pub").read_text())
+        line = next(line for line in self.output.splitlines() if "minisign -S" in line)
+        done = subprocess.run(line.replace(" KEY ", f" {self.keys}/site.key "), shell=True, capture_output=True, text=True)  # as it stands there
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.verify(self.fringe / "key.pub").returncode, 0)
+        self.refused(["is another", "--next-key"], "--unsigned", key=self.keys / "other.pub")
 
     def test_passwords_work_both_ways(self):
         stock, password = self.root / "stock.key", self.write("password", b"open sesame\n", self.root)
@@ -495,11 +619,55 @@ class Publish(unittest.TestCase):
     def test_refuses_a_missing_webroot(self):
         self.refused("make it first", out=self.root / "missing", status=2)
 
+    def test_each_typo_is_explained(self):
+        typos = ((["--trackr", "https://t.example/"], "did you mean --tracker?"),
+                 (["--tracker", "t.example"], "is not a tracker: http://, https:// or udp:// with a port"),
+                 (["--tracker", "udp://t.example"], "with a port"),
+                 (["--supernode", "ws://n.example/"], "tcp://host:port or wss://host/path"),
+                 (["--version"], "--version needs a value"),
+                 (["--version", "v" * 65], "at most 64 bytes"),
+                 (["--expires", "1y"], "a number of days up to 3650"),
+                 (["--expires", "3651"], "a number of days up to 3650"),
+                 (["--header", "SourceMap"], "write it as 'Name: value'"),
+                 (["--header", "Set-Cookie: a"], "Possible are"),
+                 (["--header", "SourceMap: \x01"], "plain ASCII"),
+                 (["--header", "SourceMap: a", "--header", "sourcemap: b"], "given twice"),
+                 (["--type", "js=text/javascript"], "write it as .ext=type/subtype"),
+                 (["--type", ".js"], "write it as .ext=type/subtype"),
+                 (["--type", ".js=a/b", "--type", ".JS=c/d"], "given twice"),
+                 (["--sharing", "all"], "peers or supernode-only"),
+                 (["--keep", "1"], "2 to 100"), (["--keep", "x"], "2 to 100"), (["--keep", "101"], "2 to 100"),
+                 (["--only=yes"], "--only takes no value"),
+                 (["--plan", ""], "--plan is empty"),
+                 (["--site", SITE], "--site is given twice"),
+                 (["--key", "x"], "--key is given twice"),
+                 (["--password-file"], "--password-file needs a value"),
+                 (["--next-keys", "x"], "did you mean --next-key?"),
+                 (["--s", "x"], "more than one begins so"),
+                 (["--nonsense"], "`fringe publish --help` lists them"),
+                 (["-x"], "there is no option -x"),
+                 (["maps"], "one folder at a time"))
+        for options, words in typos:
+            with self.subTest(options):
+                self.refused(words, *options, status=2)
+        self.refused("not a minisign public key", "--next-key", self.keys / "site.key")
+        self.refused("give the public key of the new pair", "--next-key", self.keys / "site.pub")
+        self.refused("cannot read", "--next-key", self.root / "missing")
+        self.refused("there is no folder", "--plan", self.root / "missing" / "plan", status=2)
+        missing = {"DIR": "which folder", "--site": "--site is missing", "--base": "--base is missing", "--out": "--out is missing", "--key": "--key is missing"}
+        for name, words in missing.items():
+            given = {"--site": SITE, "--base": "/static/", "--out": self.root, "--key": self.keys / "site.key"}
+            given.pop(name, None)
+            command = [FRINGE, "publish", *([] if name == "DIR" else [self.static]), *(word for pair in given.items() for word in pair)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+
     def test_refuses_wrong_options(self):
         wrong = (["--tracker", "t.example"], ["--tracker", "udp://t.example"], ["--supernode", "https://n.example"], ["--header", "Set-Cookie: a=b"],
                  ["--header", "SourceMap"], ["--header", "SourceMap: a\nb"], ["--type", "js=text/javascript"], ["--type", ".js=text"],
                  ["--expires", "0"], ["--expires", "x"], ["--version", "v" * 65], ["--version", "a\x1bb"], ["--sharing", "friends"], ["--what"], ["extra"],
-                 ["--unsigned"], ["--tracker", "https://t.example/"] * 17, ["--header", "SourceMap: a"] * 2)
+                 ["--unsigned", "--password-file", "x"], ["--tracker", "https://t.example/"] * 17, ["--header", "SourceMap: a"] * 2)
         for options in wrong:
             with self.subTest(options):
                 self.assertEqual(self.publish(*options).returncode, 2)
