@@ -261,20 +261,6 @@ static bool read_option(struct publish_options *options, int option)
 
 /* --- site and base */
 
-/* "https://Game.Example/" -> "https://game.example"; a site has no path. */
-static char *read_site(const char *text)
-{
-    char *site = NULL, *path = NULL;
-    if (url_split(text, &site, &path) != ERR_OK || strcmp(path, "/") != 0) {
-        cmd_fail("--site %s: write it as https://game.example (plain http only for localhost)",
-                 text);
-        mem_free(site);
-        site = NULL;
-    }
-    mem_free(path);
-    return site;
-}
-
 /* "/static/", "/static" or a whole URL below the site -> "/static/". */
 static char *read_base(const char *text, const char *site)
 {
@@ -362,7 +348,7 @@ static bool publish(const struct publish_options *options, const struct minisign
 static int run(struct publish_options *options)
 {
     struct minisign_secret secret;
-    char *site = read_site(options->site);
+    char *site = publish_read_site(options->site);
     int status = CMD_USAGE;
     options->site = site;
     options->base = site != NULL ? read_base(options->base_text, site) : NULL;

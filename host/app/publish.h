@@ -85,6 +85,8 @@ void publish_files_done(struct publish_files *files);
 uint32_t publish_piece_length(uint64_t bytes);
 bool publish_hash(const char *dir, struct publish_files *files, uint32_t piece_length);
 
+/* "https://Game.Example/" -> "https://game.example"; a site has no path. NULL after a message. */
+char *publish_read_site(const char *text);
 /* Everything that can be refused before the long work of hashing. */
 bool publish_plan_check(const struct publish_options *options, const struct publish_files *files,
                         const struct minisign_secret *secret, struct publish_plan *plan);

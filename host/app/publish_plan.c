@@ -22,6 +22,19 @@ uint32_t publish_piece_length(uint64_t bytes)
     return length;
 }
 
+char *publish_read_site(const char *text)
+{
+    char *site = NULL, *path = NULL;
+    if (url_split(text, &site, &path) != ERR_OK || strcmp(path, "/") != 0) {
+        cmd_fail("--site %s: write it as https://game.example (plain http only for localhost)",
+                 text);
+        mem_free(site);
+        site = NULL;
+    }
+    mem_free(path);
+    return site;
+}
+
 static char *well_known(const struct publish_options *options, const char *name)
 {
     return mem_printf("%s/.well-known/fringe/%s", options->out, name);
@@ -202,6 +215,8 @@ static bool choose_bundles(const struct publish_options *options, const struct p
     size_t before = plan->before != NULL ? plan->before->bundle_count : 0;
     struct release *release = &plan->release;
     release->bundles = mem_calloc(before + 1, sizeof *release->bundles);
+    if (options->base == NULL)
+        return true;
     for (size_t i = 0; i < before; i++) {
         const struct release_bundle *kept = &plan->before->bundles[i];
         if (strcmp(kept->base, options->base) == 0)
@@ -259,11 +274,13 @@ static bool rehearse(const struct publish_files *files, struct publish_plan *pla
 {
     struct buf text;
     struct reason reason;
-    struct release_bundle *own = &plan->release.bundles[plan->own];
-    memset(own->infohash, 0xff, HASH_LENGTH);
-    own->files = files->count;
-    own->bytes = files->bytes;
-    own->piece_length = publish_piece_length(files->bytes);
+    if (plan->release.bundle_count > 0) {
+        struct release_bundle *own = &plan->release.bundles[plan->own];
+        memset(own->infohash, 0xff, HASH_LENGTH);
+        own->files = files->count;
+        own->bytes = files->bytes;
+        own->piece_length = publish_piece_length(files->bytes);
+    }
     buf_init(&text, LIMIT_RELEASE);
     enum err err = release_write(&plan->release, &text, &reason);
     buf_done(&text);
@@ -348,7 +365,8 @@ bool publish_plan_build(const struct publish_options *options, const struct publ
                         struct publish_plan *plan)
 {
     struct reason reason;
-    if (!build_torrent(options, files, piece_length, plan) || !check_distinct(plan))
+    if (options->base != NULL &&
+        (!build_torrent(options, files, piece_length, plan) || !check_distinct(plan)))
         return false;
     if (release_write(&plan->release, &plan->json, &reason) != ERR_OK) {
         cmd_fail("the release cannot be made: %s", reason.text);

@@ -254,6 +254,8 @@ bool publish_tell(const struct publish_options *options, const struct publish_pl
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&expires));
     if (plan->release.bundle_count > 0)
         cmd_print("  - publish again whenever a file changes, and before %s", date);
+    else
+        cmd_print("  - nothing of the site is shared any more; `fringe publish` begins anew");
     for (int i = 0; i < STEPS; i++)
         buf_done(&steps.lists[i]);
     return good;

@@ -381,6 +381,67 @@ class Publish(unittest.TestCase):
         info = lt.torrent_info(str(self.torrent(release)))
         self.assertEqual((info.name(), [seed["url"] for seed in info.web_seeds()]), ("static", [SITE + "/a/b/"]))
 
+    # --- revoke
+
+    def revoke(self, *more, typed=None, key=None):
+        command = [FRINGE, "revoke", "--site", SITE, "--key", key or self.keys / "site.key", "--out", self.root, *more]
+        if typed is not None:
+            return at_terminal(command, typed)
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+    def test_revoke_signs_an_empty_release(self):
+        first = self.published()
+        done = self.revoke("--yes")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        release = json.loads((self.fringe / "release.json").read_text())
+        self.assertEqual((release["seq"], release["bundles"]), (2, []))
+        self.assertGreater(release["expires"] - release["issued"], 3000 * 86400)
+        self.assertEqual(self.verify(self.fringe / "key.pub").returncode, 0)
+        self.assertIn('{"seq":2,"bases":[]}', (self.root / "fringe-sw.js").read_text())
+        self.assertIn("`fringe publish` begins anew", done.stdout)
+        self.assertTrue(self.torrent(first).exists())  # pages of release 1 may still be open
+        again = self.revoke("--yes")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("shares nothing already", again.stderr)
+        back = self.published()
+        self.assertEqual((back["seq"], back["bundles"]), (3, first["bundles"]))
+
+    def test_revoke_asks(self):
+        self.published()
+        done = self.revoke()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("say --yes", done.stderr)
+        for answer in ("no\n", "y\n"):
+            done = self.revoke(typed=answer)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn("nothing was changed", done.stdout)
+        self.assertEqual(json.loads((self.fringe / "release.json").read_text())["seq"], 1)
+        done = self.revoke(typed="yes\n")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("be ready for that traffic", done.stdout)
+        self.assertEqual(json.loads((self.fringe / "release.json").read_text())["bundles"], [])
+
+    def test_revoke_refuses(self):
+        done = self.revoke("--yes")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no release here to revoke", done.stderr)
+        self.published()
+        done = self.revoke("--yes", key=self.keys / "other.key")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--next-key", done.stderr)
+        for options, words in ((["--siet", "x"], "did you mean --site?"), (["static"], "takes no folder"), (["--key"], "needs a value")):
+            done = self.revoke("--yes", *options)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+        self.assertEqual(json.loads((self.fringe / "release.json").read_text())["seq"], 1)
+
+    def test_revoke_with_a_key_elsewhere(self):
+        self.published()
+        done = self.revoke("--yes", "--unsigned", key=self.keys / "site.pub")
+        line = next(line for line in done.stdout.splitlines() if "minisign -S" in line)
+        subprocess.run(line.replace(" KEY ", f" {self.keys}/site.key "), shell=True, check=True, capture_output=True)
+        self.assertEqual(self.verify(self.fringe / "key.pub").returncode, 0)
+
     # --- minisign
 
     def verify(self, key, cwd=None):
