@@ -469,6 +469,7 @@ static void close_adapters(struct daemon *daemon)
         store_close(daemon->store);
     node_free(node);
     daemon_forget_pieces(daemon);
+    daemon_forget_rebuilding(daemon);
     update_done(&daemon->update);
 }
 

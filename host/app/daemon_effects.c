@@ -41,7 +41,7 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
 /* --- peers */
 
 /* The store has found content damaged: the node must not offer it any more. */
-static void file_lost(struct daemon *daemon, const struct metainfo_file *file)
+void daemon_file_lost(struct daemon *daemon, const struct metainfo_file *file)
 {
     struct answer *answer = mem_zalloc(sizeof *answer);
 
@@ -56,7 +56,7 @@ static void send_block(struct daemon *daemon, struct effect *effect)
     int fd;
 
     if (store_fd(daemon->store, &effect->peer.file, effect->peer.piece_length, &fd) != ERR_OK) {
-        file_lost(daemon, &effect->peer.file);
+        daemon_file_lost(daemon, &effect->peer.file);
         tcp_close(daemon->tcp, effect->peer.conn);
         struct answer *answer = mem_zalloc(sizeof *answer);
         answer->event.kind = EVENT_PEER_CLOSED;
@@ -151,7 +151,7 @@ static void load_leaves(struct daemon *daemon, struct effect *effect)
 
     if (store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd) != ERR_OK) {
         store_answer(daemon, EVENT_LEAVES_LOADED, job.op, ERR_IO);
-        file_lost(daemon, &effect->store.file);
+        daemon_file_lost(daemon, &effect->store.file);
         return;
     }
     submit(daemon, effect, &job, true);
@@ -170,7 +170,7 @@ static void leaves_read(struct daemon *daemon, const struct storing *storing, en
     if (err == ERR_OK)
         return;
     store_doubt(daemon->store, storing->file.root);
-    file_lost(daemon, &storing->file);
+    daemon_file_lost(daemon, &storing->file);
     daemon_flush_soon(daemon);
 }
 
@@ -178,6 +178,10 @@ void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result
 {
     struct storing *storing;
 
+    if (result->rebuild != NULL) {
+        daemon_rebuilt(daemon, result);
+        return;
+    }
     HASH_FIND(hh, daemon->storing, &result->op, sizeof result->op, storing);
     if (storing == NULL)
         return;
@@ -338,6 +342,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_LOAD_LEAVES:
         load_leaves(daemon, effect);
+        break;
+    case EFFECT_REBUILD:
+        daemon_rebuild(daemon, effect);
         break;
     case EFFECT_SAVE_SITE:
         save_site(daemon, effect);

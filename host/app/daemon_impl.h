@@ -1,5 +1,5 @@
 /* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
- * daemon_settings.c (the visitor's limits in the store).
+ * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches).
  * Layer: app; private. */
 #pragma once
 
@@ -38,6 +38,8 @@ struct storing {
     UT_hash_handle hh;
 };
 
+struct rebuilding;
+
 struct daemon {
     const struct daemon_options *options;
     struct loop loop;
@@ -56,6 +58,7 @@ struct daemon {
     struct update update;
     struct list answers;
     struct storing *storing;
+    struct rebuilding *rebuilding; /* daemon_rebuild.c */
     bool ending; /* nothing is stepped any more; what was said last is on its way */
 };
 
@@ -64,6 +67,11 @@ void daemon_carry_out(struct daemon *daemon, struct update *update);
 void daemon_flush_soon(struct daemon *daemon);
 void daemon_piece_done(struct daemon *daemon, const struct hasher_result *result);
 void daemon_lsd_heard(void *user, const struct address *from, const uint8_t *data, size_t length);
+/* Something that the store had is not there as it was: the node must hear of it. */
+void daemon_file_lost(struct daemon *daemon, const struct metainfo_file *file);
+void daemon_rebuild(struct daemon *daemon, struct effect *effect);
+void daemon_rebuilt(struct daemon *daemon, const struct hasher_result *result);
 void daemon_forget_pieces(struct daemon *daemon);
+void daemon_forget_rebuilding(struct daemon *daemon);
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

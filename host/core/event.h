@@ -53,8 +53,11 @@ enum event_kind {
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
     EVENT_LEAVES_LOADED,  /* ERR_OK; ERR_BAD_HASH: the piece is damaged; ERR_IO */
-    EVENT_FILE_LOST,      /* the store found that its content is not what was stored */
-    EVENT_PORT_MAPPED,    /* what the home router says about the peers' port has changed */
+    EVENT_REBUILT,     /* ERR_OK: verified and written; ERR_NOT_FOUND: the old file or the patch is
+                          not what was stored; ERR_NO_SPACE, ERR_IO, ERR_BUSY; else the patch is
+                          no good */
+    EVENT_FILE_LOST,   /* the store found that its content is not what was stored */
+    EVENT_PORT_MAPPED, /* what the home router says about the peers' port has changed */
 };
 
 struct event {
@@ -104,11 +107,12 @@ struct event {
         struct {
             uint64_t op;
             enum err result;
-            struct span torrent;         /* EVENT_TORRENT_LOADED */
-            const struct bitfield *have; /* EVENT_CONTENT_LOADED */
-            struct span leaves;          /* EVENT_LEAVES_LOADED; of a piece with ERR_BAD_HASH */
-            struct span data;            /* that piece's bytes */
-            const uint8_t *root;         /* EVENT_FILE_LOST */
+            struct span torrent; /* EVENT_TORRENT_LOADED */
+            const struct bitfield
+                *have; /* EVENT_CONTENT_LOADED; EVENT_REBUILT: written pieces of the file */
+            struct span leaves;  /* EVENT_LEAVES_LOADED; of a piece with ERR_BAD_HASH */
+            struct span data;    /* that piece's bytes */
+            const uint8_t *root; /* EVENT_FILE_LOST */
         } store;
         struct {
             struct address external;    /* where the internet reaches us; port 0: nowhere */

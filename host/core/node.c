@@ -1,5 +1,6 @@
 #include "core/node.h"
 #include "core/blame.h"
+#include "core/delta.h"
 
 #include "base/mem.h"
 #include "core/node_impl.h"
@@ -351,6 +352,8 @@ static void store_step(struct node *node, const struct event *event)
         blame_cases_leaves_loaded(owner, event);
     else if (event->kind == EVENT_PIECE_STORED && kind == OP_PIECE)
         swarm_piece_stored(owner, event);
+    else if (event->kind == EVENT_REBUILT && kind == OP_REBUILD)
+        delta_rebuilt(owner, event);
 }
 
 /* Everything with a deadline is looked at, and the earliest next one kept. That is one pass over
@@ -431,6 +434,7 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_CONTENT_LOADED:
     case EVENT_PIECE_STORED:
     case EVENT_LEAVES_LOADED:
+    case EVENT_REBUILT:
         store_step(node, event);
         break;
     case EVENT_FILE_LOST:

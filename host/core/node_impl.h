@@ -31,7 +31,8 @@ enum op_kind {
     OP_PIECE,
     OP_INFO,
     OP_CASE, /* swarm_blame.c */
-    OP_LEAVES
+    OP_LEAVES,
+    OP_REBUILD /* struct delta */
 };
 
 struct op {
@@ -66,6 +67,7 @@ struct node {
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
     uint64_t blocks_served;
+    uint32_t rebuilding;     /* files, from patches (delta.h) */
     uint64_t storing_bytes;  /* handed to the store, not yet written */
     enum err store_error;    /* why the store could not write last; ERR_OK: it could */
     uint64_t store_retry_ms; /* then: pages go to their sites until that time */

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "core/crowd.h"
+#include "core/delta.h"
 #include "core/getting.h"
 #include "core/peer.h"
 #include "wire/url.h"
@@ -30,6 +31,7 @@ struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
     swarm->base = mem_strdup(bundle->base);
     memcpy(swarm->infohash, bundle->infohash, HASH_LENGTH);
     list_init(&swarm->wants);
+    list_init(&swarm->held);
     list_init(&swarm->peers);
     list_init(&swarm->inquiries);
     list_init(&swarm->cases);
@@ -56,15 +58,21 @@ static void close_all_peers(struct swarm *swarm)
         peer_close(peer, false);
 }
 
-static void drop_wants(struct swarm *swarm)
+static void drop_list(struct list *wants)
 {
-    list_for_each(link, next, &swarm->wants)
+    list_for_each(link, next, wants)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
         list_for_each(stream_link, next_stream, &want->streams)
             stream_fail(list_entry(stream_link, struct stream, in_want), 503);
         want_free(want);
     }
+}
+
+static void drop_wants(struct swarm *swarm)
+{
+    drop_list(&swarm->wants);
+    drop_list(&swarm->held);
 }
 
 static void drop_pieces(struct swarm *swarm)
@@ -106,6 +114,7 @@ void swarm_free(struct swarm *swarm)
     bitfield_done(&swarm->storing);
     bitfield_done(&swarm->taken);
     bitfield_done(&swarm->doubted);
+    bitfield_done(&swarm->bad_patches);
     metainfo_free(swarm->meta);
     mem_free(swarm->twins);
     mem_free(swarm->availability);
@@ -296,6 +305,7 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
         peer_early_over(list_entry(link, struct peer, in_swarm));
     swarm_find_peers(swarm);
     site_answer_waiting(swarm->site);
+    delta_look_again(swarm);
 }
 
 /* --- what is there */
@@ -402,15 +412,21 @@ void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, 
     swarm_piece_effect(swarm, EFFECT_STORE_PIECE, piece->number, piece->op)->store.data = data;
 }
 
-struct want *swarm_find_want(struct swarm *swarm, uint32_t file)
+static struct want *find_in(const struct list *wants, uint32_t file)
 {
-    list_for_each(link, next, &swarm->wants)
+    list_for_each(link, next, wants)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
         if (want->file == file)
             return want;
     }
     return NULL;
+}
+
+struct want *swarm_find_want(struct swarm *swarm, uint32_t file)
+{
+    struct want *want = find_in(&swarm->wants, file);
+    return want != NULL ? want : find_in(&swarm->held, file);
 }
 
 /* The piece is there: everyone who could care is told. */
@@ -437,7 +453,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, e
         want_piece_stored(want, number, length, source, twin);
 }
 
-static void arrive_in_twins(struct swarm *swarm, uint32_t number, enum source source)
+void swarm_piece_arrived(struct swarm *swarm, uint32_t number, enum source source)
 {
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
     uint32_t offset = swarm_piece_offset(swarm, file, number);
@@ -465,7 +481,7 @@ static void adopt_from(struct swarm *swarm, uint32_t file, const struct swarm *o
         return;
     for (uint32_t i = 0; i < mine->pieces; i++)
         if (bitfield_get(&other->have, theirs->first_piece + i))
-            arrive_in_twins(swarm, mine->first_piece + i, SOURCE_CACHE);
+            swarm_piece_arrived(swarm, mine->first_piece + i, SOURCE_CACHE);
 }
 
 void swarm_adopt_file(struct swarm *swarm, uint32_t file)
@@ -475,7 +491,7 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file)
 }
 
 /* The disk refuses: the page must not suffer, so its files go to the origin by themselves. */
-static void cannot_store(struct swarm *swarm, uint32_t number, enum err result)
+void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result)
 {
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
     struct want *want = swarm_find_want(swarm, file);
@@ -508,9 +524,9 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     if (result == ERR_OK) {
         swarm->node->store_error = ERR_OK;
         blame_cases_piece_stored(swarm, number);
-        arrive_in_twins(swarm, number, source);
+        swarm_piece_arrived(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {
-        cannot_store(swarm, number, result);
+        swarm_cannot_store(swarm, number, result);
     } else if (source == SOURCE_ORIGIN) {
         struct want *want = swarm_find_want(swarm, metainfo_file_of_piece(swarm->meta, number));
         if (want != NULL)
@@ -589,6 +605,11 @@ uint64_t swarm_tick(struct swarm *swarm)
     if (swarm->state != SWARM_READY)
         return loading_tick(swarm);
     list_for_each(link, next, &swarm->wants)
+    {
+        uint64_t at = want_tick(list_entry(link, struct want, in_swarm));
+        wake = at < wake ? at : wake;
+    }
+    list_for_each(link, next, &swarm->held)
     {
         uint64_t at = want_tick(list_entry(link, struct want, in_swarm));
         wake = at < wake ? at : wake;

@@ -12,6 +12,7 @@
  *                   crowd_tell.c what we say of ours
  *   find.h          finding peers, in the files that it names
  *   picker.c        which piece next
+ *   delta.h         a new version of a file from the old one and a patch
  *   peer.c          one connection's wire protocol */
 #pragma once
 
@@ -65,6 +66,8 @@ struct origin_fetch {
     uint64_t started_ms, claimed_until_ms, body_ms;
 };
 
+struct delta;
+
 /* --- a file that somebody waits for */
 struct want {
     struct list in_swarm;
@@ -79,6 +82,8 @@ struct want {
     uint32_t origin_failures; /* in a row; 0: not failing */
     uint64_t *docs;           /* serials of the documents that wait */
     size_t doc_count;
+    struct delta
+        *delta; /* it is held, to be rebuilt from an older file (delta.h); NULL: it is not */
 };
 
 /* --- the gateway's request */
@@ -146,14 +151,15 @@ struct swarm {
     uint64_t info_op, info_until_ms;
     struct bitfield have;
     uint32_t *twins; /* file -> next file of the same content, a ring; NULL: none are equal */
-    struct bitfield doubted; /* what we had when the store began to look again */
-    bool doubt;              /* and shall look once more */
-    struct bitfield taken;   /* have, and on its way: what nobody need ask for */
-    struct bitfield storing; /* handed to the store, no answer yet */
-    struct piece *pieces;    /* on their way */
-    uint32_t asked;          /* blocks asked for, over all peers */
-    uint32_t loose;          /* blocks of pieces on their way that nobody has been asked for */
-    struct list wants;
+    struct bitfield doubted;      /* what we had when the store began to look again */
+    bool doubt;                   /* and shall look once more */
+    struct bitfield taken;        /* have, and on its way: what nobody need ask for */
+    struct bitfield storing;      /* handed to the store, no answer yet */
+    struct piece *pieces;         /* on their way */
+    uint32_t asked;               /* blocks asked for, over all peers */
+    uint32_t loose;               /* blocks of pieces on their way that nobody has been asked for */
+    struct list wants, held;      /* held: struct delta */
+    struct bitfield bad_patches;  /* files of a bundle of patches; no bits: none */
     struct changed_file *changed; /* those that the site's server has otherwise */
     uint64_t used_ms;             /* last want */
     uint64_t streamed_ms;         /* last bytes for any stream */
@@ -242,6 +248,10 @@ struct effect *swarm_piece_effect(struct swarm *swarm, enum effect_kind kind, ui
 /* Hands whole bytes to be verified and stored; takes data. */
 void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, enum source source);
 void swarm_piece_stored(struct piece *piece, const struct event *event);
+/* It is here, and in its twins: everyone who could care is told. */
+void swarm_piece_arrived(struct swarm *swarm, uint32_t number, enum source source);
+/* The disk refuses a piece. */
+void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result);
 /* The store no longer has what it had of that content: in all swarms. */
 void swarm_file_lost(struct node *node, const uint8_t root[HASH_LENGTH]);
 void swarm_looked_again(struct swarm *swarm, const struct bitfield *have);
@@ -261,6 +271,8 @@ bool swarm_is_head(const struct swarm *swarm, uint32_t piece);
 
 struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
 void want_free(struct want *want);
+/* It is held no longer. */
+void want_go_on(struct want *want);
 void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum source source,
                        bool twin);
 void want_add_doc(struct want *want, uint64_t serial);

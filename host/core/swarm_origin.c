@@ -154,7 +154,7 @@ void origin_consider(struct want *want)
     struct swarm *swarm = want->swarm;
     uint64_t now = swarm->node->now_ms;
 
-    if (want->fetch != NULL || !site_may_use_peers(swarm->site))
+    if (want->fetch != NULL || want->delta != NULL || !site_may_use_peers(swarm->site))
         return;
     if (crowd_is(swarm)) {
         crowd_consider(swarm);

@@ -1,5 +1,6 @@
 /* Wanted files: what a page waits for, how far it has come, and when to give it up. */
 #include "core/crowd.h"
+#include "core/delta.h"
 #include "core/swarm.h"
 
 #include "base/mem.h"
@@ -52,20 +53,39 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
 
 struct want *want_get(struct swarm *swarm, uint32_t file)
 {
+    struct want *want = swarm_find_want(swarm, file);
+
     swarm->used_ms = swarm->node->now_ms;
-    list_for_each(link, next, &swarm->wants)
-    {
-        struct want *want = list_entry(link, struct want, in_swarm);
-        if (want->file != file)
-            continue;
+    if (want != NULL) {
         want->used_ms = swarm->node->now_ms;
         return want;
     }
-    struct want *want = want_new(swarm, file);
+    want = want_new(swarm, file);
+    if (delta_consider(want)) {
+        list_remove(&want->in_swarm);
+        list_push_back(&swarm->held, &want->in_swarm);
+        crowd_wants_changed(swarm);
+        return want;
+    }
     swarm_find_peers(swarm);
     swarm_fill_peers(swarm);
     origin_consider(want);
     return want;
+}
+
+void want_go_on(struct want *want)
+{
+    struct swarm *swarm = want->swarm;
+
+    list_remove(&want->in_swarm);
+    list_push_back(&swarm->wants, &want->in_swarm);
+    crowd_wants_changed(swarm);
+    want->head = swarm->meta->files[want->file].first_piece; /* some may have gone meanwhile */
+    move_head(want);
+    want->moved_ms = swarm->node->now_ms;
+    swarm_find_peers(swarm);
+    swarm_fill_peers(swarm);
+    origin_consider(want);
 }
 
 void want_free(struct want *want)
@@ -78,6 +98,7 @@ void want_free(struct want *want)
     }
     if (want->fetch != NULL)
         origin_cancel(want->fetch);
+    delta_free(want->delta);
     list_remove(&want->in_swarm);
     crowd_wants_changed(want->swarm);
     mem_free(want->docs);
@@ -98,6 +119,7 @@ void want_add_doc(struct want *want, uint64_t serial)
         return;
     want->docs = mem_realloc(want->docs, (want->doc_count + 1) * sizeof *want->docs);
     want->docs[want->doc_count++] = serial;
+    delta_add_doc(want, serial);
 }
 
 static void count(struct want *want, uint32_t length, enum source source, bool twin)
@@ -147,6 +169,7 @@ void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum 
     if (want->head == end_piece(want)) {
         struct site *site = want->swarm->site;
         bool had_fetch = want->fetch != NULL;
+        delta_look_again(want->swarm);
         want_free(want);
         if (had_fetch)
             origin_consider_site(site);
@@ -174,7 +197,7 @@ void want_check_failed(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
-    if (want->fetch != NULL || !origin_is_hopeless(want))
+    if (want->delta != NULL || want->fetch != NULL || !origin_is_hopeless(want))
         return;
     uint32_t missing = want_next_missing(want, want->head);
     if (missing == UINT32_MAX)
@@ -207,6 +230,8 @@ uint64_t want_tick(struct want *want)
         want_free(want);
         return UINT64_MAX;
     }
+    if (want->delta != NULL)
+        return delta_tick(want);
     origin_watch(want);
     origin_consider(want);
     want_check_failed(want);

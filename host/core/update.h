@@ -31,6 +31,7 @@ enum effect_kind {
     EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
     EFFECT_LOAD_LEAVES,  /* read a stored piece, hash its blocks, -> EVENT_LEAVES_LOADED */
+    EFFECT_REBUILD,      /* a file from an old one and a patch, -> EVENT_REBUILT */
     EFFECT_SAVE_SITE,
     EFFECT_SAVE_SETTINGS,
     EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
@@ -87,6 +88,11 @@ struct effect {
             uint32_t length;
             uint8_t expected[HASH_LENGTH];
         } store;
+        struct {
+            uint64_t op;
+            struct metainfo_file old, patch, file; /* copies (path and layer not valid) */
+            uint32_t old_piece_length, patch_piece_length, piece_length;
+        } rebuild; /* `text`: the hashes of the file's pieces */
         struct {
             bool held;        /* all of it */
             bool bodies_held; /* paced responses, at least */

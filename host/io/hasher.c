@@ -3,10 +3,10 @@
 #include "io/hasher.h"
 
 #include "base/list.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "io/file_bytes.h"
 
-#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,46 +35,10 @@ struct hasher {
     uv_cond_t drained;
     struct list waiting, ready;
     unsigned draining; /* drains whose worker has not left the queue */
-    bool stop;
+    atomic_bool stop;
 };
 
 /* --- on a worker */
-
-static enum err write_all(int fd, const uint8_t *data, size_t length, uint64_t offset)
-{
-    while (length > 0) {
-        ssize_t written = pwrite(fd, data, length, (off_t)offset);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0) {
-            int why = written < 0 ? errno : EIO;
-
-            log_error("cannot write a content file: %s", strerror(why));
-            return why == ENOSPC || why == EDQUOT || why == EFBIG ? ERR_NO_SPACE : ERR_IO;
-        }
-        data += written;
-        offset += (uint64_t)written;
-        length -= (size_t)written;
-    }
-    return ERR_OK;
-}
-
-static enum err read_all(int fd, uint8_t *data, size_t length, uint64_t offset)
-{
-    while (length > 0) {
-        ssize_t got = pread(fd, data, length, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return ERR_IO;
-        data += got;
-        offset += (uint64_t)got;
-        length -= (size_t)got;
-    }
-    return ERR_OK;
-}
 
 static void hash_blocks(struct job *job)
 {
@@ -89,7 +53,7 @@ static enum err read_piece(struct job *entry)
     uint8_t root[HASH_LENGTH];
 
     job->data = mem_alloc(job->length);
-    if (read_all(job->fd, job->data, job->length, job->offset) != ERR_OK)
+    if (file_bytes_read(job->fd, job->data, job->length, job->offset) != ERR_OK)
         return ERR_IO;
     hash_blocks(entry);
     merkle_root(entry->leaves, merkle_blocks(job->length),
@@ -97,11 +61,13 @@ static enum err read_piece(struct job *entry)
     return memcmp(root, job->expected, HASH_LENGTH) == 0 ? ERR_OK : ERR_BAD_HASH;
 }
 
-static enum err run(struct job *entry)
+static enum err run(struct job *entry, const atomic_bool *stop)
 {
     const struct hasher_job *job = &entry->job;
     uint8_t hash[HASH_LENGTH];
 
+    if (job->rebuild != NULL)
+        return rebuild_run(job->rebuild, stop);
     if (job->length == 0 || job->length > job->piece_length)
         return ERR_BAD_HASH;
     if (job->data == NULL)
@@ -111,7 +77,7 @@ static enum err run(struct job *entry)
         hash_blocks(entry); /* so that it can be told which are wrong */
         return ERR_BAD_HASH;
     }
-    return job->fd < 0 ? ERR_OK : write_all(job->fd, job->data, job->length, job->offset);
+    return job->fd < 0 ? ERR_OK : file_bytes_write(job->fd, job->data, job->length, job->offset);
 }
 
 /* The next job, or NULL; hands in the finished one under the same lock. */
@@ -140,7 +106,7 @@ static void drain(uv_work_t *work)
     struct job *job = swap_job(hasher, NULL);
 
     for (int i = 1; job != NULL; i++) {
-        job->result = run(job);
+        job->result = run(job, &hasher->stop);
         if (job->result != ERR_BAD_HASH) {
             mem_free(job->job.data);
             job->job.data = NULL;
@@ -162,6 +128,7 @@ static void drain(uv_work_t *work)
 static void free_job(struct job *job)
 {
     mem_free(job->job.data);
+    rebuild_free(job->job.rebuild);
     mem_free(job->leaves);
     mem_free(job);
 }
@@ -178,7 +145,8 @@ static void free_jobs(struct list *jobs)
 
 static void tell(struct hasher *hasher, const struct job *job)
 {
-    struct hasher_result result = {.op = job->job.op, .err = job->result};
+    struct hasher_result result = {
+        .op = job->job.op, .err = job->result, .rebuild = job->job.rebuild};
 
     if (job->job.data != NULL)
         result.data = span_of(job->job.data, job->job.length);
@@ -320,8 +288,8 @@ void hasher_free(struct hasher *hasher)
     if (hasher == NULL)
         return;
     hasher->freed = true;
+    atomic_store(&hasher->stop, true);
     uv_mutex_lock(&hasher->mutex);
-    hasher->stop = true;
     /* Until here a worker may be writing to a descriptor that the caller is about to close. */
     while (hasher->draining > 0)
         uv_cond_wait(&hasher->drained, &hasher->mutex);

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "io/loop.h"
+#include "io/rebuild.h"
 #include "wire/merkle.h"
 
 #include <stddef.h>
@@ -19,14 +20,16 @@ struct hasher_job {
     uint8_t expected[HASH_LENGTH];
     int fd; /* borrowed until `done`; -1: only verify */
     uint64_t offset;
+    struct rebuild *rebuild; /* taken; NULL: a piece. Else only op and this count */
 };
 
 /* Borrowed for the call of `done`. */
 struct hasher_result {
     uint64_t op;
-    enum err err;       /* ERR_OK stored, or read; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
-    struct span data;   /* ERR_BAD_HASH: the bytes */
-    struct span leaves; /* the same, and of what was read: the hashes of its blocks */
+    enum err err;                  /* ERR_OK stored, or read; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
+    struct span data;              /* ERR_BAD_HASH: the bytes */
+    struct span leaves;            /* the same, and of what was read: the hashes of its blocks */
+    const struct rebuild *rebuild; /* what has come of it */
 };
 
 struct hasher;

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "io/file_bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,22 +114,6 @@ enum err store_content_reserve(struct store *store, struct store_file *file,
 
 /* --- verification */
 
-static bool read_all(int fd, uint8_t *data, size_t length, uint64_t offset)
-{
-    while (length > 0) {
-        ssize_t got = pread(fd, data, length, (off_t)offset);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        data += got;
-        offset += (uint64_t)got;
-        length -= (size_t)got;
-    }
-    return true;
-}
-
 static bool piece_is_right(struct store *store, const struct store_file *file,
                            const struct metainfo_file *wanted, uint32_t piece)
 {
@@ -140,7 +125,7 @@ static bool piece_is_right(struct store *store, const struct store_file *file,
 
     if (file->have.bits > 1)
         expected = wanted->layer + (size_t)piece * HASH_LENGTH;
-    if (!read_all(file->fd, store->piece, length, offset))
+    if (file_bytes_read(file->fd, store->piece, length, offset) != ERR_OK)
         return false;
     merkle_piece(store->piece, length, file->length, file->piece_length, hash);
     return memcmp(hash, expected, HASH_LENGTH) == 0;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "core/swarm.h"
+#include "patches.h"
 #include "publisher.h"
 #include "visitor.h"
 
@@ -23,6 +24,8 @@ struct job {
     uint32_t length, piece_length, piece;
     uint64_t file_length;
     uint8_t root[HASH_LENGTH], expected[HASH_LENGTH];
+    uint8_t old[HASH_LENGTH], patch[HASH_LENGTH]; /* to rebuild: `data` is the pieces' hashes */
+    uint32_t old_piece_length, patch_piece_length;
     UT_hash_handle hh;
 };
 
@@ -268,6 +271,71 @@ static enum err read_piece(struct disk *disk, struct job *job)
     return ERR_OK;
 }
 
+/* --- rebuilding */
+
+static bool whole(const struct disk *disk, const uint8_t *root, uint32_t piece_length)
+{
+    return disk_has(disk, root, piece_length, 0, library_find(disk->visitor->world, root)->length);
+}
+
+/* Finds what is damaged: then the file is as if it were not. */
+static bool find_damage(struct disk *disk, const uint8_t *root)
+{
+    bool found = false;
+
+    for (struct disk_content *c = disk->contents; c != NULL; c = c->hh.next) {
+        if (memcmp(c->key.root, root, HASH_LENGTH) != 0 || c->damaged.count == 0)
+            continue;
+        for (uint32_t i = 0; i < c->damaged.bits; i++)
+            if (bitfield_unset(&c->damaged, i))
+                bitfield_unset(&c->have, i);
+        found = disk->lost = true;
+    }
+    return found;
+}
+
+static void keep_rebuilt(struct disk *disk, const struct job *job)
+{
+    struct disk_content *content = make_content(disk, job);
+
+    for (uint32_t i = 0; i < job->have.bits; i++) {
+        if (!bitfield_get(&job->have, i))
+            continue;
+        if (memcmp(
+                content_hash(library_find(disk->visitor->world, job->root), job->piece_length, i),
+                job->data + (size_t)i * HASH_LENGTH, HASH_LENGTH) != 0)
+            world_fail(disk->visitor->world, "%s rebuilds what nobody published",
+                       disk->visitor->host->name);
+        bitfield_set(&content->have, i);
+        bitfield_unset(&content->damaged, i);
+    }
+    tell_totals(disk);
+}
+
+static enum err rebuild(struct disk *disk, struct job *job)
+{
+    struct world *world = disk->visitor->world;
+    enum err err;
+
+    if (!whole(disk, job->old, job->old_piece_length) ||
+        !whole(disk, job->patch, job->patch_piece_length))
+        return ERR_NOT_FOUND;
+    if (find_damage(disk, job->old))
+        return ERR_NOT_FOUND;
+    if (disk->fail_times > 0) {
+        disk->fail_times -= disk->fail_times != UINT32_MAX;
+        return disk->fail_with;
+    }
+    if (!has_room(disk, job))
+        return ERR_NO_SPACE;
+    disk->rebuild_tries++;
+    err = patches_apply(library_find(world, job->old), library_find(world, job->patch),
+                        job->file_length, job->piece_length, job->data, &job->have);
+    keep_rebuilt(disk, job);
+    disk->rebuilt += err == ERR_OK;
+    return err;
+}
+
 void disk_damage(struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece)
 {
     for (struct disk_content *c = disk->contents; c != NULL; c = c->hh.next)
@@ -295,6 +363,8 @@ static const char *job_name(const struct job *job)
         return "content";
     case EVENT_LEAVES_LOADED:
         return "leaves";
+    case EVENT_REBUILT:
+        return "rebuilt";
     default:
         return "torrent";
     }
@@ -316,18 +386,23 @@ static void fire_done(struct world *world, uint64_t visitor_number, uint64_t num
         job->result = write_piece(visitor->disk, job);
     if (job->kind == EVENT_LEAVES_LOADED)
         job->result = read_piece(visitor->disk, job);
+    if (job->kind == EVENT_REBUILT)
+        job->result = rebuild(visitor->disk, job);
     event.store.result = job->result;
     if (job->leaves != NULL)
         event.store.leaves = span_of(job->leaves, (size_t)merkle_blocks(job->length) * HASH_LENGTH);
     if (job->result == ERR_BAD_HASH && job->data != NULL)
         event.store.data = span_of(job->data, job->length);
     event.store.torrent = span_of(job->torrent.data, job->torrent.length);
-    event.store.have = job->kind == EVENT_CONTENT_LOADED ? &job->have : NULL;
+    bool rebuilt = job->kind == EVENT_REBUILT && job->have.bits > 0;
+    event.store.have = job->kind == EVENT_CONTENT_LOADED || rebuilt ? &job->have : NULL;
     world_trace(world, "%s < %s %s", visitor->host->name, job_name(job), err_name(job->result));
     job_over(visitor->disk, job);
     visitor_step(visitor, &event);
     if (job->kind == EVENT_LEAVES_LOADED && job->result != ERR_OK)
         tell_lost(visitor, job->root);
+    if (job->kind == EVENT_REBUILT && job->result == ERR_NOT_FOUND)
+        tell_lost(visitor, job->old);
     job_free(job);
 }
 
@@ -424,6 +499,37 @@ void disk_load_leaves(struct disk *disk, const struct effect *effect)
     struct job *job = piece_job(disk, effect, EVENT_LEAVES_LOADED);
 
     job_start(disk, job, job->length);
+}
+
+static uint32_t count_rebuilds(const struct disk *disk)
+{
+    uint32_t count = 0;
+
+    for (const struct job *job = disk->jobs; job != NULL; job = job->hh.next)
+        count += job->kind == EVENT_REBUILT;
+    return count;
+}
+
+void disk_rebuild(struct disk *disk, struct effect *effect)
+{
+    struct job *job = job_new(disk, effect, EVENT_REBUILT);
+    size_t length;
+
+    job->op = effect->rebuild.op;
+    job->file_length = effect->rebuild.file.length;
+    job->piece_length = effect->rebuild.piece_length;
+    job->old_piece_length = effect->rebuild.old_piece_length;
+    job->patch_piece_length = effect->rebuild.patch_piece_length;
+    memcpy(job->root, effect->rebuild.file.root, HASH_LENGTH);
+    memcpy(job->old, effect->rebuild.old.root, HASH_LENGTH);
+    memcpy(job->patch, effect->rebuild.patch.root, HASH_LENGTH);
+    job->data = buf_take(&effect->text, &length);
+    if (length != effect->rebuild.file.pieces * (size_t)HASH_LENGTH)
+        world_fail(disk->visitor->world, "%s rebuilds without all hashes",
+                   disk->visitor->host->name);
+    uint32_t now = count_rebuilds(disk);
+    disk->rebuilding_most = now > disk->rebuilding_most ? now : disk->rebuilding_most;
+    job_start(disk, job, job->file_length);
 }
 
 /* --- sites and torrents */

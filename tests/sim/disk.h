@@ -53,7 +53,8 @@ struct disk {
     struct job *jobs;
     uint64_t waiting, waited_most; /* bytes handed over and not yet written: now, and ever */
     uint64_t stored, refused;      /* pieces */
-    bool lost;                     /* something that it had */
+    uint32_t rebuild_tries, rebuilt, rebuilding_most; /* files; at once */
+    bool lost;                                        /* something that it had */
 };
 
 struct disk *disk_new(struct visitor *visitor);
@@ -65,6 +66,7 @@ void disk_load_torrent(struct disk *disk, const struct effect *effect);
 void disk_load_content(struct disk *disk, const struct effect *effect);
 void disk_store_piece(struct disk *disk, struct effect *effect); /* takes the data */
 void disk_load_leaves(struct disk *disk, const struct effect *effect);
+void disk_rebuild(struct disk *disk, struct effect *effect); /* takes the text */
 /* One byte of it is no longer what it was; nobody has noticed yet. */
 void disk_damage(struct disk *disk, const uint8_t root[HASH_LENGTH], uint32_t piece);
 void disk_save_site(struct disk *disk, const struct effect *effect);

@@ -253,6 +253,9 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_LOAD_LEAVES:
         disk_load_leaves(visitor->disk, effect);
         break;
+    case EFFECT_REBUILD:
+        disk_rebuild(visitor->disk, effect);
+        break;
     case EFFECT_SAVE_SITE:
         disk_save_site(visitor->disk, effect);
         break;

@@ -154,7 +154,7 @@ size_t publisher_add_bundle(struct publisher *publisher, const char *base, uint3
     return publisher->bundle_count++;
 }
 
-static struct publisher_file *file_slot(struct publisher_bundle *bundle, const char *path)
+struct publisher_file *publisher_file(struct publisher_bundle *bundle, const char *path)
 {
     for (size_t i = 0; i < bundle->count; i++)
         if (strcmp(bundle->files[i].path, path) == 0)
@@ -171,7 +171,7 @@ static struct publisher_file *file_slot(struct publisher_bundle *bundle, const c
 void publisher_add(struct publisher *publisher, size_t bundle, const char *path, uint64_t length,
                    uint64_t content_seed)
 {
-    struct publisher_file *file = file_slot(&publisher->bundles[bundle], path);
+    struct publisher_file *file = publisher_file(&publisher->bundles[bundle], path);
 
     mem_free(file->data);
     file->length = length;
@@ -181,8 +181,8 @@ void publisher_add(struct publisher *publisher, size_t bundle, const char *path,
 
 /* --- publishing */
 
-static void hash_file(const struct publisher_file *file, uint32_t piece_length,
-                      struct metainfo_entry *ret)
+void publisher_hash(const struct publisher_file *file, uint32_t piece_length,
+                    struct metainfo_entry *ret)
 {
     uint32_t pieces = (uint32_t)((file->length + piece_length - 1) / piece_length);
     uint8_t *layer = pieces > 1 ? mem_alloc((size_t)pieces * HASH_LENGTH) : NULL;
@@ -275,7 +275,7 @@ static void publish_bundle(struct publisher *publisher, size_t number)
     struct metainfo_entry *entries = mem_calloc(bundle->count, sizeof *entries);
 
     for (size_t i = 0; i < bundle->count; i++) {
-        hash_file(&bundle->files[i], bundle->piece_length, &entries[i]);
+        publisher_hash(&bundle->files[i], bundle->piece_length, &entries[i]);
         remember(publisher, bundle, &bundle->files[i], &entries[i]);
     }
     make_torrent(publisher, number, entries);

@@ -77,6 +77,11 @@ size_t publisher_add_bundle(struct publisher *publisher, const char *base, uint3
 /* Adds or replaces a file; its content depends on content_seed and length only. */
 void publisher_add(struct publisher *publisher, size_t bundle, const char *path, uint64_t length,
                    uint64_t content_seed);
+/* The file of that path; an empty one is made when there is none. */
+struct publisher_file *publisher_file(struct publisher_bundle *bundle, const char *path);
+/* Its torrent's entry; the layer is the caller's. */
+void publisher_hash(const struct publisher_file *file, uint32_t piece_length,
+                    struct metainfo_entry *ret);
 /* Makes torrents, release and signature of what there is, with the next seq, and puts all of it
  * on the server. */
 void publisher_publish(struct publisher *publisher);

@@ -1,0 +1,419 @@
+#include "core/delta.h"
+
+#include "base/mem.h"
+#include "wire/delta.h"
+
+#include <string.h>
+
+#define LOAD_MS      1000    /* for the torrents of patches and of the release before to be there */
+#define STUCK_MS     5000    /* without a byte of the patch */
+#define LOOK_MS      250     /* while the patch comes */
+#define RATE_MIN     1250000 /* bytes a second: what is believed of a line that nothing came on yet */
+#define REBUILD_RATE 50000000 /* bytes a second of the new file */
+#define TRIP_MS      200      /* one file more to ask for */
+#define SCAN_FILES   65536    /* of an old bundle, to find the old file by its hash */
+
+enum delta_state { DELTA_LOADING, DELTA_FETCHING, DELTA_REBUILDING };
+
+struct delta {
+    struct want *want;
+    enum delta_state state;
+    uint8_t patches[HASH_LENGTH]; /* infohash of their bundle */
+    uint32_t patch;               /* its file there */
+    struct metainfo_file old;     /* a copy (path and layer not valid) */
+    uint32_t old_piece_length;
+    uint64_t since_ms, op;
+};
+
+/* --- where things are */
+
+/* The newest release with that swarm; and the bundle of its patches. NULL: it has none. */
+static struct swarm *find_patches(const struct swarm *swarm, struct site_release **ret_entry)
+{
+    struct site *site = swarm->site;
+
+    for (struct site_release *entry = site->current; entry != NULL; entry = entry->older) {
+        size_t count = entry->release->bundle_count, patches = count;
+        bool found = false;
+        for (size_t i = 0; i < count; i++) {
+            found = found || entry->swarms[i] == swarm;
+            if (strcmp(entry->release->bundles[i].base, DELTA_BASE) == 0)
+                patches = i;
+        }
+        *ret_entry = entry;
+        if (found)
+            return patches < count ? site_release_swarm(site, entry, patches) : NULL;
+    }
+    return NULL;
+}
+
+static struct swarm *patches_of(const struct delta *delta)
+{
+    list_for_each(link, next, &delta->want->swarm->site->swarms)
+    {
+        struct swarm *swarm = list_entry(link, struct swarm, in_site);
+        if (memcmp(swarm->infohash, delta->patches, HASH_LENGTH) == 0)
+            return swarm;
+    }
+    return NULL;
+}
+
+/* After a new start the release before is known, but nobody has asked for its files yet. */
+static void load_older(const struct swarm *swarm, struct site_release *entry)
+{
+    struct site_release *older = entry->older;
+
+    for (size_t i = 0; older != NULL && i < older->release->bundle_count; i++)
+        if (older->swarms[i] == NULL && strcmp(older->release->bundles[i].base, swarm->base) == 0)
+            site_release_swarm(swarm->site, older, i);
+}
+
+static bool is_loading(const struct swarm *swarm)
+{
+    return swarm->state == SWARM_LOADING;
+}
+
+static bool others_load(const struct swarm *swarm)
+{
+    list_for_each(link, next, &swarm->site->swarms)
+    {
+        const struct swarm *other = list_entry(link, struct swarm, in_site);
+        if (is_loading(other) && strcmp(other->base, swarm->base) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_old(const struct swarm *swarm, uint32_t file, const uint8_t mark[DELTA_MARK])
+{
+    const struct metainfo_file *info = &swarm->meta->files[file];
+    return info->length > 0 && memcmp(info->root, mark, DELTA_MARK) == 0 &&
+           swarm_has_file(swarm, file);
+}
+
+/* Most often it had the same path; with the content's hash in its name it did not. */
+static uint32_t find_old(const struct swarm *swarm, const char *path,
+                         const uint8_t mark[DELTA_MARK])
+{
+    uint32_t file = metainfo_find_path(swarm->meta, path, strlen(path));
+
+    if (file != UINT32_MAX && is_old(swarm, file, mark))
+        return file;
+    for (file = 0; file < swarm->meta->file_count && file < SCAN_FILES; file++)
+        if (is_old(swarm, file, mark))
+            return file;
+    return UINT32_MAX;
+}
+
+static bool have_old(struct delta *delta, const uint8_t mark[DELTA_MARK])
+{
+    const struct want *want = delta->want;
+    const char *path = want->swarm->meta->files[want->file].path;
+
+    list_for_each(link, next, &want->swarm->site->swarms)
+    {
+        const struct swarm *swarm = list_entry(link, struct swarm, in_site);
+        uint32_t file = swarm->state == SWARM_READY ? find_old(swarm, path, mark) : UINT32_MAX;
+        if (file == UINT32_MAX)
+            continue;
+        delta->old = update_file(&swarm->meta->files[file]);
+        delta->old_piece_length = swarm->meta->piece_length;
+        return true;
+    }
+    return false;
+}
+
+/* --- is it worth it? */
+
+static uint64_t missing_bytes(const struct swarm *swarm, uint32_t file)
+{
+    const struct metainfo_file *info = &swarm->meta->files[file];
+    uint64_t missing = 0;
+
+    for (uint32_t i = info->first_piece; i < info->first_piece + info->pieces; i++)
+        if (!bitfield_get(&swarm->have, i) && !bitfield_get(&swarm->storing, i))
+            missing += metainfo_piece_bytes(swarm->meta, i);
+    return missing;
+}
+
+/* Much less to fetch, and all of the file is there sooner. */
+static bool is_worth(const struct want *want, const struct swarm *patches, uint32_t patch)
+{
+    const struct swarm *swarm = want->swarm;
+    uint64_t length = swarm->meta->files[want->file].length;
+    uint64_t whole = missing_bytes(swarm, want->file), part = missing_bytes(patches, patch);
+    uint64_t rate = swarm->rate > RATE_MIN ? swarm->rate : RATE_MIN;
+
+    return part <= whole / 2 &&
+           part * 1000 / rate + length * 1000 / REBUILD_RATE + TRIP_MS < whole * 1000 / rate;
+}
+
+static bool is_usable(const struct delta *delta, const struct swarm *patches, uint32_t patch)
+{
+    const struct want *want = delta->want;
+    uint64_t length = want->swarm->meta->files[want->file].length;
+    uint64_t patch_length = patches->meta->files[patch].length;
+
+    return delta_allowed(length, delta->old.length) && patch_length > DELTA_HEADER &&
+           patch_length <= delta_patch_max(length) && !bitfield_get(&patches->bad_patches, patch) &&
+           is_worth(want, patches, patch);
+}
+
+/* The patches of a file stand together: the first of them in the order of names. */
+static uint32_t first_patch(const struct metainfo *meta, const uint8_t *root)
+{
+    static const uint8_t none[DELTA_MARK];
+    char name[DELTA_NAME];
+    uint32_t low = 0, high = meta->file_count;
+
+    delta_name(root, none, name);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (strcmp(meta->files[meta->by_path[middle]].path, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Of the patches whose old file is here the shortest. */
+static bool choose_patch(struct delta *delta, const struct swarm *patches)
+{
+    const struct metainfo *meta = patches->meta;
+    const struct want *want = delta->want;
+    const uint8_t *root = want->swarm->meta->files[want->file].root;
+    struct delta best = {.patch = UINT32_MAX};
+
+    for (uint32_t i = first_patch(meta, root); i < meta->file_count; i++) {
+        uint8_t mark[DELTA_MARK], old_mark[DELTA_MARK];
+        uint32_t patch = meta->by_path[i];
+        if (!delta_name_parse(meta->files[patch].path, mark, old_mark) ||
+            memcmp(mark, root, DELTA_MARK) != 0)
+            break;
+        if (!have_old(delta, old_mark) || !is_usable(delta, patches, patch))
+            continue;
+        if (best.patch != UINT32_MAX && meta->files[best.patch].length <= meta->files[patch].length)
+            continue;
+        best = *delta;
+        best.patch = patch;
+    }
+    if (best.patch != UINT32_MAX)
+        *delta = best;
+    return best.patch != UINT32_MAX;
+}
+
+/* --- a held want's life */
+
+void delta_look_again(struct swarm *swarm)
+{
+    if (swarm->site->current != NULL && swarm->site->current->older != NULL)
+        node_wake(swarm->node, swarm->node->now_ms);
+}
+
+void delta_free(struct delta *delta)
+{
+    if (delta == NULL)
+        return;
+    node_op_end(delta->want->swarm->node, delta->op);
+    if (delta->state == DELTA_REBUILDING)
+        delta->want->swarm->node->rebuilding--;
+    mem_free(delta);
+}
+
+static void give_up(struct want *want)
+{
+    delta_free(want->delta);
+    want->delta = NULL;
+    want_go_on(want);
+}
+
+/* The patch's bytes are the page's as well. */
+static void want_patch(struct delta *delta, struct swarm *patches)
+{
+    struct want *want = want_get(patches, delta->patch);
+
+    for (size_t i = 0; i < delta->want->doc_count; i++)
+        want_add_doc(want, delta->want->docs[i]);
+}
+
+static void rebuild(struct delta *delta, const struct swarm *patches)
+{
+    const struct swarm *swarm = delta->want->swarm;
+    const struct metainfo *meta = swarm->meta;
+    const struct metainfo_file *file = &meta->files[delta->want->file];
+    struct node *node = swarm->node;
+    size_t length = (size_t)file->pieces * HASH_LENGTH;
+    struct effect *effect = update_add(node->update, EFFECT_REBUILD, length);
+
+    delta->state = DELTA_REBUILDING;
+    delta->op = node_op_begin(node, OP_REBUILD, delta);
+    node->rebuilding++;
+    effect->rebuild.op = delta->op;
+    effect->rebuild.old = delta->old;
+    effect->rebuild.old_piece_length = delta->old_piece_length;
+    effect->rebuild.patch = update_file(&patches->meta->files[delta->patch]);
+    effect->rebuild.patch_piece_length = patches->meta->piece_length;
+    effect->rebuild.file = update_file(file);
+    effect->rebuild.piece_length = meta->piece_length;
+    buf_put(&effect->text, metainfo_piece_hash(meta, file->first_piece), length);
+}
+
+/* Nobody can give the patch, or it takes too long. */
+static bool is_stuck(const struct delta *delta, struct swarm *patches)
+{
+    uint64_t now = patches->node->now_ms;
+    const struct want *want = swarm_find_want(patches, delta->patch);
+
+    if (want == NULL)
+        return true;
+    uint64_t since = want->moved_ms > delta->since_ms ? want->moved_ms : delta->since_ms;
+    since = patches->block_ms > since ? patches->block_ms : since;
+    if (want->fetch != NULL && want->fetch->body_ms > since)
+        since = want->fetch->body_ms;
+    bool peers = patches->availability != NULL && patches->availability[want->head] > 0;
+    return now >= since + STUCK_MS || (!peers && want->fetch == NULL && want->origin_failures > 0);
+}
+
+/* Returns when to look again; 0: give up. */
+static uint64_t fetch_tick(struct delta *delta)
+{
+    struct swarm *patches = patches_of(delta);
+
+    if (patches == NULL || patches->state != SWARM_READY)
+        return 0;
+    uint64_t again = patches->node->now_ms + LOOK_MS;
+    if (!swarm_has_file(patches, delta->patch)) {
+        if (is_stuck(delta, patches))
+            return 0;
+        want_get(patches, delta->patch); /* as long as this want lives it is used */
+        return again;
+    }
+    if (patches->node->rebuilding > 0) /* each takes a lot of memory */
+        return again;
+    rebuild(delta, patches);
+    return UINT64_MAX;
+}
+
+static uint64_t load_tick(struct delta *delta)
+{
+    struct swarm *patches = patches_of(delta);
+    uint64_t until = delta->since_ms + LOAD_MS, now = delta->want->swarm->node->now_ms;
+
+    if (patches == NULL || patches->state == SWARM_FAILED)
+        return 0;
+    if (is_loading(patches) || others_load(delta->want->swarm)) {
+        uint64_t again = now + LOOK_MS < until ? now + LOOK_MS : until;
+        return now < until ? again : 0;
+    }
+    if (!choose_patch(delta, patches))
+        return 0;
+    delta->state = DELTA_FETCHING;
+    delta->since_ms = now;
+    if (!swarm_has_file(patches, delta->patch))
+        want_patch(delta, patches);
+    return fetch_tick(delta);
+}
+
+static uint64_t tick(struct delta *delta)
+{
+    if (delta->state == DELTA_LOADING)
+        return load_tick(delta);
+    return delta->state == DELTA_FETCHING ? fetch_tick(delta) : UINT64_MAX;
+}
+
+uint64_t delta_tick(struct want *want)
+{
+    uint64_t again = tick(want->delta);
+
+    if (again != 0)
+        return again;
+    give_up(want);
+    return want->swarm->node->now_ms + 1;
+}
+
+void delta_add_doc(struct want *want, uint64_t serial)
+{
+    const struct delta *delta = want->delta;
+    struct swarm *patches =
+        delta != NULL && delta->state == DELTA_FETCHING ? patches_of(delta) : NULL;
+    struct want *other = patches != NULL ? swarm_find_want(patches, delta->patch) : NULL;
+
+    if (other != NULL)
+        want_add_doc(other, serial);
+}
+
+bool delta_consider(struct want *want)
+{
+    struct swarm *swarm = want->swarm;
+    const struct metainfo_file *file = &swarm->meta->files[want->file];
+    struct site_release *entry = NULL;
+
+    if (file->length <= LIMIT_DELTA_MIN || file->length > LIMIT_DELTA_FILE ||
+        strcmp(swarm->base, DELTA_BASE) == 0 || swarm->site->current->older == NULL)
+        return false;
+    struct swarm *patches = find_patches(swarm, &entry);
+    if (patches == NULL)
+        return false;
+    load_older(swarm, entry);
+    struct delta *delta = mem_zalloc(sizeof *delta);
+    delta->want = want;
+    delta->since_ms = swarm->node->now_ms;
+    memcpy(delta->patches, patches->infohash, HASH_LENGTH);
+    want->delta = delta;
+    uint64_t again = tick(delta);
+    if (again != 0) {
+        node_wake(swarm->node, again);
+        return true;
+    }
+    delta_free(delta);
+    want->delta = NULL;
+    return false;
+}
+
+/* --- what the store says */
+
+static bool is_patchs_fault(enum err err)
+{
+    return err != ERR_OK && err != ERR_NOT_FOUND && err != ERR_NO_SPACE && err != ERR_IO &&
+           err != ERR_BUSY && err != ERR_CANCELLED;
+}
+
+static void remember_bad(const struct delta *delta, enum err err)
+{
+    struct swarm *patches = patches_of(delta);
+
+    if (patches == NULL || patches->state != SWARM_READY)
+        return;
+    if (patches->bad_patches.bits == 0)
+        bitfield_init(&patches->bad_patches, patches->meta->file_count);
+    bitfield_set(&patches->bad_patches, delta->patch);
+    const char *name = patches->meta->files[delta->patch].path;
+    node_log_once(patches->node, span_text(name),
+                  "%s%s%s is no good, so the whole file is fetched: %s", patches->site->name,
+                  patches->base, name, err_text(err));
+}
+
+void delta_rebuilt(struct delta *delta, const struct event *event)
+{
+    struct swarm *swarm = delta->want->swarm;
+    uint32_t file = delta->want->file;
+    const struct metainfo_file *info = &swarm->meta->files[file];
+    const struct bitfield *have = event->store.have;
+    enum err result = event->store.result;
+
+    delta->op = 0;
+    delta->state = DELTA_FETCHING;
+    swarm->node->rebuilding--;
+    if (is_patchs_fault(result))
+        remember_bad(delta, result);
+    for (uint32_t i = 0; have != NULL && i < info->pieces; i++) /* the last one frees all */
+        if (bitfield_get(have, i))
+            swarm_piece_arrived(swarm, info->first_piece + i, SOURCE_CACHE);
+    struct want *want = swarm_find_want(swarm, file);
+    if (want != NULL && want->delta == delta)
+        give_up(want);
+    if (result == ERR_NO_SPACE || result == ERR_IO)
+        swarm_cannot_store(swarm, info->first_piece, result);
+    node_wake(swarm->node, swarm->node->now_ms + 1); /* others may wait for their turn */
+}
