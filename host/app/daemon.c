@@ -402,6 +402,7 @@ static void restore_site(void *user, const struct store_site *site)
     struct site_record record = {.site = site->site,
                                  .zone = site->zone,
                                  .has_key = site->has_key,
+                                 .blocked = site->blocked,
                                  .key = site->key,
                                  .seq = site->seq,
                                  .release = site->release,

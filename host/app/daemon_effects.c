@@ -217,6 +217,7 @@ static void save_site(struct daemon *daemon, struct effect *effect)
     struct store_site site = {.site = record->site,
                               .zone = record->zone,
                               .has_key = record->has_key,
+                              .blocked = record->blocked,
                               .key = record->key,
                               .seq = record->seq,
                               .release = record->release,

@@ -19,7 +19,7 @@
 struct site_record {
     const char *site;
     enum zone zone; /* ZONE_DEFAULT: never chosen */
-    bool has_key;
+    bool has_key, blocked;          /* blocked: the site has shown another key since */
     struct minisign_key key;        /* pinned at first use */
     uint64_t seq;                   /* highest accepted; 0: none */
     struct span release, signature; /* the current release's exact bytes; length 0: none */

@@ -210,7 +210,8 @@ static void put_release_summary(struct api_answer *answer, const struct release 
 static bool try_site_open(struct site *site, uint64_t client, const struct api_request *request)
 {
     const char *reason;
-    const char *state = site_state(site, request->seq, &reason);
+    uint64_t seq = doc_release(site->node, request->doc, site, request->seq);
+    const char *state = site_state(site, seq, &reason);
 
     if (strcmp(state, "unknown") == 0)
         return false;
@@ -219,7 +220,8 @@ static bool try_site_open(struct site *site, uint64_t client, const struct api_r
     api_answer_text(answer, "state", state);
     api_answer_text(answer, "reason", reason);
     if (strcmp(state, "ready") == 0) {
-        const struct release *release = site_find_release(site, request->seq, &reason)->release;
+        const struct release *release = site_find_release(site, seq, &reason)->release;
+        doc_pin(site->node, request->doc, site, release->seq);
         put_release_summary(answer, release);
         api_answer_open_array(answer, "bases");
         for (size_t i = 0; i < release->bundle_count; i++)
@@ -303,6 +305,7 @@ static void handle_site_status(struct node *node, uint64_t client,
     api_answer_text(answer, "zone", zone_name(site_zone(site)));
     api_answer_text(answer, "state", state);
     api_answer_text(answer, "reason", reason);
+    api_answer_text(answer, "life", site_life_name(site_life(site)));
     put_release(answer, site);
     api_answer_number(answer, "peers", site_peer_count(site));
     put_page(answer, doc_get(node, request->doc, false));
@@ -322,6 +325,7 @@ static void handle_sites(struct node *node, uint64_t client, const struct api_re
         api_answer_text(answer, "zone", zone_name(site_zone(site)));
         api_answer_text(answer, "chosen", zone_name(site->zone));
         api_answer_text(answer, "state", site_state(site, 0, &reason));
+        api_answer_text(answer, "life", site_life_name(site_life(site)));
         api_answer_number(answer, "seq", site->seq);
         api_answer_text(answer, "version",
                         site->current != NULL ? site->current->release->version : NULL);
@@ -388,7 +392,8 @@ static bool try_asset_want(struct site *site, uint64_t client, const struct api_
         answer_origin(site->node, client, request->id, "zone-off");
         return true;
     }
-    struct asset asset = asset_resolve(site, request->seq, request->path);
+    uint64_t seq = doc_release(site->node, request->doc, site, request->seq);
+    struct asset asset = asset_resolve(site, seq, request->path);
     if (asset.reason != NULL) {
         answer_origin(site->node, client, request->id, asset.reason);
         return true;
@@ -399,6 +404,7 @@ static bool try_asset_want(struct site *site, uint64_t client, const struct api_
         answer_origin(site->node, client, request->id, "cannot-store");
         return true;
     }
+    doc_pin(site->node, request->doc, site, asset.release->release->seq);
     begin_want(site, &asset, request);
     answer_gateway(site, client, request, &asset);
     return true;

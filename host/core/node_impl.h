@@ -150,7 +150,10 @@ struct doc_file {
 
 struct doc {
     char id[LIMIT_DOC_ID + 1];
-    uint64_t serial; /* never used again, so a want may hold it after the doc is gone */
+    uint64_t serial;   /* never used again, so a want may hold it after the doc is gone */
+    struct site *site; /* whose release it belongs to; NULL: none yet */
+    uint64_t seq;      /* that one's number */
+    uint64_t used_ms;
     uint64_t files, bytes[SOURCE_COUNT_];
     struct doc_file *seen;
     UT_hash_handle hh;
@@ -159,4 +162,9 @@ struct doc {
 struct doc *doc_get(struct node *node, const char *id, bool create);
 struct doc *doc_by_serial(struct node *node, uint64_t serial);
 void doc_close(struct node *node, const char *id);
+/* A page stays with the release that it began with: the number that its requests mean. */
+uint64_t doc_release(struct node *node, const char *id, const struct site *site, uint64_t seq);
+void doc_pin(struct node *node, const char *id, struct site *site, uint64_t seq);
+bool docs_read(const struct site *site, uint64_t seq); /* is a page of that release open? */
+void docs_forget_site(struct node *node, const struct site *site);
 void doc_free(struct node *node, struct doc *doc);

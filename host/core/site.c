@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WASTE_FREE      MIB(1) /* what may come in vain, and besides ... */
-#define WASTE_SHARE     20     /* ... one part in so many of what was of use */
-#define SWARMS_RESTORED 64     /* shared again at start */
+#define WASTE_FREE  MIB(1) /* what may come in vain, and besides ... */
+#define WASTE_SHARE 20     /* ... one part in so many of what was of use */
 
 /* --- life */
 
@@ -64,30 +63,15 @@ struct site *site_by_token(struct node *node, const char *token)
     return NULL;
 }
 
-static void release_entry_free(struct site_release *entry)
-{
-    release_free(entry->release);
-    mem_free(entry->swarms);
-    mem_free(entry);
-}
-
 void site_free(struct site *site)
 {
     struct node *node = site->node;
 
-    download_cancel(node, &site->get_json);
-    download_cancel(node, &site->get_signature);
-    download_cancel(node, &site->get_key);
-    download_done(&site->get_json);
-    download_done(&site->get_signature);
-    download_done(&site->get_key);
+    site_fetch_done(site);
     list_for_each(link, next, &site->swarms) swarm_free(list_entry(link, struct swarm, in_site));
     list_for_each(link, next, &site->waiting) mem_free(list_entry(link, struct waiting, in_site));
-    while (site->current != NULL) {
-        struct site_release *older = site->current->older;
-        release_entry_free(site->current);
-        site->current = older;
-    }
+    site_free_releases(site);
+    docs_forget_site(node, site);
     buf_done(&site->json);
     buf_done(&site->signature);
     HASH_DEL(node->sites, site);
@@ -101,6 +85,7 @@ void site_save(struct site *site)
         .site = site->name,
         .zone = site->zone,
         .has_key = site->has_key && !site->key_is_new,
+        .blocked = site->blocked,
         .key = site->key,
         .seq = site->seq,
         .release = span_of(site->json.data, site->json.length),
@@ -115,20 +100,14 @@ enum zone site_zone(const struct site *site)
     return site->zone != ZONE_DEFAULT ? site->zone : site->node->config.default_zone;
 }
 
-static bool release_is_live(const struct site *site)
-{
-    return site->current != NULL && !site->blocked &&
-           site->current->release->expires > site->node->wall_s;
-}
-
 bool site_may_use_peers(const struct site *site)
 {
-    return site_zone(site) != ZONE_OFF && release_is_live(site);
+    return site_zone(site) != ZONE_OFF && site_is_live(site);
 }
 
 bool site_may_share(const struct site *site)
 {
-    return site_zone(site) == ZONE_SHARE && release_is_live(site) && fair_use_may_give(site->node);
+    return site_zone(site) == ZONE_SHARE && site_is_live(site) && fair_use_may_give(site->node);
 }
 
 bool site_may_waste(const struct site *site)
@@ -137,7 +116,7 @@ bool site_may_waste(const struct site *site)
     return site->wasted <= WASTE_FREE + useful / WASTE_SHARE;
 }
 
-static void apply_zone(struct site *site)
+void site_apply_zone(struct site *site)
 {
     list_for_each(link, next, &site->swarms)
         swarm_zone_changed(list_entry(link, struct swarm, in_site));
@@ -152,152 +131,12 @@ void site_set_zone(struct site *site, enum zone zone)
     if (site_zone(site) == before)
         return;
     if (site_zone(site) == ZONE_OFF) {
-        download_cancel(site->node, &site->get_json);
-        download_cancel(site->node, &site->get_signature);
-        download_cancel(site->node, &site->get_key);
-        site->fetching = false;
+        site_fetch_cancel(site);
     }
-    apply_zone(site);
+    site_apply_zone(site);
     if (site_may_share(site))
         site_start_swarms(site);
     site_answer_waiting(site);
-}
-
-/* --- releases */
-
-static struct swarm *find_swarm(struct site *site, const uint8_t infohash[HASH_LENGTH])
-{
-    list_for_each(link, next, &site->swarms)
-    {
-        struct swarm *swarm = list_entry(link, struct swarm, in_site);
-        if (memcmp(swarm->infohash, infohash, HASH_LENGTH) == 0)
-            return swarm;
-    }
-    return NULL;
-}
-
-struct swarm *site_release_swarm(struct site *site, struct site_release *entry, size_t number)
-{
-    const struct release_bundle *bundle = &entry->release->bundles[number];
-
-    if (entry->swarms[number] == NULL)
-        entry->swarms[number] = find_swarm(site, bundle->infohash);
-    if (entry->swarms[number] == NULL)
-        entry->swarms[number] = swarm_new(site, bundle);
-    swarm_need(entry->swarms[number]);
-    return entry->swarms[number];
-}
-
-void site_start_swarms(struct site *site)
-{
-    if (site->current == NULL)
-        return;
-    for (size_t i = 0; i < site->current->release->bundle_count; i++)
-        site_release_swarm(site, site->current, i);
-}
-
-static bool is_used(const struct site *site, const struct swarm *swarm)
-{
-    for (struct site_release *entry = site->current; entry != NULL; entry = entry->older)
-        for (size_t i = 0; i < entry->release->bundle_count; i++)
-            if (entry->swarms[i] == swarm)
-                return true;
-    return false;
-}
-
-/* Forgets the oldest releases over the number kept, and the swarms that were theirs alone. */
-static void drop_old_releases(struct site *site)
-{
-    struct site_release *entry = site->current;
-
-    for (int kept = 1; kept < SITE_RELEASES_KEPT && entry != NULL; kept++)
-        entry = entry->older;
-    if (entry == NULL || entry->older == NULL)
-        return;
-    struct site_release *old = entry->older;
-    entry->older = NULL;
-    while (old != NULL) {
-        struct site_release *older = old->older;
-        release_entry_free(old);
-        old = older;
-    }
-    list_for_each(link, next, &site->swarms)
-    {
-        struct swarm *swarm = list_entry(link, struct swarm, in_site);
-        if (!is_used(site, swarm))
-            swarm_free(swarm);
-    }
-}
-
-void site_add_release(struct site *site, struct release *release)
-{
-    struct site_release *entry = mem_zalloc(sizeof *entry);
-
-    entry->release = release;
-    entry->swarms = mem_calloc(release->bundle_count, sizeof *entry->swarms);
-    entry->older = site->current;
-    site->current = entry;
-    site->seq = release->seq;
-    site->blocked = false;
-    site->reason = NULL;
-    drop_old_releases(site);
-}
-
-struct site_release *site_find_release(struct site *site, uint64_t seq, const char **ret_reason)
-{
-    *ret_reason = NULL;
-    if (site->blocked) {
-        *ret_reason = "key-changed";
-        return NULL;
-    }
-    for (struct site_release *entry = site->current; entry != NULL; entry = entry->older) {
-        if (seq != 0 && entry->release->seq != seq)
-            continue;
-        if (entry->release->expires > site->node->wall_s)
-            return entry;
-        if (!site->fetching)
-            *ret_reason = "expired";
-        return NULL;
-    }
-    if (site->fetching)
-        return NULL;
-    if (site->reason != NULL)
-        *ret_reason = site->reason;
-    else if (site->current != NULL)
-        *ret_reason = "seq-mismatch";
-    else if (site->tried_seq != 0 || site->retry_ms != 0)
-        *ret_reason = "no-release";
-    return NULL;
-}
-
-/* --- restored */
-
-void site_restore(struct node *node, const struct site_record *record)
-{
-    struct site *site = site_get(node, record->site, true);
-    struct release *release = NULL;
-    struct reason reason;
-
-    if (site == NULL)
-        return;
-    site->zone = record->zone;
-    site->has_key = record->has_key;
-    site->key = record->key;
-    site->seq = record->seq;
-    if (!record->has_key || record->release.length == 0)
-        return;
-    if (release_verify(record->release.data, record->release.length, record->signature.data,
-                       record->signature.length, &record->key, record->site, node->wall_s, &release,
-                       &reason) != ERR_OK)
-        return; /* expired while we were away, or the index is damaged: it is fetched again */
-    buf_put(&site->json, record->release.data, record->release.length);
-    buf_put(&site->signature, record->signature.data, record->signature.length);
-    uint64_t highest = site->seq;
-    site_add_release(site, release);
-    if (highest > site->seq)
-        site->seq = highest;
-    if (site_may_share(site) && HASH_COUNT(node->sites) <= SWARMS_RESTORED)
-        site_start_swarms(site);
 }
 
 /* --- small things */
@@ -313,7 +152,7 @@ uint32_t site_peer_count(const struct site *site)
 
 uint64_t site_tick(struct site *site)
 {
-    uint64_t wake = UINT64_MAX;
+    uint64_t wake = site_life_tick(site);
 
     list_for_each(link, next, &site->swarms)
     {

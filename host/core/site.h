@@ -1,13 +1,18 @@
 /* A site: the visitor's choice, the pinned key, its releases and swarms. Layer: core (pure).
  *
- * unknown -> fetching -> ready | failed; a ready site that hears of a newer release fetches again
- * while the old one stays in use for the pages that belong to it. */
+ *   site.c         the site itself, and the visitor's zone
+ *   site_life.c    its releases: which is current, which older ones stay, when sharing ends
+ *   site_fetch.c   a release from the origin, and the judgement of it
+ *
+ * unknown -> fetching -> current <-> updating; current -> expired or blocked. A site that hears of
+ * a newer release fetches it while the old one stays in use for the pages that belong to it. */
 #pragma once
 
 #include "core/node_impl.h"
 #include "wire/release.h"
 
 #define SITE_RELEASES_KEPT 3
+#define RELEASE_STAYS_MS   600000 /* an older one that no open page belongs to */
 
 struct swarm;
 
@@ -15,6 +20,7 @@ struct swarm;
 struct site_release {
     struct release *release;
     struct swarm **swarms; /* per bundle; NULL: not needed yet */
+    uint64_t used_ms;      /* an older one: when a page last needed it */
     struct site_release *older;
 };
 
@@ -34,12 +40,13 @@ struct site {
     struct minisign_key key;
     uint64_t seq;               /* highest accepted */
     struct buf json, signature; /* of the current release, for the store */
-    bool fetching;
-    bool blocked;       /* the key changed: nothing is shared until it is right again */
-    const char *reason; /* why the last fetch failed; NULL: it did not */
+    bool fetching, old_asked;   /* old_asked: whether the old key has signed, too */
+    bool blocked;               /* the key changed: nothing is shared until it is right again */
+    bool was_live;              /* at the last tick */
+    const char *reason;         /* why the last fetch failed; NULL: it did not */
     uint64_t tried_seq, retry_ms;
-    struct download get_json, get_signature, get_key;
-    struct site_release *current; /* newest first */
+    struct download get_json, get_signature, get_key, get_old; /* get_old: by the old key */
+    struct site_release *current;                              /* newest first */
     struct list waiting, swarms;
     uint32_t waiting_count;
     uint32_t origin_active;        /* asset fetches under way */
@@ -55,24 +62,47 @@ struct site {
 struct site *site_get(struct node *node, const char *name, bool create);
 struct site *site_by_token(struct node *node, const char *token);
 void site_free(struct site *site);
-void site_restore(struct node *node, const struct site_record *record);
 
 enum zone site_zone(const struct site *site); /* the choice, or the default */
 void site_set_zone(struct site *site, enum zone zone);
+void site_apply_zone(struct site *site); /* what may be used of it has changed */
 bool site_may_use_peers(const struct site *site);
 bool site_may_share(const struct site *site); /* now: fair use may forbid it for a while */
 /* Has so little come in vain yet that something may be asked for twice? */
 bool site_may_waste(const struct site *site);
 
+/* --- site_fetch.c */
 /* Sees to it that the release with that number (0: any) is there or on its way. */
 void site_need(struct site *site, uint64_t seq);
-/* The release for a page of that number, or NULL with *ret_reason (NULL: wait). */
+void site_fetch_cancel(struct site *site);
+void site_fetch_done(struct site *site);
+
+/* --- site_life.c */
+enum site_life {
+    LIFE_UNKNOWN,
+    LIFE_FETCHING,
+    LIFE_CURRENT,
+    LIFE_UPDATING, /* a newer release, or what it has changed, is on its way */
+    LIFE_EXPIRED,
+    LIFE_BLOCKED, /* for good, until the site shows another release */
+};
+enum site_life site_life(const struct site *site);
+const char *site_life_name(enum site_life life);
+const char *site_blocked_reason(const struct site *site); /* NULL: it is not */
+bool site_is_live(const struct site *site);               /* may anything of it be used at all? */
+/* The release for a page of that number (0: the current one), or NULL with *ret_reason (NULL:
+ * wait). */
 struct site_release *site_find_release(struct site *site, uint64_t seq, const char **ret_reason);
 /* A verified release becomes the current one; takes it. */
 void site_add_release(struct site *site, struct release *release);
+/* A document of that release is open, or has just been closed. */
+void site_release_used(struct site *site, uint64_t seq);
+void site_restore(struct node *node, const struct site_record *record);
 /* The bundle's swarm, begun when it was not. */
 struct swarm *site_release_swarm(struct site *site, struct site_release *release, size_t bundle);
 void site_start_swarms(struct site *site); /* of the current release */
+void site_free_releases(struct site *site);
+uint64_t site_life_tick(struct site *site);
 
 void site_wait(struct site *site, uint64_t client, const struct api_request *request);
 /* Something changed: answers what can be answered now. */

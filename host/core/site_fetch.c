@@ -23,7 +23,8 @@ static void part_done(void *owner, struct download *download, enum err result, i
         buf_clear(&download->body);
     if (retry_after_s > 0)
         site->origin_not_before_ms = site->node->now_ms + retry_after_s * UINT64_C(1000);
-    if (site->get_json.op != 0 || site->get_signature.op != 0 || site->get_key.op != 0)
+    if (site->get_json.op != 0 || site->get_signature.op != 0 || site->get_key.op != 0 ||
+        site->get_old.op != 0)
         return;
     site->fetching = false;
     judge(site);
@@ -46,6 +47,8 @@ static void fetch(struct site *site, uint64_t seq)
     site->tried_seq = seq;
     site->retry_ms = site->node->now_ms + RETRY_MS;
     site->reason = NULL;
+    site->old_asked = false;
+    download_done(&site->get_old);
     get_part(site, &site->get_json, "release.json", LIMIT_RELEASE);
     get_part(site, &site->get_signature, "release.json.minisig", LIMIT_SIGNATURE);
     if (!site->has_key)
@@ -58,6 +61,24 @@ static bool has_live(const struct site *site, uint64_t seq)
         if (seq == 0 || entry->release->seq == seq)
             return entry->release->expires > site->node->wall_s;
     return false;
+}
+
+void site_fetch_cancel(struct site *site)
+{
+    download_cancel(site->node, &site->get_json);
+    download_cancel(site->node, &site->get_signature);
+    download_cancel(site->node, &site->get_key);
+    download_cancel(site->node, &site->get_old);
+    site->fetching = false;
+}
+
+void site_fetch_done(struct site *site)
+{
+    site_fetch_cancel(site);
+    download_done(&site->get_json);
+    download_done(&site->get_signature);
+    download_done(&site->get_key);
+    download_done(&site->get_old);
 }
 
 void site_need(struct site *site, uint64_t seq)
@@ -78,6 +99,12 @@ void site_need(struct site *site, uint64_t seq)
 }
 
 /* --- judgement */
+
+struct verdict {
+    struct release *release;
+    struct minisign_key key; /* that signed it */
+    bool both;               /* it takes over from the pinned one, which has signed, too */
+};
 
 static const char *reason_for(enum err err)
 {
@@ -123,36 +150,59 @@ static enum err first_key(struct site *site)
     return err;
 }
 
-static enum err verify_with(struct site *site, const struct minisign_key *key, struct release **ret,
+static enum err verify_with(struct site *site, const struct download *signature,
+                            const struct minisign_key *key, struct release **ret,
                             struct reason *reason)
 {
     return release_verify(site->get_json.body.data, site->get_json.body.length,
-                          site->get_signature.body.data, site->get_signature.body.length, key,
-                          site->name, site->node->wall_s, ret, reason);
+                          signature->body.data, signature->body.length, key, site->name,
+                          site->node->wall_s, ret, reason);
 }
 
-/* The pinned key, or the one that the release in hand has named as its successor. */
-static enum err verify(struct site *site, struct release **ret, struct minisign_key *ret_key,
-                       struct reason *reason)
+/* By the key that the release in hand has named as its successor. */
+static bool verify_announced(struct site *site, struct verdict *ret, struct reason *reason)
 {
-    struct minisign_key next;
+    const char *text = site->current != NULL ? site->current->release->next_key : NULL;
 
-    *ret_key = site->key;
-    enum err err = verify_with(site, &site->key, ret, reason);
-
-    if (err != ERR_WRONG_KEY || site->current == NULL)
-        return err;
-    const char *text = site->current->release->next_key;
-    if (text == NULL || minisign_key_parse((const uint8_t *)text, strlen(text), &next) != ERR_OK)
-        return err;
-    if (verify_with(site, &next, ret, reason) != ERR_OK)
-        return err;
-    *ret_key = next;
-    return ERR_OK;
+    return text != NULL &&
+           minisign_key_parse((const uint8_t *)text, strlen(text), &ret->key) == ERR_OK &&
+           verify_with(site, &site->get_signature, &ret->key, &ret->release, reason) == ERR_OK;
 }
 
-static enum err check_number(const struct site *site, const struct release *release)
+/* By both keys: the old one's signature says which is the new one. */
+static bool verify_both(struct site *site, struct verdict *ret, struct reason *reason)
 {
+    struct release *by_old = NULL;
+
+    if (site->get_old.body.length == 0 ||
+        verify_with(site, &site->get_old, &site->key, &by_old, reason) != ERR_OK)
+        return false;
+    const char *text = by_old->next_key;
+    ret->both = text != NULL &&
+                minisign_key_parse((const uint8_t *)text, strlen(text), &ret->key) == ERR_OK &&
+                verify_with(site, &site->get_signature, &ret->key, &ret->release, reason) == ERR_OK;
+    release_free(by_old);
+    return ret->both;
+}
+
+/* The pinned key, or one that takes over from it (PROTOCOL.md 1.3). */
+static enum err verify(struct site *site, struct verdict *ret, struct reason *reason)
+{
+    *ret = (struct verdict){.key = site->key};
+    enum err err = verify_with(site, &site->get_signature, &site->key, &ret->release, reason);
+
+    if (err != ERR_WRONG_KEY || verify_announced(site, ret, reason) ||
+        verify_both(site, ret, reason))
+        return err == ERR_WRONG_KEY ? ERR_OK : err;
+    return err;
+}
+
+static enum err check_number(const struct site *site, const struct verdict *verdict)
+{
+    const struct release *release = verdict->release;
+
+    if (verdict->both) /* it may begin anew */
+        return ERR_OK;
     if (release->seq < site->seq)
         return ERR_ROLLBACK;
     bool same_bytes = span_equal(span_of(site->json.data, site->json.length),
@@ -168,34 +218,54 @@ static void block(struct site *site)
     fail(site, "key-changed",
          "it is signed by a key that is not the one of the first visit; nothing is shared");
     site->blocked = true;
-    list_for_each(link, next, &site->swarms)
-        swarm_zone_changed(list_entry(link, struct swarm, in_site));
+    site_save(site);
+    site_apply_zone(site);
 }
 
-static void accept(struct site *site, struct release *release, const struct minisign_key *key)
+static bool is_same(const struct site *site, const struct release *release)
 {
-    site->key = *key;
+    return site->current != NULL && release->seq == site->current->release->seq &&
+           span_equal(span_of(site->json.data, site->json.length),
+                      span_of(site->get_json.body.data, site->get_json.body.length));
+}
+
+static void accept(struct site *site, const struct verdict *verdict)
+{
+    bool was_blocked = site->blocked;
+
+    site->key = verdict->key;
     site->key_is_new = false;
-    if (site->current != NULL && release->seq == site->current->release->seq) {
-        site->blocked = false; /* the same again */
-        release_free(release);
-        return;
+    if (is_same(site, verdict->release)) {
+        site->blocked = false;
+        release_free(verdict->release);
+    } else {
+        buf_clear(&site->json);
+        buf_put(&site->json, site->get_json.body.data, site->get_json.body.length);
+        site_add_release(site, verdict->release);
     }
-    buf_clear(&site->json);
     buf_clear(&site->signature);
-    buf_put(&site->json, site->get_json.body.data, site->get_json.body.length);
     buf_put(&site->signature, site->get_signature.body.data, site->get_signature.body.length);
-    site_add_release(site, release);
     site_save(site);
+    if (was_blocked || !site_is_live(site))
+        site_apply_zone(site);
     if (site_may_share(site))
         site_start_swarms(site);
 }
 
+/* Another key than the pinned one: has the old one signed as well? True: that is being asked. */
+static bool ask_old_key(struct site *site, enum err err)
+{
+    if (err != ERR_WRONG_KEY || site->key_is_new || site->old_asked)
+        return false;
+    site->old_asked = site->fetching = true;
+    get_part(site, &site->get_old, "release.json.old.minisig", LIMIT_SIGNATURE);
+    return true;
+}
+
 static void judge(struct site *site)
 {
-    struct release *release = NULL;
     struct reason reason = {""};
-    struct minisign_key key;
+    struct verdict verdict;
 
     if (site->get_json.body.length == 0 || site->get_signature.body.length == 0) {
         site->reason = "no-release"; /* most sites have none: nothing to log */
@@ -205,14 +275,16 @@ static void judge(struct site *site)
         fail(site, "bad-signature", "the site's key.pub is missing or malformed");
         return;
     }
-    enum err err = verify(site, &release, &key, &reason);
+    enum err err = verify(site, &verdict, &reason);
+    if (ask_old_key(site, err))
+        return;
     if (err == ERR_OK)
-        err = check_number(site, release);
+        err = check_number(site, &verdict);
     if (err == ERR_OK) {
-        accept(site, release, &key);
+        accept(site, &verdict);
         return;
     }
-    release_free(release);
+    release_free(verdict.release);
     if (err == ERR_WRONG_KEY && !site->key_is_new)
         block(site);
     else

@@ -34,7 +34,7 @@ void store_close(struct store *store); /* records and syncs what is open */
 struct store_site {
     const char *site;
     enum zone zone;               /* ZONE_DEFAULT: never chosen */
-    bool has_key;
+    bool has_key, blocked;        /* blocked: it has shown another key since */
     struct minisign_key key;      /* pinned */
     uint64_t seq;                 /* highest accepted; 0: none */
     struct span release, signature; /* the current release, {NULL, 0} when none */

@@ -25,13 +25,17 @@ static const char *const texts[STATEMENT_COUNT_] = {
     [STATEMENT_FILE_TOUCH] = "UPDATE file SET last_used = ?2 WHERE root = ?1",
     [STATEMENT_FILE_SYNCED] = "UPDATE file SET synced = 1 WHERE root = ?1 AND mtime_ns = ?2",
     [STATEMENT_FILE_TOTALS] = "SELECT total(have IS NULL), total(bytes) FROM file",
-    [STATEMENT_SITE_EACH] = "SELECT site, zone, key, seq, release, signature FROM site "
+    [STATEMENT_SITE_EACH] = "SELECT site, zone, key, seq, release, signature, "
+                            "site IN (SELECT site FROM blocked) FROM site "
                             "ORDER BY last_used DESC, rowid DESC",
     [STATEMENT_SITE_PUT] = "REPLACE INTO site (site, zone, key, seq, release, signature, "
                            "last_used) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     /* Over the cap: a choice of the visitor's is kept longest. */
     [STATEMENT_SITE_TRIM] = "DELETE FROM site WHERE rowid IN (SELECT rowid FROM site ORDER BY "
                             "zone <> ?1 DESC, last_used DESC, rowid DESC LIMIT -1 OFFSET ?2)",
+    [STATEMENT_SITE_BLOCK] = "REPLACE INTO blocked (site) VALUES (?1)",
+    [STATEMENT_SITE_UNBLOCK] = "DELETE FROM blocked WHERE site = ?1 OR site NOT IN "
+                               "(SELECT site FROM site)",
     [STATEMENT_TORRENT_GET] = "SELECT data, last_used FROM torrent WHERE infohash = ?1",
     [STATEMENT_TORRENT_PUT] =
         "REPLACE INTO torrent (infohash, data, last_used) VALUES (?1, ?2, ?3)",
@@ -158,8 +162,9 @@ static enum err check_schema(struct store *store)
     tables = ask_number(store, "SELECT count(*) FROM sqlite_schema", &result);
     if (result == SQLITE_ROW && version == 0 && tables == 0)
         return create_schema(store, 0);
-    if (result == SQLITE_ROW && version == 1 && schema_is_ours(store, STORE_SCHEMA_COUNT_1)) {
-        enum err err = create_schema(store, STORE_SCHEMA_COUNT_1);
+    bool older = result == SQLITE_ROW && version > 0 && version < STORE_SCHEMA_NUMBER;
+    if (older && schema_is_ours(store, store_schema_counts[version])) {
+        enum err err = create_schema(store, store_schema_counts[version]);
         if (err != ERR_OK)
             return err;
         version = STORE_SCHEMA_NUMBER;

@@ -1,4 +1,4 @@
-/* The index's schema, number 2. Layer: io, private to store.
+/* The index's schema, number 3. Layer: io, private to store.
  *
  * SQLite keeps these statements as they are written, so an index is ours exactly when its schema
  * holds these texts and no others: a foreign file brings no trigger or view of its own. A change
@@ -15,10 +15,11 @@
  *     created, last_used   seconds since 1970; last_used is right to an hour
  *   site     one row for each site: the visitor's choice, the pinned key, the current release
  *   torrent  by info-hash, exact bytes; it names its files' roots, so no table links them
- *   setting  the visitor's limits and what belongs to them, a number each; since number 2 */
+ *   setting  the visitor's limits and what belongs to them, a number each; since number 2
+ *   blocked  the sites that have shown another key than the pinned one; since number 3 */
 #pragma once
 
-#define STORE_SCHEMA_NUMBER 2
+#define STORE_SCHEMA_NUMBER 3
 
 static const char *const store_schema[] = {
     ("CREATE TABLE file (root BLOB NOT NULL PRIMARY KEY, length INTEGER NOT NULL, "
@@ -33,7 +34,9 @@ static const char *const store_schema[] = {
      "data BLOB NOT NULL) STRICT"),
     ("CREATE TABLE setting (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, "
      "WITHOUT ROWID"),
+    "CREATE TABLE blocked (site TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
 };
 
-#define STORE_SCHEMA_COUNT_1 4 /* of them had number 1 */
+/* How many of them each number had. */
+static const size_t store_schema_counts[STORE_SCHEMA_NUMBER] = {0, 4, 5};
 #define STORE_SCHEMA_COUNT (sizeof store_schema / sizeof store_schema[0])

@@ -39,6 +39,7 @@ static bool read_site(sqlite3_stmt *statement, struct store_site *ret)
     ret->zone = (enum zone)zone;
     ret->seq = (uint64_t)seq;
     ret->has_key = key.length != 0;
+    ret->blocked = sqlite3_column_int64(statement, 6) != 0;
     if (ret->has_key)
         memcpy(&ret->key, key.data, KEY_LENGTH);
     return true;
@@ -69,6 +70,14 @@ static void bind_span(sqlite3_stmt *statement, int index, struct span span)
         sqlite3_bind_blob64(statement, index, span.data, span.length, SQLITE_STATIC);
 }
 
+static enum err mark_blocked(struct store *store, const struct store_site *site)
+{
+    enum store_statement number = site->blocked ? STATEMENT_SITE_BLOCK : STATEMENT_SITE_UNBLOCK;
+
+    sqlite3_bind_text(store->statements[number], 1, site->site, -1, SQLITE_STATIC);
+    return store_db_run(store, number);
+}
+
 enum err store_save_site(struct store *store, const struct store_site *site)
 {
     sqlite3_stmt *statement = store->statements[STATEMENT_SITE_PUT];
@@ -86,6 +95,8 @@ enum err store_save_site(struct store *store, const struct store_site *site)
     bind_span(statement, 6, site->signature);
     sqlite3_bind_int64(statement, 7, time(NULL));
     err = store_db_run(store, STATEMENT_SITE_PUT);
+    if (err == ERR_OK)
+        err = mark_blocked(store, site);
     if (err != ERR_OK)
         return err;
     statement = store->statements[STATEMENT_SITE_TRIM];

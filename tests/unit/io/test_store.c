@@ -458,7 +458,7 @@ START_TEST(a_broken_index_is_moved_aside)
     unlink(folder_path("index.sqlite.corrupt"));
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
-    run_sql("PRAGMA user_version = 3");
+    run_sql("PRAGMA user_version = 4");
     ck_assert_int_eq(store_open(folder, &store), ERR_UNSUPPORTED);
     fixture_free(fixture);
     folder_done();
@@ -956,7 +956,7 @@ START_TEST(an_index_of_schema_1_is_converted)
     fixture_write_all(fixture, store);
     store_save_site(store, &site);
     store_close(store);
-    run_sql("DROP TABLE setting; PRAGMA user_version = 1");
+    run_sql("DROP TABLE blocked; DROP TABLE setting; PRAGMA user_version = 1");
     store = store_at(folder);
     ck_assert_uint_eq(have_count(fixture, store), fixture->meta.piece_count);
     ck_assert_int_eq(store_each_site(store, on_site, &seen), ERR_OK);
@@ -964,9 +964,10 @@ START_TEST(an_index_of_schema_1_is_converted)
     ck_assert_uint_eq(seen.last.seq, 7);
     ck_assert_int_eq(store_save_settings(store, &setting, 1), ERR_OK);
     store_close(store);
-    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 2);
+    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 3);
     /* Not ours, though it says so. */
-    run_sql("DROP TABLE setting; PRAGMA user_version = 1; CREATE TABLE more (a)");
+    run_sql("DROP TABLE blocked; DROP TABLE setting; PRAGMA user_version = 1; "
+            "CREATE TABLE more (a)");
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
     fixture_free(fixture);
