@@ -33,6 +33,7 @@ static const char *const reasons[][2] = {
     {"wrong-site", "the release that is there belongs to another site: tell the site's owner"},
     {"expired", "the site's release has expired: its owner has to publish again"},
     {"key-changed", "the site signs with another key than before, unannounced: ask its owner"},
+    {"revoked", "the site's owner has ended sharing"},
     {"rollback", "the site offers an older release than it had before: ask its owner"},
     {"seq-mismatch", "the release has just changed: try again"},
     {"not-listed", "the site does not list this file for sharing: check the URL"},
