@@ -220,7 +220,7 @@ static const struct {
     {"another number in the JSON", other_seq_in_json, "bad-release", 500},
     {"a key twice", duplicate_key, "bad-release", 500},
     {"a newer format", newer_format, "bad-release", 500},
-    {"no bundles", no_bundles, "not-listed", 500},
+    {"no bundles", no_bundles, "revoked", 500},
     {"expired", expired, "expired", 500},
     {"no release", no_release, "no-release", 500},
     {"no signature", no_signature, "no-release bad-signature", 500},
