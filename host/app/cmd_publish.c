@@ -3,6 +3,7 @@
 #include "app/key_file.h"
 #include "app/publish.h"
 #include "base/mem.h"
+#include "wire/delta.h"
 #include "wire/release_rules.h"
 #include "wire/url.h"
 #include "wire/utf8.h"
@@ -40,6 +41,8 @@ static const char usage[] =
     "  --next-key FILE       public key that may sign the next releases\n"
     "  --new-key             sign with another key than before, not announced by --next-key\n"
     "  --only                forget the bundles that the release before had at other bases\n"
+    "  --previous DIR        an older version of the folder, as it was published: visitors who\n"
+    "                        have it get patches for what has changed; may be repeated\n"
     "  --keep N              the torrents of the last N releases stay (default 3)\n"
     "  --plan FILE           write FILE.1-files, FILE.2-torrents, ...: what to upload, step by "
     "step\n"
@@ -69,6 +72,7 @@ enum {
     OPT_UNSIGNED,
     OPT_KEEP,
     OPT_PLAN,
+    OPT_PREVIOUS,
     OPT_HELP,
 };
 
@@ -91,6 +95,7 @@ static const struct option long_options[] = {
     {"unsigned", no_argument, NULL, OPT_UNSIGNED},
     {"keep", required_argument, NULL, OPT_KEEP},
     {"plan", required_argument, NULL, OPT_PLAN},
+    {"previous", required_argument, NULL, OPT_PREVIOUS},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -167,6 +172,16 @@ static bool set_expires(struct publish_options *options, const char *text)
         return cmd_fail("--expires %s: a number of days up to %d", text, EXPIRES_DAYS_MAX) ==
                CMD_OK;
     options->expires_days = days;
+    return true;
+}
+
+static bool add_previous(struct publish_options *options, const char *dir)
+{
+    if (options->previous_count == PUBLISH_PREVIOUS)
+        return cmd_fail("--previous may be given %d times at most: name the versions that most "
+                        "visitors still have",
+                        PUBLISH_PREVIOUS) == CMD_OK;
+    options->previous[options->previous_count++] = dir;
     return true;
 }
 
@@ -254,6 +269,8 @@ static bool read_option(struct publish_options *options, int option)
         return add_type(options, optarg);
     if (option == OPT_EXPIRES)
         return set_expires(options, optarg);
+    if (option == OPT_PREVIOUS)
+        return add_previous(options, optarg);
     if (option == OPT_KEEP)
         return set_keep(options, optarg);
     return text_of(options, option) != NULL ? set_text(options, option) : set_flag(options, option);
@@ -313,6 +330,8 @@ static bool check_texts(const struct publish_options *options)
     if (options->sharing != NULL && strcmp(options->sharing, "peers") != 0 &&
         strcmp(options->sharing, "supernode-only") != 0)
         return cmd_fail("--sharing %s: peers or supernode-only", options->sharing) == CMD_OK;
+    if (strcmp(options->base, DELTA_BASE) == 0)
+        return cmd_fail("--base %s is where patches are: choose another", DELTA_BASE) == CMD_OK;
     if (stat(options->out, &info) != 0 || !S_ISDIR(info.st_mode))
         return cmd_fail("--out %s is not a folder: make it first", options->out) == CMD_OK;
     return options->plan == NULL || check_plan(options->plan);
@@ -330,6 +349,7 @@ static bool publish(const struct publish_options *options, const struct minisign
     uint32_t piece_length = publish_piece_length(files.bytes);
     good = good && publish_plan_check(options, &files, secret, &plan) &&
            publish_hash(options->dir, &files, piece_length) &&
+           publish_patches(options, &files, &plan) &&
            publish_plan_build(options, &files, piece_length, secret, &plan);
     if (good)
         publish_check_served(options, &files);

@@ -2,6 +2,7 @@
  *
  *   publish_scan   DIR -> a list of files, refusing what could not be served or shared
  *   publish_hash   the list -> pieces roots and layers, on all cores
+ *   publish_delta  patches from older versions, a bundle of their own
  *   publish_plan   the release before, the bundles that stay, the new release
  *   publish_write  everything into WEBROOT, the signature last
  *   publish_past   which files belong to which of the last releases, and which to none any more
@@ -20,6 +21,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#define PUBLISH_PREVIOUS 8
+
 struct publish_file {
     char *path;       /* relative to DIR, raw bytes */
     struct stat info; /* as the scan saw it: hashing must see the same */
@@ -35,7 +38,8 @@ struct publish_files {
     char hidden_example[256];
 };
 
-/* The files below .well-known/fringe/ that belong to one release alone: its torrents. */
+/* The files below .well-known/fringe/ that belong to one release alone: its torrents and
+ * patches. */
 struct publish_names {
     char **items;
     size_t count, capacity;
@@ -59,6 +63,8 @@ struct publish_options {
     struct release_pair types[LIMIT_RELEASE_TYPES], headers[LIMIT_RELEASE_HEADERS];
     size_t tracker_count, supernode_count, type_count, header_count;
     uint64_t expires_days;
+    const char *previous[PUBLISH_PREVIOUS]; /* folders with older versions */
+    size_t previous_count;
     uint64_t keep;    /* releases whose torrents stay */
     bool only;        /* forget the other bundles of the release before */
     bool is_unsigned; /* for a key on another machine: `minisign -S` follows */
@@ -75,10 +81,17 @@ struct publish_plan {
     bool has_key;
     char next_key[57];
     struct publish_past past;
+    struct publish_files patches; /* a bundle of their own when there are any */
+    struct buf patch_torrent;
+    uint64_t patched_files, patched_bytes; /* that have a new one */
+    struct metainfo *patches_before;
     struct metainfo *own_before; /* what the release before had at this base, or NULL */
 };
 
 bool publish_scan(const char *dir, const char *base, struct publish_files *ret);
+/* Sorts by path; one of the same path stays. */
+void publish_files_sort(struct publish_files *files);
+void publish_files_add(struct publish_files *files, const char *path, const struct stat *info);
 void publish_files_done(struct publish_files *files);
 /* 64 KiB, for quick first bytes; doubled, up to 16 MiB, while the bundle would have more than
  * 2^17 pieces (from 8 GiB on): the piece layers, which every host loads, stay below 4 MiB. */
@@ -90,6 +103,12 @@ char *publish_read_site(const char *text);
 /* Everything that can be refused before the long work of hashing. */
 bool publish_plan_check(const struct publish_options *options, const struct publish_files *files,
                         const struct minisign_secret *secret, struct publish_plan *plan);
+/* With the hashes: makes patches from options->previous, and chooses those that stay. */
+bool publish_patches(const struct publish_options *options, const struct publish_files *files,
+                     struct publish_plan *plan);
+/* NULL when it is not there, or not what the release says. */
+struct metainfo *publish_read_torrent(const struct publish_options *options,
+                                      const struct release_bundle *bundle);
 /* With the hashes: the torrent, release.json, its signature (not with is_unsigned). */
 bool publish_plan_build(const struct publish_options *options, const struct publish_files *files,
                         uint32_t piece_length, const struct minisign_secret *secret,

@@ -2,30 +2,26 @@
  * own buffer and writes the piece hashes where they belong. Reading into a reused buffer that
  * stays in the cache is faster than mapping: no page faults. */
 #include "app/cmd.h"
-#include "app/progress.h"
 #include "app/publish.h"
+#include "app/workers.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_WORKERS 32
-#define SPAN        MIB(8) /* what a worker takes at once; small files one by one */
-#define READ        KIB(512)
+#define SPAN MIB(8) /* what a worker takes at once; small files one by one */
+#define READ KIB(512)
 
 struct job {
     const char *dir;
     struct publish_files *files;
     uint32_t piece_length;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
+    struct workers workers;
     size_t file; /* the next span: this file from this offset */
-    uint64_t offset, done;
-    unsigned running;
+    uint64_t offset;
     bool failed;
     char message[1024];
 };
@@ -46,16 +42,16 @@ struct worker {
 
 static void fail(struct job *job, const char *path, const char *why)
 {
-    pthread_mutex_lock(&job->lock);
+    pthread_mutex_lock(&job->workers.lock);
     if (!job->failed)
         snprintf(job->message, sizeof job->message, "%s/%s %s", job->dir, path, why);
     job->failed = true;
-    pthread_mutex_unlock(&job->lock);
+    pthread_mutex_unlock(&job->workers.lock);
 }
 
 static bool take_work(struct job *job, struct work *ret)
 {
-    pthread_mutex_lock(&job->lock);
+    pthread_mutex_lock(&job->workers.lock);
     bool good = !job->failed && job->file < job->files->count;
     if (good) {
         struct publish_file *file = &job->files->items[job->file];
@@ -68,7 +64,7 @@ static bool take_work(struct job *job, struct work *ret)
             job->offset = 0;
         }
     }
-    pthread_mutex_unlock(&job->lock);
+    pthread_mutex_unlock(&job->workers.lock);
     return good;
 }
 
@@ -154,70 +150,18 @@ static bool do_work(struct worker *worker, const struct work *work)
     return true;
 }
 
-static void *run_worker(void *argument)
+static void run_worker(void *argument)
 {
     struct job *job = argument;
     struct worker worker = {.job = job, .fd = -1};
     struct work work;
     worker.buffer_length = READ > job->piece_length ? READ : job->piece_length;
     worker.buffer = mem_alloc(worker.buffer_length);
-    while (take_work(job, &work) && do_work(&worker, &work)) {
-        pthread_mutex_lock(&job->lock);
-        job->done += work.length;
-        pthread_mutex_unlock(&job->lock);
-    }
+    while (take_work(job, &work) && do_work(&worker, &work))
+        workers_add(&job->workers, work.length);
     if (worker.fd >= 0)
         close(worker.fd);
     mem_free(worker.buffer);
-    pthread_mutex_lock(&job->lock);
-    job->running--;
-    pthread_cond_signal(&job->changed);
-    pthread_mutex_unlock(&job->lock);
-    return NULL;
-}
-
-static void wait_for_workers(struct job *job)
-{
-    struct progress progress;
-    progress_init(&progress, "hashing", job->files->bytes);
-    pthread_mutex_lock(&job->lock);
-    while (job->running > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 100 * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&job->changed, &job->lock, &until);
-        progress_show(&progress, job->done);
-    }
-    pthread_mutex_unlock(&job->lock);
-    progress_end(&progress);
-}
-
-static unsigned count_workers(void)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > MAX_WORKERS ? MAX_WORKERS : (unsigned)cores;
-}
-
-static void run_job(struct job *job)
-{
-    pthread_t threads[MAX_WORKERS];
-    unsigned started = 0, wanted = count_workers();
-    job->running = wanted;
-    while (started < wanted && pthread_create(&threads[started], NULL, run_worker, job) == 0)
-        started++;
-    if (started == 0) {
-        job->running = 1;
-        run_worker(job);
-    } else if (started < wanted) {
-        pthread_mutex_lock(&job->lock);
-        job->running -= wanted - started;
-        pthread_mutex_unlock(&job->lock);
-    }
-    wait_for_workers(job);
-    for (unsigned i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
 }
 
 static void make_layers(struct publish_files *files, uint32_t piece_length)
@@ -252,13 +196,11 @@ static void finish(struct job *job)
 bool publish_hash(const char *dir, struct publish_files *files, uint32_t piece_length)
 {
     struct job job = {.dir = dir, .files = files, .piece_length = piece_length};
-    pthread_mutex_init(&job.lock, NULL);
-    pthread_cond_init(&job.changed, NULL);
+    workers_init(&job.workers, run_worker, &job);
     make_layers(files, piece_length);
-    run_job(&job);
+    workers_run(&job.workers, WORKERS_MAX, "hashing", files->bytes);
     finish(&job);
-    pthread_cond_destroy(&job.changed);
-    pthread_mutex_destroy(&job.lock);
+    workers_done(&job.workers);
     if (job.failed)
         cmd_fail("%s", job.message);
     return !job.failed;

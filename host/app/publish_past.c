@@ -6,6 +6,7 @@
 #include "app/publish.h"
 #include "app/write_file.h"
 #include "base/mem.h"
+#include "wire/delta.h"
 #include "wire/json.h"
 
 #include <errno.h>
@@ -22,11 +23,16 @@ static char *history_path(const struct publish_options *options)
 
 /* --- lists of names */
 
-/* "<64 hex>.torrent": whatever history.json says, nothing else is removed. */
+#define PATCH "delta/"
+
+/* "<64 hex>.torrent" or a patch: whatever history.json says, nothing else is removed. */
 static bool name_ok(const char *name)
 {
     uint8_t hash[HASH_LENGTH];
+    uint8_t mark[DELTA_MARK], old[DELTA_MARK];
     const char *dot = strchr(name, '.');
+    if (strncmp(name, PATCH, strlen(PATCH)) == 0)
+        return delta_name_parse(name + strlen(PATCH), mark, old);
     return dot != NULL && hex_decode(hash, sizeof hash, name, (size_t)(dot - name)) &&
            strcmp(dot, ".torrent") == 0;
 }
@@ -74,6 +80,16 @@ static void add_bundles(struct publish_past *past, const struct release *release
         hex_encode(hex, release->bundles[i].infohash, HASH_LENGTH);
         snprintf(name, sizeof name, "%s.torrent", hex);
         add_name(&entry->files, name);
+    }
+}
+
+/* Of the newest release. */
+static void add_patches(struct publish_past *past, const struct publish_files *patches)
+{
+    for (size_t i = 0; i < patches->count; i++) {
+        char *name = mem_printf(PATCH "%s", patches->items[i].path);
+        add_name(&past->releases[past->count - 1].files, name);
+        mem_free(name);
     }
 }
 
@@ -140,6 +156,7 @@ void publish_past_add(const struct publish_options *options, struct publish_plan
 {
     struct publish_past *past = &plan->past;
     add_bundles(past, &plan->release);
+    add_patches(past, &plan->patches);
     size_t first = past->count > options->keep ? past->count - (size_t)options->keep : 0;
     for (size_t i = 0; i < first; i++) {
         const struct publish_names *files = &past->releases[i].files;

@@ -4,6 +4,7 @@
 #include "app/key_file.h"
 #include "app/publish.h"
 #include "base/mem.h"
+#include "wire/delta.h"
 #include "wire/release_rules.h"
 #include "wire/url.h"
 
@@ -134,9 +135,8 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* NULL when it is not there, or not what the release says. */
-static struct metainfo *read_torrent(const struct publish_options *options,
-                                     const struct release_bundle *bundle)
+struct metainfo *publish_read_torrent(const struct publish_options *options,
+                                      const struct release_bundle *bundle)
 {
     struct buf file;
     struct metainfo *meta = NULL;
@@ -160,7 +160,7 @@ static struct metainfo *load_torrent(const struct publish_options *options,
                                      const struct release_bundle *bundle)
 {
     char hex[HEX_LENGTH(HASH_LENGTH)];
-    struct metainfo *meta = read_torrent(options, bundle);
+    struct metainfo *meta = publish_read_torrent(options, bundle);
     hex_encode(hex, bundle->infohash, HASH_LENGTH);
     if (meta == NULL)
         cmd_fail("the bundle %s of the release before cannot be kept: %s/.well-known/fringe/%s"
@@ -214,14 +214,17 @@ static bool choose_bundles(const struct publish_options *options, const struct p
 {
     size_t before = plan->before != NULL ? plan->before->bundle_count : 0;
     struct release *release = &plan->release;
-    release->bundles = mem_calloc(before + 1, sizeof *release->bundles);
+    release->bundles = mem_calloc(before + 2, sizeof *release->bundles);
     if (options->base == NULL)
         return true;
     for (size_t i = 0; i < before; i++) {
         const struct release_bundle *kept = &plan->before->bundles[i];
         if (strcmp(kept->base, options->base) == 0)
-            plan->own_before = read_torrent(options, kept);
-        if (options->only || strcmp(kept->base, options->base) == 0)
+            plan->own_before = publish_read_torrent(options, kept);
+        bool patches = strcmp(kept->base, DELTA_BASE) == 0;
+        if (patches)
+            plan->patches_before = publish_read_torrent(options, kept);
+        if (options->only || patches || strcmp(kept->base, options->base) == 0)
             continue;
         if (!no_overlap(options, files, kept))
             return false;
@@ -294,6 +297,7 @@ bool publish_plan_check(const struct publish_options *options, const struct publ
 {
     *plan = (struct publish_plan){0};
     buf_init(&plan->torrent, LIMIT_TORRENT);
+    buf_init(&plan->patch_torrent, LIMIT_TORRENT);
     buf_init(&plan->json, LIMIT_RELEASE);
     buf_init(&plan->signature, LIMIT_SIGNATURE);
     if (!load_before(options, plan) || !load_key(options, secret, plan) ||
@@ -305,11 +309,11 @@ bool publish_plan_check(const struct publish_options *options, const struct publ
     return rehearse(files, plan);
 }
 
-/* "/a/static/" -> name "static", web seed "https://site/a/". */
+/* "/a/static/" -> name "static", web seed "https://site/a/". Appends to torrent. */
 static bool build_torrent(const struct publish_options *options, const struct publish_files *files,
-                          uint32_t piece_length, struct publish_plan *plan)
+                          uint32_t piece_length, struct release_bundle *bundle, struct buf *torrent)
 {
-    char *base = mem_strndup(options->base, strlen(options->base) - 1);
+    char *base = mem_strndup(bundle->base, strlen(bundle->base) - 1);
     char *slash = strrchr(base, '/');
     char *seed = mem_printf("%s%.*s/", options->site, (int)(slash - base), base);
     const char *seeds[] = {seed};
@@ -321,9 +325,8 @@ static bool build_torrent(const struct publish_options *options, const struct pu
         memcpy(entries[i].root, files->items[i].root, HASH_LENGTH);
     }
     enum err err = metainfo_write(slash + 1, piece_length, entries, files->count, options->trackers,
-                                  options->tracker_count, seeds, 1, &plan->torrent,
-                                  plan->release.bundles[plan->own].infohash);
-    if (err == ERR_OK && plan->torrent.failed)
+                                  options->tracker_count, seeds, 1, torrent, bundle->infohash);
+    if (err == ERR_OK && torrent->failed)
         err = ERR_TOO_LARGE;
     if (err != ERR_OK)
         cmd_fail("the torrent cannot be made: %s", err_text(err));
@@ -331,6 +334,23 @@ static bool build_torrent(const struct publish_options *options, const struct pu
     mem_free(seed);
     mem_free(base);
     return err == ERR_OK;
+}
+
+static bool add_patches(const struct publish_options *options, struct publish_plan *plan)
+{
+    const struct publish_files *patches = &plan->patches;
+    if (patches->count == 0)
+        return true;
+    if (plan->release.bundle_count == LIMIT_BUNDLES)
+        return cmd_fail("a release has at most %d bundles, and patches would be one more: publish "
+                        "a larger folder, or without --previous",
+                        LIMIT_BUNDLES) == CMD_OK;
+    struct release_bundle *bundle = &plan->release.bundles[plan->release.bundle_count++];
+    *bundle = (struct release_bundle){.base = (char *)DELTA_BASE,
+                                      .files = patches->count,
+                                      .bytes = patches->bytes,
+                                      .piece_length = publish_piece_length(patches->bytes)};
+    return build_torrent(options, patches, bundle->piece_length, bundle, &plan->patch_torrent);
 }
 
 static bool check_distinct(const struct publish_plan *plan)
@@ -366,7 +386,9 @@ bool publish_plan_build(const struct publish_options *options, const struct publ
 {
     struct reason reason;
     if (options->base != NULL &&
-        (!build_torrent(options, files, piece_length, plan) || !check_distinct(plan)))
+        (!build_torrent(options, files, piece_length, &plan->release.bundles[plan->own],
+                        &plan->torrent) ||
+         !check_distinct(plan) || !add_patches(options, plan)))
         return false;
     if (release_write(&plan->release, &plan->json, &reason) != ERR_OK) {
         cmd_fail("the release cannot be made: %s", reason.text);
@@ -382,6 +404,9 @@ void publish_plan_done(struct publish_plan *plan)
 {
     publish_past_done(&plan->past);
     metainfo_free(plan->own_before);
+    metainfo_free(plan->patches_before);
+    publish_files_done(&plan->patches);
+    buf_done(&plan->patch_torrent);
     release_free(plan->before);
     mem_free(plan->release.bundles);
     buf_done(&plan->torrent);

@@ -52,9 +52,8 @@ static bool link_ok(const struct scan *scan, const char *full)
     return good;
 }
 
-static void add_file(struct scan *scan, const char *relative, const struct stat *info)
+void publish_files_add(struct publish_files *files, const char *relative, const struct stat *info)
 {
-    struct publish_files *files = scan->files;
     if (files->count == files->capacity) {
         files->capacity = files->capacity > 0 ? 2 * files->capacity : 64;
         files->items = mem_realloc(files->items, files->capacity * sizeof *files->items);
@@ -111,7 +110,7 @@ static bool scan_entry(struct scan *scan, const char *relative, unsigned depth)
     if (good && S_ISDIR(info.st_mode))
         good = enter_folder(scan, full, relative, &info, depth + 1);
     else if (good && (good = file_ok(scan, full, relative, &info)))
-        add_file(scan, relative, &info);
+        publish_files_add(scan->files, relative, &info);
     mem_free(full);
     return good;
 }
@@ -177,6 +176,22 @@ static int by_path(const void *a, const void *b)
     return strcmp(one->path, two->path);
 }
 
+void publish_files_sort(struct publish_files *files)
+{
+    size_t kept = 0;
+    if (files->count > 0)
+        qsort(files->items, files->count, sizeof *files->items, by_path);
+    for (size_t i = 0; i < files->count; i++) {
+        if (kept > 0 && by_path(&files->items[kept - 1], &files->items[i]) == 0) {
+            files->bytes -= (uint64_t)files->items[i].info.st_size;
+            mem_free(files->items[i].path);
+        } else {
+            files->items[kept++] = files->items[i];
+        }
+    }
+    files->count = kept;
+}
+
 bool publish_scan(const char *dir, const char *base, struct publish_files *ret)
 {
     struct stat info;
@@ -197,8 +212,7 @@ bool publish_scan(const char *dir, const char *base, struct publish_files *ret)
         good = false;
     }
     /* readdir's order is the file system's: messages and hashing follow the names instead. */
-    if (ret->count > 0)
-        qsort(ret->items, ret->count, sizeof *ret->items, by_path);
+    publish_files_sort(ret);
     return good;
 }
 

@@ -3,6 +3,7 @@
 #include "app/publish.h"
 #include "app/write_file.h"
 #include "base/mem.h"
+#include "wire/delta.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,19 +67,30 @@ static void list_files(struct steps *steps, const struct publish_options *option
     }
 }
 
+static const char folder[] = ".well-known/fringe/";
+
+static void put_torrent(struct steps *steps, const struct release_bundle *bundle)
+{
+    char hex[HEX_LENGTH(HASH_LENGTH)], name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"];
+    hex_encode(hex, bundle->infohash, HASH_LENGTH);
+    snprintf(name, sizeof name, "%s.torrent", hex);
+    put_path(steps, STEP_TORRENTS, folder, name);
+}
+
 static void list_steps(struct steps *steps, const struct publish_options *options,
                        const struct publish_plan *plan, const struct publish_files *files)
 {
-    static const char folder[] = ".well-known/fringe/";
     const struct publish_past *past = &plan->past;
     if (options->base != NULL)
         list_files(steps, options, plan, files);
-    if (plan->torrent.length > 0) {
-        char hex[HEX_LENGTH(HASH_LENGTH)], name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"];
-        hex_encode(hex, plan->release.bundles[plan->own].infohash, HASH_LENGTH);
-        snprintf(name, sizeof name, "%s.torrent", hex);
-        put_path(steps, STEP_TORRENTS, folder, name);
+    for (size_t i = 0; i < plan->patches.count; i++) {
+        if (is_new(&plan->patches.items[i], plan->patches_before))
+            put_path(steps, STEP_FILES, DELTA_BASE + 1, plan->patches.items[i].path);
     }
+    if (plan->torrent.length > 0)
+        put_torrent(steps, &plan->release.bundles[plan->own]);
+    if (plan->patches.count > 0)
+        put_torrent(steps, &plan->release.bundles[plan->own + 1]);
     put_path(steps, STEP_TORRENTS, folder, "enter.html");
     if (plan->has_key)
         put_path(steps, STEP_RELEASE, folder, "key.pub");
@@ -194,7 +206,10 @@ static void tell_bundle(const struct publish_plan *plan, size_t index)
     char size[BYTES_TEXT], hex[HEX_LENGTH(HASH_LENGTH)];
     hex_encode(hex, bundle->infohash, HASH_LENGTH);
     cmd_print("  %s   %llu files, %s%s", bundle->base, (unsigned long long)bundle->files,
-              cmd_bytes(bundle->bytes, size), index == plan->own ? "" : ", kept as it was");
+              cmd_bytes(bundle->bytes, size),
+              index == plan->own  ? ""
+              : index > plan->own ? ": patches"
+                                  : ", kept as it was");
     cmd_print("      infohash %s", hex);
 }
 
@@ -217,6 +232,25 @@ static void tell_signing(const struct publish_options *options, const struct pub
     buf_done(&comment);
 }
 
+static void tell_patches(const struct publish_options *options, const struct publish_plan *plan)
+{
+    char size[BYTES_TEXT];
+    if (plan->patched_files > 0)
+        cmd_print("  patches: from older versions to %llu files of %s together",
+                  (unsigned long long)plan->patched_files, cmd_bytes(plan->patched_bytes, size));
+    else if (options->previous_count > 0)
+        cmd_print("  no new patches: no file over 64 KiB has changed by less than half");
+}
+
+static bool has_patches(const struct publish_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (strchr(names->items[i], '/') != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void tell_release(const struct publish_options *options, const struct publish_plan *plan,
                          const struct publish_files *files)
 {
@@ -224,13 +258,15 @@ static void tell_release(const struct publish_options *options, const struct pub
     cmd_print("release %llu of %s", (unsigned long long)release->seq, release->site);
     for (size_t i = 0; i < release->bundle_count; i++)
         tell_bundle(plan, i);
+    tell_patches(options, plan);
     if (files->hidden > 0)
         cmd_print("  left out: %zu hidden, for example %s", files->hidden, files->hidden_example);
     if (files->count == 1)
         cmd_print("  note: with a single file, stock BitTorrent clients cannot use the site as a "
                   "web seed; Fringe can");
     if (plan->past.old.count > 0)
-        cmd_print("  removed: %zu torrents of releases before the last %llu", plan->past.old.count,
+        cmd_print("  removed: %zu torrents%s of releases before the last %llu",
+                  plan->past.old.count, has_patches(&plan->past.old) ? " and patches" : "",
                   (unsigned long long)options->keep);
 }
 

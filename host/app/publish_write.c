@@ -87,12 +87,21 @@ static bool add(struct write_set *set, const struct publish_options *options, co
 }
 
 static bool add_torrent(struct write_set *set, const struct publish_options *options,
-                        const struct publish_plan *plan)
+                        const struct release_bundle *bundle, const struct buf *torrent)
 {
     char hex[HEX_LENGTH(HASH_LENGTH)], name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"];
-    hex_encode(hex, plan->release.bundles[plan->own].infohash, HASH_LENGTH);
+    hex_encode(hex, bundle->infohash, HASH_LENGTH);
     snprintf(name, sizeof name, "%s.torrent", hex);
-    return add(set, options, name, plan->torrent.data, plan->torrent.length);
+    return add(set, options, name, torrent->data, torrent->length);
+}
+
+/* Patches, the bundle behind our own, have been written when they were made. */
+static bool add_torrents(struct write_set *set, const struct publish_options *options,
+                         const struct publish_plan *plan)
+{
+    const struct release_bundle *own = &plan->release.bundles[plan->own];
+    return (plan->torrent.length == 0 || add_torrent(set, options, own, &plan->torrent)) &&
+           (plan->patches.count == 0 || add_torrent(set, options, own + 1, &plan->patch_torrent));
 }
 
 static bool add_key(struct write_set *set, const struct publish_options *options,
@@ -121,8 +130,7 @@ static bool add_history(struct write_set *set, const struct publish_options *opt
 static bool add_all(struct write_set *set, const struct publish_options *options,
                     const struct publish_plan *plan)
 {
-    return add_history(set, options, plan) &&
-           (plan->torrent.length == 0 || add_torrent(set, options, plan)) &&
+    return add_history(set, options, plan) && add_torrents(set, options, plan) &&
            add(set, options, "enter.html", site_enter, site_enter_length()) &&
            add_worker(set, options, plan) && (!plan->has_key || add_key(set, options, plan)) &&
            add(set, options, "release.json", plan->json.data, plan->json.length) &&

@@ -46,12 +46,9 @@ static enum err take_piece(void *user, const uint8_t *data, size_t length)
 
 static bool has_root(const uint8_t *data, uint64_t length, const uint8_t root[HASH_LENGTH])
 {
-    uint32_t count = merkle_blocks(length);
-    uint8_t *leaves = mem_calloc(count, HASH_LENGTH), hash[HASH_LENGTH];
+    uint8_t hash[HASH_LENGTH];
 
-    merkle_leaves(data, (size_t)length, leaves);
-    merkle_root(leaves, count, (size_t)1 << merkle_height(count), 0, hash);
-    mem_free(leaves);
+    merkle_data_root(data, (size_t)length, hash);
     return memcmp(hash, root, HASH_LENGTH) == 0;
 }
 

@@ -1,6 +1,7 @@
 #include "wire/merkle.h"
 
 #include "base/limits.h"
+#include "base/mem.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -176,6 +177,16 @@ void merkle_root(const uint8_t *nodes, size_t count, size_t width, unsigned leve
     for (size_t i = 0; i < count; i++)
         climb_add(&climb, nodes + i * HASH_LENGTH);
     climb_root(&climb, merkle_height(width), ret_root);
+}
+
+void merkle_data_root(const void *data, size_t length, uint8_t ret_root[HASH_LENGTH])
+{
+    uint32_t count = merkle_blocks(length);
+    uint8_t *leaves = mem_calloc(count, HASH_LENGTH);
+
+    merkle_leaves(data, length, leaves);
+    merkle_root(leaves, count, (size_t)1 << merkle_height(count), 0, ret_root);
+    mem_free(leaves);
 }
 
 void merkle_piece(const void *data, size_t length, uint64_t file_length, uint32_t piece_length,

@@ -27,6 +27,8 @@ void merkle_leaves(const void *data, size_t length, uint8_t *ret_leaves);
  * merkle_pad(level) to `width`, a power of two >= count. */
 void merkle_root(const uint8_t *nodes, size_t count, size_t width, unsigned level,
                  uint8_t ret_root[HASH_LENGTH]);
+/* The root of a file that is in memory as a whole (length > 0). */
+void merkle_data_root(const void *data, size_t length, uint8_t ret_root[HASH_LENGTH]);
 /* The hash that a piece must have. data is the piece (length <= piece_length, only real bytes).
  * file_length decides the padding: a file of at most one piece pads its leaves to the next power
  * of two only, so its piece hash is the file's root; else to piece_length / 16 KiB leaves. */

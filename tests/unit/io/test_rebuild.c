@@ -50,15 +50,6 @@ static int file_with(const void *data, size_t length)
     return file;
 }
 
-static void hash_old(void)
-{
-    static uint8_t leaves[(LENGTH / BLOCK_LENGTH + 1) * HASH_LENGTH];
-    uint32_t count = merkle_blocks(LENGTH);
-
-    merkle_leaves(old_data, LENGTH, leaves);
-    merkle_root(leaves, count, (size_t)1 << merkle_height(count), 0, old_root);
-}
-
 static size_t piece_bytes(uint32_t piece)
 {
     return piece + 1 < PIECES ? PIECE : LENGTH - (PIECES - 1) * PIECE;
@@ -74,7 +65,7 @@ static void make_versions(void)
     memset(new_data + 3 * PIECE - 100, 7, 200);
     for (uint32_t i = 0; i < PIECES; i++)
         merkle_piece(new_data + i * PIECE, piece_bytes(i), LENGTH, PIECE, hashes + i * HASH_LENGTH);
-    hash_old();
+    merkle_data_root(old_data, LENGTH, old_root);
     buf_init(&patch, LENGTH);
     ck_assert_int_eq(
         delta_make(span_of(old_data, LENGTH), span_of(new_data, LENGTH), &patch, NULL, NULL),
