@@ -92,6 +92,14 @@
 #define LIMIT_PEER_IDLE_MS        240000  /* no byte at all: keep-alives come every 120 s */
 #define LIMIT_DIAL_MS             5000
 
+/* --- a super-node (its visitors) */
+#define LIMIT_SUPERNODE_SITES     16
+#define LIMIT_SUPERNODE_PEERS     65536   /* places, at the most; --connections says how many */
+#define LIMIT_SUPERNODE_ADDRESS   64      /* of them for one address: a company, a provider's NAT */
+#define LIMIT_SUPERNODE_QUEUE     MIB(64) /* unsent bytes over all of them; then a block each */
+#define LIMIT_SUPERNODE_FILES     128     /* fetched from the site, or waiting for that */
+#define LIMIT_SUPERNODE_STALL_MS  30000   /* a visitor that takes nothing of what it asked for */
+
 /* --- origin, tracker (a web server) */
 #define LIMIT_HTTP_HEADERS        KIB(64)
 #define LIMIT_TRACKER_REPLY       KIB(256)

@@ -61,6 +61,10 @@ void choker_consider(struct peer *peer)
 
     if (!peer->peer_interested)
         return; /* its slot is free for others, and it may have it back when there is one */
+    if (node->config.supernode) {
+        take_turn(peer);
+        return;
+    }
     uint64_t others = count_served(node) - (asks(peer) && !peer->am_choking);
     if (!choker_is_stranger(peer) || !is_full(node) || others < slots(node)) {
         take_turn(peer);

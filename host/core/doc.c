@@ -82,6 +82,14 @@ bool docs_read(const struct site *site, uint64_t seq)
     return false;
 }
 
+bool docs_open(const struct site *site)
+{
+    for (const struct doc *doc = site->node->docs; doc != NULL; doc = doc->hh.next)
+        if (doc->site == site && site->node->now_ms < doc->used_ms + FORGOTTEN_MS)
+            return true;
+    return false;
+}
+
 void docs_forget_site(struct node *node, const struct site *site)
 {
     for (struct doc *doc = node->docs; doc != NULL; doc = doc->hh.next)

@@ -32,6 +32,10 @@ struct settings_record {
     uint64_t paused_until_s;     /* 0: not paused; UINT64_MAX: until resumed */
 };
 
+/* What a connection is, in its number: accepted by us; over a WebSocket (PROTOCOL.md 4.9). */
+#define CONN_ACCEPTED  (UINT64_C(1) << 63)
+#define CONN_WEBSOCKET (UINT64_C(1) << 62)
+
 enum event_kind {
     EVENT_TICK,     /* time has passed */
     EVENT_SETTINGS, /* at start: the settings from the store, before any site */

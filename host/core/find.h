@@ -4,6 +4,7 @@
  *   swarm_dial.c        whom we dial, and when
  *   swarm_pex.c         those that peers know
  *   swarm_lsd.c         those on our own network
+ *   swarm_supernode.c   the one that the release names
  *   trackers.h          those that trackers know */
 #pragma once
 
@@ -37,6 +38,16 @@ uint64_t find_dial(struct swarm *swarm);
 
 /* Tells peers of others where that is due; returns when it is next. */
 uint64_t find_tell_peers(struct swarm *swarm);
+
+/* Must what the release names be at a public address? So a site cannot make its visitors knock at
+ * doors inside their networks (tracker_ask.c). */
+bool find_must_be_public(const struct swarm *swarm);
+
+/* --- swarm_supernode.c */
+
+/* Sees to the connection to a super-node, and that there is no other where the site wants none;
+ * returns when it is to be looked at next. */
+uint64_t find_supernode(struct swarm *swarm);
 
 /* --- trackers.h */
 

@@ -15,8 +15,8 @@
 
 void getting_start(struct swarm *swarm)
 {
-    if (swarm->getting != NULL || swarm->meta != NULL)
-        return;
+    if (swarm->getting != NULL || swarm->meta != NULL || swarm->node->config.supernode)
+        return; /* a super-node has all from the site itself */
     swarm->getting = mem_zalloc(sizeof *swarm->getting);
     swarm->getting->swarm = swarm;
     buf_init(&swarm->getting->info, LIMIT_METADATA);

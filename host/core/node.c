@@ -7,6 +7,7 @@
 #include "core/peer.h"
 #include "core/site.h"
 #include "core/strikes.h"
+#include "core/supernode.h"
 #include "core/swarm.h"
 
 #include <stdarg.h>
@@ -42,6 +43,11 @@ struct node *node_new(const struct node_config *config)
     rng_init(&node->rng, config->seed);
     fair_use_init(node);
     list_init(&node->farewells);
+    list_init(&node->asking);
+    for (size_t i = 0; i < config->site_count; i++)
+        node->config.sites[i] = mem_strdup(config->sites[i]);
+    if (config->supernode)
+        node->deadline_ms = config->start_ms;
     return node;
 }
 
@@ -91,6 +97,8 @@ void node_free(struct node *node)
     mem_free((void *)node->config.version);
     mem_free((void *)node->config.gateway);
     mem_free((void *)node->config.data);
+    for (size_t i = 0; i < node->config.site_count; i++)
+        mem_free((void *)node->config.sites[i]);
     mem_free(node);
 }
 
@@ -147,7 +155,9 @@ void node_wake(struct node *node, uint64_t at_ms)
 
 uint64_t node_deadline(const struct node *node)
 {
-    return node->deadline_ms;
+    uint64_t at = supernode_next_tick_ms(node);
+
+    return node->deadline_ms > at ? node->deadline_ms : at;
 }
 
 /* --- the port that others dial */
@@ -292,7 +302,7 @@ static void peer_step(struct node *node, const struct event *event)
     if (peer == NULL)
         return;
     if (event->kind == EVENT_PEER_OPENED)
-        peer_opened(peer);
+        peer_opened(peer, &event->peer.remote);
     else if (event->kind == EVENT_PEER_BYTES)
         peer_bytes(peer, event->peer.data);
     else if (event->kind == EVENT_PEER_SENT)
@@ -360,9 +370,11 @@ static void store_step(struct node *node, const struct event *event)
  * what is alive, only when something is due. */
 static void tick(struct node *node)
 {
-    if (node->now_ms < node->deadline_ms)
+    if (node->now_ms < node_deadline(node))
         return;
+    node->ticked_ms = node->now_ms;
     node->deadline_ms = UINT64_MAX;
+    node_wake(node, supernode_tick(node));
     node_wake(node, fair_use_tick(node));
     node_wake(node, choker_tick(node));
     struct peer *peer, *next_peer;
@@ -461,6 +473,13 @@ void node_farewell(struct node *node, struct update *update)
     for (struct site *site = node->sites; site != NULL; site = site->hh.next)
         list_for_each(link, next, &site->swarms)
             swarm_announce_stopped(list_entry(link, struct swarm, in_site));
+    node->update = NULL;
+}
+
+void node_drain(struct node *node, struct update *update)
+{
+    node->update = update;
+    supernode_drain(node);
     node->update = NULL;
 }
 

@@ -34,6 +34,12 @@ struct node_config {
     struct address peers[NODE_MAX_PEERS];
     size_t peer_count;    /* tried for every bundle */
     bool local_discovery; /* whatever the visitor's setting */
+    /* A super-node (supernode.h): holds these sites whole and gives them to all; no other site. */
+    bool supernode;
+    const char *sites[LIMIT_SUPERNODE_SITES];
+    size_t site_count;
+    bool has_folder;      /* what it fetches costs the site nothing */
+    uint32_t connections; /* at once; 0: LIMIT_PEERS */
     uint64_t start_ms;
     /* For hello and status only: what the node itself cannot know. */
     const char *version, *gateway, *data;
@@ -58,5 +64,28 @@ void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes);
 struct settings_record node_settings(const struct node *node);
 /* Is there a site whose files may come from, or go to, other visitors? */
 bool node_uses_peers(const struct node *node);
+/* No new visitors, nothing more is asked for; what has been is still given (a super-node's end). */
+void node_drain(struct node *node, struct update *update);
+bool node_is_drained(const struct node *node);
+
+/* What a super-node counts, for its metrics. */
+struct node_metrics {
+    uint32_t peers, websocket_peers; /* with a handshake */
+    uint64_t refused;                /* connections: too many, banned, another torrent */
+    uint64_t malformed;              /* connections ended for what came over them */
+    uint64_t bad_pieces, origin_failures, store_errors;
+    uint64_t unsent; /* bytes of blocks at the sockets */
+};
+void node_metrics(const struct node *node, struct node_metrics *ret);
+struct node_site_metrics {
+    const char *site;
+    uint64_t seq, expires; /* of the current release; 0: none */
+    uint64_t release_bytes, held_bytes, bytes[SOURCE_COUNT_], uploaded, wasted, releases;
+    uint64_t asked, shared; /* site_spared */
+    uint32_t peers;
+};
+void node_each_site_metrics(const struct node *node,
+                            void (*each)(void *user, const struct node_site_metrics *metrics),
+                            void *user);
 /* Is anything going on for which the daemon should stay though no client is connected? */
 bool node_is_busy(const struct node *node);

@@ -294,6 +294,18 @@ static void put_release(struct api_answer *answer, const struct site *site)
     api_answer_close(answer);
 }
 
+/* What the site itself was spared (PROTOCOL.md 2). */
+static void put_spared(struct api_answer *answer, const struct site *site)
+{
+    uint64_t asked, shared;
+
+    site_spared(site, &asked, &shared);
+    api_answer_open_object(answer, "spared");
+    api_answer_number(answer, "asked", asked);
+    api_answer_number(answer, "shared", shared);
+    api_answer_close(answer);
+}
+
 static void handle_site_status(struct node *node, uint64_t client,
                                const struct api_request *request)
 {
@@ -310,6 +322,8 @@ static void handle_site_status(struct node *node, uint64_t client,
     api_answer_number(answer, "peers", site_peer_count(site));
     put_page(answer, doc_get(node, request->doc, false));
     put_site_totals(answer, site);
+    put_spared(answer, site);
+    api_answer_bool(answer, "supernode", site->served);
     finish(node, client, answer);
 }
 

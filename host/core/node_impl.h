@@ -88,12 +88,23 @@ struct node {
     const char *mapping_state, *mapping_method; /* static text */
     struct fair_use fair;
     struct choker choker;
+    struct list asking;   /* a super-node's peers that may be given a block now */
+    uint64_t send_queued; /* bytes of blocks at all sockets */
+    uint64_t ticked_ms;
+    bool draining;
+    struct node_metrics counts; /* since the start; what is a state is filled in when asked for */
 };
 
 /* Where the internet reaches us: the router's port when it maps one, else our own; 0: nowhere. */
 uint16_t node_public_port(const struct node *node);
 /* The same for one peer: who is on our own network, or speaks IPv6, does not pass the router. */
 uint16_t node_port_for(const struct node *node, const struct address *peer);
+
+/* Places for connections. */
+static inline uint32_t node_max_peers(const struct node *node)
+{
+    return node->config.connections > 0 ? node->config.connections : LIMIT_PEERS;
+}
 
 static inline bool node_has(const struct node *node, enum node_part part)
 {
@@ -166,5 +177,6 @@ void doc_close(struct node *node, const char *id);
 uint64_t doc_release(struct node *node, const char *id, const struct site *site, uint64_t seq);
 void doc_pin(struct node *node, const char *id, struct site *site, uint64_t seq);
 bool docs_read(const struct site *site, uint64_t seq); /* is a page of that release open? */
+bool docs_open(const struct site *site);               /* is a page of it? */
 void docs_forget_site(struct node *node, const struct site *site);
 void doc_free(struct node *node, struct doc *doc);

@@ -4,6 +4,7 @@
 #include "core/getting.h"
 #include "core/peer_impl.h"
 #include "core/strikes.h"
+#include "core/supernode.h"
 
 #include "base/mem.h"
 
@@ -31,6 +32,8 @@ static struct peer *peer_new(struct node *node, uint64_t conn, const struct addr
     buf_init(&peer->in, LIMIT_PEER_MESSAGE + 4);
     list_init(&peer->in_swarm);
     list_init(&peer->hash_jobs);
+    list_init(&peer->in_asking);
+    list_init(&peer->in_cold);
     HASH_ADD(hh, node->peers, conn, sizeof peer->conn, peer);
     node_wake(node, node->now_ms + LIMIT_HANDSHAKE_MS);
     return peer;
@@ -57,16 +60,34 @@ struct peer *peer_dial(struct swarm *swarm, const struct address *to)
     return peer;
 }
 
+struct peer *peer_dial_url(struct swarm *swarm, const char *url, bool public_only)
+{
+    const struct address nobody = {.family = 0};
+    bool websocket = strncmp(url, "ws", 2) == 0;
+    struct node *node = swarm->node;
+    struct peer *peer =
+        peer_new(node, node_number(node) | (websocket ? CONN_WEBSOCKET : 0), &nobody);
+
+    peer->is_supernode = true;
+    peer_join_swarm(peer, swarm);
+    struct effect *effect = update_add(node->update, EFFECT_DIAL, strlen(url) + 1);
+    effect->peer.conn = peer->conn;
+    effect->peer.public_only = public_only;
+    buf_put(&effect->text, url, strlen(url) + 1);
+    return peer;
+}
+
 /* One machine must not take all places; on loopback it may be many. */
 static bool is_crowded(struct node *node, const struct address *remote)
 {
     uint32_t count = 0;
+    uint32_t most = node->config.supernode ? LIMIT_SUPERNODE_ADDRESS : LIMIT_PEERS_PER_ADDRESS;
 
     if (address_is_loopback(remote))
         return false;
     for (const struct peer *peer = node->peers; peer != NULL; peer = peer->hh.next)
         count += address_same_ip(&peer->remote, remote);
-    return count > LIMIT_PEERS_PER_ADDRESS;
+    return count > most;
 }
 
 void peer_accepted(struct node *node, uint64_t conn, const struct address *remote)
@@ -74,9 +95,11 @@ void peer_accepted(struct node *node, uint64_t conn, const struct address *remot
     struct peer *peer = peer_new(node, conn, remote);
 
     peer->incoming = peer->opened = true;
-    if (HASH_COUNT(node->peers) > LIMIT_PEERS || is_crowded(node, remote) || node->fair.paused ||
-        strikes_ban_address(node, remote))
-        peer_close(peer, false);
+    if (HASH_COUNT(node->peers) <= node_max_peers(node) && !is_crowded(node, remote) &&
+        !node->fair.paused && !node->draining && !strikes_ban_address(node, remote))
+        return;
+    node->counts.refused++;
+    peer_close(peer, false);
 }
 
 /* It has said what it has, or it never will: nobody need wait for it any more. */
@@ -107,11 +130,15 @@ static void peer_free(struct peer *peer)
     struct swarm *swarm = peer->swarm;
 
     HASH_DEL(node->peers, peer);
+    list_remove(&peer->in_asking);
+    list_remove(&peer->in_cold);
+    node->send_queued -= peer->send_queued;
     peer_hashes_done(peer);
     peer_early_done(peer);
     if (swarm != NULL) {
         list_remove(&peer->in_swarm);
         swarm_peer_ended(swarm, peer);
+        supernode_link_ended(swarm, peer);
         peer_drop_requests(peer, false);
         blame_peer_left(peer);
         getting_peer_left(peer);
@@ -124,6 +151,7 @@ static void peer_free(struct peer *peer)
     mem_free(peer->pex);
     request_queue_done(&peer->asked);
     request_queue_done(&peer->wanted);
+    request_queue_done(&peer->cold);
     mem_free(peer);
     if (swarm == NULL)
         return;
@@ -165,6 +193,7 @@ bool peer_refuse(struct peer *peer, unsigned strike, const char *why)
     address_format(&peer->remote, text);
     node_log_once(peer->node, span_of(peer->remote.ip, sizeof peer->remote.ip),
                   "peer %s is dropped: it %s", text, why);
+    peer->node->counts.malformed++;
     if (strike > 0)
         peer_strike(peer, strike);
     peer_close(peer, false);
@@ -178,10 +207,17 @@ bool peer_strike(struct peer *peer, unsigned strike)
     return strikes_add(peer->node, strikes_name(&peer->remote, &buffer), strike);
 }
 
-void peer_opened(struct peer *peer)
+void peer_opened(struct peer *peer, const struct address *remote)
 {
     peer->opened = true;
     peer->opened_ms = peer->in_ms = peer->node->now_ms;
+    if (peer->is_supernode) { /* who it is, is known only now */
+        peer->remote = *remote;
+        if (strikes_ban_address(peer->node, remote)) {
+            peer_close(peer, false);
+            return;
+        }
+    }
     if (!peer->incoming)
         peer_send_handshake(peer);
 }
@@ -266,6 +302,10 @@ static bool is_redundant(const struct peer *peer)
 {
     if (!peer->handshaken || !swarm_complete(peer->swarm))
         return false;
+    /* Over it new releases and other visitors are heard of, as long as the site is open. */
+    if (peer->is_supernode ||
+        (peer->node->config.supernode && peer->speaks[EXTENSION_FRINGE_CLAIM] != 0))
+        return false;
     bool done = peer->upload_only && peer->speaks[EXTENSION_FRINGE_CLAIM] == 0;
     return done || bitfield_full(&peer->have);
 }
@@ -310,8 +350,9 @@ uint64_t peer_tick(struct peer *peer)
         return UINT64_MAX;
     }
     bool asked = peer->asked.count > 0;
-    if (now >= peer->in_ms + LIMIT_PEER_IDLE_MS || (asked && now >= peer->block_ms + DEAD_MS) ||
-        peer_check_redundant(peer) || strikes_ban_address(peer->node, &peer->remote)) {
+    if (now >= peer->in_ms + LIMIT_PEER_IDLE_MS || supernode_is_stalled(peer) ||
+        (asked && now >= peer->block_ms + DEAD_MS) || peer_check_redundant(peer) ||
+        strikes_ban_address(peer->node, &peer->remote)) {
         peer_close(peer, false);
         return UINT64_MAX;
     }

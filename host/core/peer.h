@@ -6,7 +6,7 @@
  *   peer_state.c      what we tell: have, choke (whom: choker.h), interest
  *   peer_requests.c   what we ask for, and the answers
  *   peer_upload.c     what is asked of us
- *   upload_order.c    whose turn it is
+ *   upload_order.c    whose turn it is; a super-node's: supernode.c
  *   peer_extension.c  BEP 10, and the way to each extension
  *   swarm_pex.c       peers that it knows (BEP 11)
  *   peer_fast.c       what may be asked for while choked (BEP 6)
@@ -69,7 +69,9 @@ struct peer {
     bool upload_only;      /* says that it wants nothing (BEP 21) */
     uint64_t redundant_ms; /* when it goes, because neither can give anything; UINT64_MAX: stays */
     bool suspect;          /* gave some of a bad piece (blame_cases.c) */
+    bool is_supernode;     /* the release names it, and we have dialled it */
     bool snubbed;          /* answered nothing for long: asked for one block at a time */
+    bool told_all;         /* a super-node has everything: what it has not yet it gets */
     bool told_have;        /* knows what we have: not in zone fetch */
     bool said_extended;    /* our extended handshake has gone */
     uint8_t id[PEER_ID_LENGTH];
@@ -101,8 +103,11 @@ struct peer {
     size_t backlog;              /* behind the socket, in front of the uplink */
     size_t unreported;           /* given to the socket since then */
     uint64_t queue_moved_ms;     /* when that last shrank, or began */
-    uint64_t served;             /* the node's blocks_served when it last got one */
-    uint64_t turn_ms, given; /* choker.h: when it was last unchoked; bytes since the last turn */
+    struct list in_asking, in_cold;
+    struct request_queue cold; /* of a super-node: what is still to come from the site */
+    uint8_t suggest_in;        /* so many pieces on, more are suggested to it */
+    uint64_t served;           /* the node's blocks_served when it last got one */
+    uint64_t turn_ms, given;   /* choker.h: when it was last unchoked; bytes since the last turn */
     /* what it asks besides blocks */
     struct list hash_jobs;
     uint32_t hash_job_count, hash_file; /* hash_file: of its last hash request */
@@ -122,8 +127,10 @@ struct peer {
 };
 
 struct peer *peer_dial(struct swarm *swarm, const struct address *to);
+/* A super-node (PROTOCOL.md 1.1): "tcp://", "wss://" or "ws://". */
+struct peer *peer_dial_url(struct swarm *swarm, const char *url, bool public_only);
 void peer_accepted(struct node *node, uint64_t conn, const struct address *remote);
-void peer_opened(struct peer *peer);
+void peer_opened(struct peer *peer, const struct address *remote);
 void peer_bytes(struct peer *peer, struct span data);
 void peer_sent(struct peer *peer, const struct event *event);
 void peer_close(struct peer *peer, bool ban); /* we end it; ban: for good reason (strikes.h) */
@@ -146,8 +153,10 @@ void peer_drop_requests(struct peer *peer, bool cancel); /* gives all asked bloc
 /* upload side (peer_upload.c) */
 bool peer_wants_block(struct peer *peer, const struct peer_msg *msg); /* false: closed */
 void peer_unwants_block(struct peer *peer, const struct peer_msg *msg);
+void peer_reject(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length);
 /* Sends what may be sent now, to whom has waited longest. */
 void peer_serve_all(struct node *node);
+void peer_serve(struct peer *peer); /* its next block, whatever is queued */
 void peer_refuse_all(struct peer *peer);
 
 /* request queues */

@@ -46,11 +46,14 @@ void peer_send_extended(struct peer *peer)
         extended.named = PEER_NAMES_FRINGE_CLAIM | PEER_NAMES_UT_METADATA;
     peer->said_extended = true;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
-    extended.ut_pex = EXTENSION_UT_PEX;
+    if (!site_has_supernodes_only(peer->swarm->site))
+        extended.ut_pex = EXTENSION_UT_PEX;
     extended.upload_only_id = EXTENSION_UPLOAD_ONLY;
     extended.your_ip = address_plain(&peer->remote);
     extended.upload_only = peer->speaks[EXTENSION_FRINGE_CLAIM] != 0 &&
                            extended.fringe_claim != 0 && swarm_is_idle(peer->swarm);
+    if (peer->node->config.supernode)
+        extended.upload_only = true; /* nobody need wait for what it would fetch for itself */
     strcpy(extended.version, "fringe/" FRINGE_VERSION);
     buf_init(&payload, KIB(1));
     peer_extended_encode(&extended, &payload);

@@ -18,7 +18,7 @@ void peer_send_handshake(struct peer *peer)
 static struct swarm *find_swarm(struct node *node, const uint8_t *infohash)
 {
     for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
-        if (!site_may_use_peers(site))
+        if (!site_may_use_peers(site) || site_has_supernodes_only(site))
             continue;
         list_for_each(link, next, &site->swarms)
         {
@@ -56,6 +56,10 @@ static bool choose_swarm(struct peer *peer, const struct peer_handshake *handsha
 {
     if (peer->swarm == NULL) {
         struct swarm *swarm = find_swarm(peer->node, handshake->infohash);
+        if (swarm == NULL) {
+            peer->node->counts.refused++;
+            peer->node->counts.malformed--; /* it is none */
+        }
         if (swarm == NULL)
             return peer_refuse(peer, 0, "asks for a torrent that is not shared here");
         if (!swarm_make_room(swarm, peer)) {

@@ -5,7 +5,7 @@
 
 void peer_have(struct peer *peer, uint32_t piece)
 {
-    if (peer->told_have)
+    if (peer->told_have && !peer->told_all)
         peer_send(peer, &(struct peer_msg){.kind = PEER_HAVE, .index = piece});
 }
 
@@ -14,7 +14,7 @@ void peer_dont_have(struct peer *peer, uint32_t piece)
 {
     struct buf payload;
 
-    if (!peer->told_have)
+    if (!peer->told_have || peer->told_all)
         return;
     buf_init(&payload, 4);
     lt_donthave_encode(piece, &payload);
@@ -29,6 +29,11 @@ void peer_send_have(struct peer *peer)
     bool share = site_may_share(peer->swarm->site);
 
     peer->told_have = share && peer->early == NULL;
+    peer->told_all = peer->told_have && peer->fast && peer->node->config.supernode;
+    if (peer->told_all) {
+        peer_send_simple(peer, PEER_HAVE_ALL);
+        return;
+    }
     if (peer->fast && (!share || have->count == 0)) {
         peer_send_simple(peer, PEER_HAVE_NONE);
     } else if (peer->fast && bitfield_full(have)) {
@@ -70,7 +75,7 @@ void peer_update_choke(struct peer *peer)
         return;
     }
     peer_set_choking(peer, true);
-    peer->told_have = false;
+    peer->told_have = peer->told_all = false;
 }
 
 static bool has_something_wanted(const struct peer *peer)
@@ -94,6 +99,8 @@ void peer_update_interest(struct peer *peer)
 {
     bool none_wanted = list_empty(&peer->swarm->wants);
 
+    if (peer->node->config.supernode)
+        return; /* it takes nothing from visitors */
     if (!peer->handshaken || (peer->am_interested && !swarm_is_idle(peer->swarm)))
         return;
     if (peer->am_interested) {

@@ -2,6 +2,7 @@
  * upload_order.c. */
 #include "core/choker.h"
 #include "core/peer.h"
+#include "core/supernode.h"
 #include "core/upload_order.h"
 
 #define QUEUE_MS       190 /* of the uplink's rate may be queued at the sockets */
@@ -27,7 +28,7 @@ static bool may_ask(const struct peer *peer, const struct peer_msg *msg)
            (msg->length > LIMIT_PEER_REQUEST || (uint64_t)msg->begin + msg->length <= padded);
 }
 
-static void reject(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
+void peer_reject(struct peer *peer, uint32_t piece, uint32_t begin, uint32_t length)
 {
     if (!peer->fast)
         return; /* without BEP 6 silence is the only no */
@@ -39,21 +40,27 @@ bool peer_wants_block(struct peer *peer, const struct peer_msg *msg)
 {
     if (!may_ask(peer, msg))
         return false;
-    /* Longer than a block: refused and not punished, as libtorrent does. The release may have
-     * expired since the peer was unchoked. */
-    if (msg->length > LIMIT_PEER_REQUEST ||
-        (peer->am_choking && !peer_takes_gift(peer, msg->index)) ||
-        !site_may_share(peer->swarm->site) || !bitfield_get(&peer->swarm->have, msg->index) ||
-        peer->wanted.count >= PEER_UPLOAD_QUEUE) {
-        reject(peer, msg->index, msg->begin, msg->length);
-        return true;
-    }
     struct peer_request request = {.piece = msg->index,
                                    .begin = msg->begin,
                                    .length = msg->length,
                                    .head = swarm_is_head(peer->swarm, msg->index),
                                    .sent_ms = peer->node->now_ms};
+    bool there = bitfield_get(&peer->swarm->have, msg->index);
+    /* Longer than a block: refused and not punished, as libtorrent does. The release may have
+     * expired since the peer was unchoked. */
+    if (msg->length > LIMIT_PEER_REQUEST ||
+        (peer->am_choking && !peer_takes_gift(peer, msg->index)) ||
+        !site_may_share(peer->swarm->site) || peer->node->draining ||
+        peer->wanted.count + peer->cold.count >= PEER_UPLOAD_QUEUE ||
+        (!there && !supernode_keep(peer, &request))) {
+        peer_reject(peer, msg->index, msg->begin, msg->length);
+        return true;
+    }
+    supernode_suggest(peer, &request);
+    if (!there)
+        return true; /* it comes */
     upload_queue(peer, &request);
+    supernode_asks(peer);
     node_wake(peer->node, peer->node->now_ms + STALL_MS);
     peer_serve_all(peer->node);
     return true;
@@ -63,18 +70,27 @@ void peer_unwants_block(struct peer *peer, const struct peer_msg *msg)
 {
     uint32_t place = request_queue_find(&peer->wanted, msg->index, msg->begin);
 
+    if (place == UINT32_MAX && supernode_unkeep(peer, msg->index, msg->begin)) {
+        peer_reject(peer, msg->index, msg->begin, msg->length);
+        return;
+    }
     if (place == UINT32_MAX)
         return; /* it is on its way already */
     struct peer_request request = upload_unqueue(peer, place);
-    reject(peer, request.piece, request.begin, request.length);
+    peer_reject(peer, request.piece, request.begin, request.length);
 }
 
 void peer_refuse_all(struct peer *peer)
 {
     while (peer->wanted.count > 0) {
         struct peer_request request = upload_unqueue(peer, 0);
-        reject(peer, request.piece, request.begin, request.length);
+        peer_reject(peer, request.piece, request.begin, request.length);
     }
+    while (peer->cold.count > 0) {
+        struct peer_request request = request_queue_remove(&peer->cold, 0);
+        peer_reject(peer, request.piece, request.begin, request.length);
+    }
+    list_remove(&peer->in_cold);
 }
 
 static void send_block(struct peer *peer, const struct peer_request *request)
@@ -100,6 +116,7 @@ static void send_block(struct peer *peer, const struct peer_request *request)
         peer->queue_moved_ms = swarm->node->now_ms;
     peer->send_queued += effect->text.length + request->length;
     peer->unreported += effect->text.length + request->length;
+    swarm->node->send_queued += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
     fair_use_sent_block(swarm->node, effect->text.length + request->length);
@@ -180,8 +197,18 @@ static bool somebody_waits(const struct node *node)
     return false;
 }
 
+void peer_serve(struct peer *peer)
+{
+    struct peer_request request = upload_take(peer);
+    send_block(peer, &request);
+}
+
 void peer_serve_all(struct node *node)
 {
+    if (node->config.supernode) {
+        supernode_serve(node);
+        return;
+    }
     uint64_t queued = queued_at_sockets(node), limit = queue_limit(node);
 
     while (queued < limit) {
@@ -190,9 +217,8 @@ void peer_serve_all(struct node *node)
             return;
         if (!fair_use_may_send(node, BLOCK_HEAD + BLOCK_LENGTH))
             break;
-        struct peer_request request = upload_take(peer);
-        send_block(peer, &request);
-        queued += request.length;
+        peer_serve(peer);
+        queued += BLOCK_LENGTH;
     }
     if (somebody_waits(node))
         choker_uplink_is_full(node);
@@ -209,6 +235,9 @@ void peer_sent(struct peer *peer, const struct event *event)
         measure_uplink(peer->node, peer->send_queued - queued);
     if (queued != peer->send_queued)
         peer->queue_moved_ms = peer->node->now_ms;
+    peer->node->send_queued -= peer->send_queued;
+    peer->node->send_queued += queued;
     peer->send_queued = queued;
+    supernode_asks(peer);
     peer_serve_all(peer->node);
 }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "core/peer.h"
+#include "core/supernode.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static struct site *site_new(struct node *node, const char *name)
     rng_bytes(&node->rng, token, sizeof token);
     hex_encode(site->token, token, sizeof token);
     site->zone = ZONE_DEFAULT;
+    site->served = supernode_serves(node, name);
     list_init(&site->waiting);
     list_init(&site->swarms);
     buf_init(&site->json, LIMIT_RELEASE);
@@ -67,6 +69,7 @@ void site_free(struct site *site)
 {
     struct node *node = site->node;
 
+    supernode_site_done(site);
     site_fetch_done(site);
     list_for_each(link, next, &site->swarms) swarm_free(list_entry(link, struct swarm, in_site));
     list_for_each(link, next, &site->waiting) mem_free(list_entry(link, struct waiting, in_site));
@@ -97,6 +100,8 @@ void site_save(struct site *site)
 
 enum zone site_zone(const struct site *site)
 {
+    if (site->node->config.supernode)
+        return site->served ? ZONE_SHARE : ZONE_OFF;
     return site->zone != ZONE_DEFAULT ? site->zone : site->node->config.default_zone;
 }
 
@@ -112,7 +117,8 @@ bool site_may_share(const struct site *site)
 
 bool site_may_waste(const struct site *site)
 {
-    uint64_t useful = site->bytes[SOURCE_PEERS] + site->bytes[SOURCE_ORIGIN];
+    uint64_t useful =
+        site->bytes[SOURCE_PEERS] + site->bytes[SOURCE_SUPERNODE] + site->bytes[SOURCE_ORIGIN];
     return site->wasted <= WASTE_FREE + useful / WASTE_SHARE;
 }
 
@@ -141,6 +147,18 @@ void site_set_zone(struct site *site, enum zone zone)
 
 /* --- small things */
 
+void site_spared(const struct site *site, uint64_t *ret_asked, uint64_t *ret_shared)
+{
+    const uint64_t *bytes = site->bytes;
+    uint64_t shared = bytes[SOURCE_PEERS] + bytes[SOURCE_SUPERNODE];
+    uint64_t fetched = site->node->config.has_folder ? 0 : bytes[SOURCE_ORIGIN];
+
+    *ret_asked = site->served ? site->uploaded : shared + fetched;
+    *ret_shared = shared;
+    if (site->served) /* what was fetched once has been given as often as it was asked for */
+        *ret_shared = site->uploaded > fetched ? site->uploaded - fetched : 0;
+}
+
 uint32_t site_peer_count(const struct site *site)
 {
     uint32_t count = 0;
@@ -152,7 +170,9 @@ uint32_t site_peer_count(const struct site *site)
 
 uint64_t site_tick(struct site *site)
 {
-    uint64_t wake = site_life_tick(site);
+    uint64_t wake = site_life_tick(site), super = supernode_site_tick(site);
+
+    wake = super < wake ? super : wake;
 
     list_for_each(link, next, &site->swarms)
     {

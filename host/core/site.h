@@ -56,6 +56,9 @@ struct site {
     uint32_t origin_hangs;         /* in a row */
     uint64_t wasted;               /* bytes that came in vain: twice, or with another hash */
     uint64_t bytes[SOURCE_COUNT_], uploaded;
+    uint64_t releases;            /* accepted in this run */
+    bool served;                  /* by this super-node */
+    struct supernode_site *super; /* what that needs; NULL: nothing yet */
     UT_hash_handle hh;
 };
 
@@ -68,12 +71,15 @@ void site_set_zone(struct site *site, enum zone zone);
 void site_apply_zone(struct site *site); /* what may be used of it has changed */
 bool site_may_use_peers(const struct site *site);
 bool site_may_share(const struct site *site); /* now: fair use may forbid it for a while */
+/* Does the publisher want visitors to be connected to super-nodes only, and to nobody else? */
+bool site_has_supernodes_only(const struct site *site); /* swarm_supernode.c */
 /* Has so little come in vain yet that something may be asked for twice? */
 bool site_may_waste(const struct site *site);
 
 /* --- site_fetch.c */
 /* Sees to it that the release with that number (0: any) is there or on its way. */
 void site_need(struct site *site, uint64_t seq);
+void site_fetch_again(struct site *site); /* whatever is there; the caller sees to the pace */
 void site_fetch_cancel(struct site *site);
 void site_fetch_done(struct site *site);
 
@@ -108,5 +114,8 @@ void site_wait(struct site *site, uint64_t client, const struct api_request *req
 /* Something changed: answers what can be answered now. */
 void site_answer_waiting(struct site *site);
 void site_save(struct site *site);
+/* Bytes that were asked for, and those of them that did not come from the site itself. At a
+ * visitor: by its pages. At a super-node: by its visitors. */
+void site_spared(const struct site *site, uint64_t *ret_asked, uint64_t *ret_shared);
 uint32_t site_peer_count(const struct site *site);
 uint64_t site_tick(struct site *site); /* does what is due; returns when to be woken next */

@@ -55,6 +55,12 @@ static void fetch(struct site *site, uint64_t seq)
         get_part(site, &site->get_key, "key.pub", LIMIT_PUBLIC_KEY);
 }
 
+void site_fetch_again(struct site *site)
+{
+    if (!site->fetching)
+        fetch(site, 0);
+}
+
 static bool has_live(const struct site *site, uint64_t seq)
 {
     for (struct site_release *entry = site->current; entry != NULL; entry = entry->older)

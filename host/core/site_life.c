@@ -177,6 +177,7 @@ void site_add_release(struct site *site, struct release *release)
     if (site->current != NULL)
         site->current->used_ms = site->node->now_ms;
     site->current = entry;
+    site->releases++;
     site->seq = release->seq;
     site->blocked = false;
     site->reason = NULL;

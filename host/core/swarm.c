@@ -6,6 +6,7 @@
 #include "core/delta.h"
 #include "core/getting.h"
 #include "core/peer.h"
+#include "core/supernode.h"
 #include "wire/url.h"
 
 #include <stdio.h>
@@ -35,6 +36,7 @@ struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle)
     list_init(&swarm->peers);
     list_init(&swarm->inquiries);
     list_init(&swarm->cases);
+    list_init(&swarm->cold);
     list_push_back(&site->swarms, &swarm->in_site);
     /* BEP 20; fresh for every swarm and run, so that a visitor cannot be followed. */
     memcpy(swarm->peer_id, "-FR0100-", 8);
@@ -119,6 +121,7 @@ void swarm_free(struct swarm *swarm)
     mem_free(swarm->twins);
     mem_free(swarm->availability);
     mem_free(swarm->given);
+    mem_free(swarm->suggested);
     mem_free(swarm->base);
     list_remove(&swarm->in_site);
     mem_free(swarm);
@@ -306,6 +309,7 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
     swarm_find_peers(swarm);
     site_answer_waiting(swarm->site);
     delta_look_again(swarm);
+    supernode_fill(swarm);
 }
 
 /* --- what is there */
@@ -451,6 +455,7 @@ static void piece_arrived(struct swarm *swarm, uint32_t file, uint32_t number, e
     struct want *want = swarm_find_want(swarm, file);
     if (want != NULL)
         want_piece_stored(want, number, length, source, twin);
+    supernode_piece_arrived(swarm, number);
 }
 
 void swarm_piece_arrived(struct swarm *swarm, uint32_t number, enum source source)
@@ -496,6 +501,7 @@ void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result)
     uint32_t file = metainfo_file_of_piece(swarm->meta, number);
     struct want *want = swarm_find_want(swarm, file);
 
+    swarm->node->counts.store_errors++;
     swarm->node->store_error = result;
     swarm->node->store_retry_ms = swarm->node->now_ms + STORE_RETRY_MS;
     node_log_once(swarm->node, span_text(err_name(result)),
@@ -516,7 +522,8 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     enum err result = event->store.result;
 
     piece->op = 0;
-    bool kept = result == ERR_BAD_HASH && source == SOURCE_PEERS && blame_begin(piece, event);
+    swarm->node->counts.bad_pieces += result == ERR_BAD_HASH;
+    bool kept = result == ERR_BAD_HASH && source != SOURCE_ORIGIN && blame_begin(piece, event);
     if (result == ERR_BAD_HASH && !kept)
         swarm->site->wasted += piece->length;
     if (!kept)
@@ -532,6 +539,7 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
         if (want != NULL)
             origin_bad_bytes(want);
     }
+    supernode_fill(swarm);
     swarm_fill_peers(swarm);
 }
 
@@ -619,5 +627,7 @@ uint64_t swarm_tick(struct swarm *swarm)
     uint64_t info = peer_info_tick(swarm), blame = blame_tick(swarm);
     at = info < at ? info : at;
     at = blame < at ? blame : at;
+    uint64_t fill = supernode_fill(swarm);
+    at = fill < at ? fill : at;
     return at < wake ? at : wake;
 }

@@ -11,6 +11,7 @@
  *   swarm_crowd.c   who of a crowd asks the origin for what (crowd.h), swarm_claim.c its claims,
  *                   crowd_tell.c what we say of ours
  *   find.h          finding peers, in the files that it names
+ *   swarm_supernode.c  a visitor's connection to a super-node; supernode.h is the other side
  *   picker.c        which piece next
  *   delta.h         a new version of a file from the old one and a patch
  *   peer.c          one connection's wire protocol */
@@ -30,7 +31,7 @@ enum swarm_state { SWARM_LOADING, SWARM_READY, SWARM_FAILED };
 
 /* --- a piece on its way: from peers block by block, or being verified and stored */
 struct block {
-    bool received;
+    bool received, by_supernode;
     uint16_t requests; /* outstanding, over all peers */
     uint64_t from;     /* the connection that sent it */
 };
@@ -207,8 +208,18 @@ struct swarm {
     uint64_t assist_bytes;      /* fetched although neighbours have it */
     uint64_t rescue_ms;         /* when nothing had come and the origin was asked */
     uint32_t rescues;           /* in a row, without a block from any peer in between */
-    bool told_idle;             /* neighbours believe that we want nothing */
-    uint64_t idle_ms;           /* since when we want nothing, if we do not */
+    /* --- a super-node's (supernode.c) */
+    struct list cold;    /* peers that have asked for what is still to come */
+    uint32_t filled;     /* pieces below it are there, or have been tried in this round */
+    uint64_t fill_ms;    /* when the next round may begin */
+    bool fill_failed;    /* of this round something */
+    uint16_t *suggested; /* how often each piece was; NULL: none yet */
+    /* --- a visitor's (swarm_supernode.c) */
+    uint64_t supernode;          /* the connection to one; 0: none */
+    uint32_t supernode_failures; /* in a row, over all that there are */
+    uint64_t supernode_due_ms;
+    bool told_idle;   /* neighbours believe that we want nothing */
+    uint64_t idle_ms; /* since when we want nothing, if we do not */
 };
 
 /* --- life */

@@ -89,7 +89,8 @@ struct candidate *find_add(struct swarm *swarm, const struct address *address,
 {
     struct address plain = address_plain(address);
 
-    if (find_candidate(swarm, &plain) != NULL || !has_room(swarm, source))
+    if (find_candidate(swarm, &plain) != NULL || !has_room(swarm, source) ||
+        swarm->node->config.supernode || site_has_supernodes_only(swarm->site))
         return NULL;
     if (source != CANDIDATE_EXPLICIT && !may_dial(swarm, &plain, source))
         return NULL;

@@ -50,7 +50,7 @@ static uint64_t latest(uint64_t a, uint64_t b)
 bool crowd_is(const struct swarm *swarm)
 {
     /* Who gives nothing has no business in asking others to wait. */
-    return swarm->wanting > 0 && site_may_share(swarm->site);
+    return swarm->wanting > 0 && site_may_share(swarm->site) && !swarm->node->config.supernode;
 }
 
 /* A tracker also counts who has gone, so it is believed only where neighbours are many. */

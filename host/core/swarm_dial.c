@@ -23,7 +23,8 @@ bool find_is_active(const struct swarm *swarm)
 
 static enum pace find_pace(const struct swarm *swarm)
 {
-    if (!swarm_is_open(swarm) || !site_may_use_peers(swarm->site))
+    if (!swarm_is_open(swarm) || !site_may_use_peers(swarm->site) ||
+        swarm->node->config.supernode || site_has_supernodes_only(swarm->site))
         return PACE_NONE;
     if (find_is_active(swarm) && !swarm_complete(swarm))
         return PACE_FREE;
@@ -118,7 +119,7 @@ uint64_t find_dial(struct swarm *swarm)
 static bool is_dear(struct swarm *swarm, const struct peer *peer)
 {
     bool brings = peer->asked.count > 0 && swarm->node->now_ms < peer->block_ms + BRINGS_MS;
-    return brings || find_is_explicit(swarm, &peer->dialable);
+    return brings || peer->is_supernode || find_is_explicit(swarm, &peer->dialable);
 }
 
 static struct peer *find_lowest(struct swarm *swarm, uint32_t *ret_priority)
@@ -128,8 +129,10 @@ static struct peer *find_lowest(struct swarm *swarm, uint32_t *ret_priority)
     list_for_each(link, next, &swarm->peers)
     {
         struct peer *peer = list_entry(link, struct peer, in_swarm);
+        if (is_dear(swarm, peer))
+            continue;
         uint32_t priority = find_priority(swarm, &peer->remote);
-        if (is_dear(swarm, peer) || (lowest != NULL && priority >= *ret_priority))
+        if (lowest != NULL && priority >= *ret_priority)
             continue;
         lowest = peer;
         *ret_priority = priority;
@@ -141,8 +144,8 @@ bool swarm_make_room(struct swarm *swarm, const struct peer *newcomer)
 {
     uint32_t priority = 0;
 
-    if (swarm->connections < LIMIT_PEERS_PER_SWARM)
-        return true;
+    if (swarm->connections < LIMIT_PEERS_PER_SWARM || swarm->node->config.supernode)
+        return true; /* (a super-node has places for all together) */
     struct peer *lowest = find_lowest(swarm, &priority);
     if (lowest == NULL || priority >= find_priority(swarm, &newcomer->remote))
         return false;
@@ -171,5 +174,6 @@ uint64_t swarm_peers_tick(struct swarm *swarm)
         return UINT64_MAX;
     uint64_t wake = find_ask_trackers(swarm);
     wake = earlier(wake, find_tell_peers(swarm));
+    wake = earlier(wake, find_supernode(swarm));
     return earlier(wake, find_dial(swarm));
 }

@@ -243,6 +243,16 @@ static void measure(struct swarm *swarm, size_t length)
     swarm->rate_since_ms = now;
 }
 
+/* A piece comes from one peer, as a rule; else from whom most of it came. */
+static enum source source_of(const struct piece *piece)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < piece->block_count; i++)
+        count += piece->blocks[i].by_supernode;
+    return 2 * count > piece->block_count ? SOURCE_SUPERNODE : SOURCE_PEERS;
+}
+
 static void piece_complete(struct swarm *swarm, struct piece *piece)
 {
     uint64_t took = swarm->node->now_ms - piece->started_ms;
@@ -250,7 +260,7 @@ static void piece_complete(struct swarm *swarm, struct piece *piece)
 
     swarm->piece_ms = swarm->piece_ms > 0 ? (3 * swarm->piece_ms + took) / 4 : took;
     piece->data = NULL;
-    swarm_store_piece(swarm, piece, data, SOURCE_PEERS);
+    swarm_store_piece(swarm, piece, data, source_of(piece));
 }
 
 void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32_t begin,
@@ -274,6 +284,7 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
     memcpy(piece->data + begin, data.data, data.length);
     block->received = true;
     block->from = peer->conn;
+    block->by_supernode = peer->is_supernode;
     peer->gave_blocks = true;
     piece->received++;
     piece->moved_ms = swarm->node->now_ms;

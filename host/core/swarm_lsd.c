@@ -19,7 +19,8 @@ static bool is_wanted(const struct node *node)
 
 static bool is_shown(const struct swarm *swarm)
 {
-    return swarm->state == SWARM_READY && site_may_share(swarm->site);
+    return swarm->state == SWARM_READY && site_may_share(swarm->site) &&
+           !site_has_supernodes_only(swarm->site);
 }
 
 /* --- sending */

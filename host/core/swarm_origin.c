@@ -2,6 +2,7 @@
  * nobody can. Here is decided when to ask, for how much, and what an answer is worth. */
 #include "base/mem.h"
 #include "core/crowd.h"
+#include "core/supernode.h"
 #include "core/swarm.h"
 #include "wire/url.h"
 
@@ -32,6 +33,9 @@ static uint64_t latest(uint64_t a, uint64_t b)
 static uint64_t hedge_ms(const struct swarm *swarm)
 {
     uint64_t hedge = 2 * swarm->piece_ms;
+
+    if (supernode_is_bringing(swarm))
+        return SUPERNODE_HEDGE_MS;
     if (hedge < HEDGE_MIN_MS)
         return HEDGE_MIN_MS;
     return hedge < HEDGE_MAX_MS ? hedge : HEDGE_MAX_MS;
@@ -48,6 +52,8 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
 {
     struct swarm *swarm = want->swarm;
 
+    if (swarm->node->config.supernode)
+        return 0; /* nothing comes from visitors */
     if (swarm->availability == NULL || swarm->availability[number] == 0)
         return peers_are_settling(swarm) ? swarm->settle_ms + SWARM_SETTLE_MS : 0;
     /* Peers are waiting for our disk: the origin would have to as well. */
@@ -88,8 +94,11 @@ static uint32_t extent_end(const struct want *want, uint32_t first)
     uint32_t end = file->first_piece + file->pieces;
     uint64_t rate = fair_use_download_rate(swarm->node);
     uint64_t bytes = rate > 0 && rate * SLOWED_EXTENT_S < EXTENT ? rate * SLOWED_EXTENT_S : EXTENT;
+    if (swarm->node->config.supernode) /* one flight for a file, however many ask */
+        bytes = UINT32_MAX;
     /* Neighbours may be beginning at this very moment, and not have said so yet. */
-    if (swarm->speakers > 0 && first == file->first_piece && bytes > FIRST_EXTENT)
+    if (swarm->speakers > 0 && !swarm->node->config.supernode && first == file->first_piece &&
+        bytes > FIRST_EXTENT)
         bytes = FIRST_EXTENT;
     uint32_t extent = (uint32_t)(bytes / swarm->meta->piece_length);
 
@@ -289,7 +298,9 @@ void origin_failed(struct want *want, uint64_t delay_ms)
     want->origin_failures++;
     want->origin_failed_ms = node->now_ms;
     want->origin_retry_ms = node->now_ms + delay_ms;
+    node->counts.origin_failures++;
     node_wake(node, want->origin_retry_ms);
+    supernode_want_failed(want);
     want_check_failed(want);
 }
 

@@ -44,10 +44,13 @@ static size_t find_named(const struct peer *to, struct ut_pex_peer ret[LIMIT_PEX
 {
     size_t count = 0;
 
-    list_for_each(link, next, &to->swarm->peers)
-    {
+    /* Those who came before it, and then the last: so that everybody of many is named to some. */
+    for (const struct list *link = to->in_swarm.prev;
+         link != &to->in_swarm && count < LIMIT_PEX_PEERS; link = link->prev) {
+        if (link == &to->swarm->peers)
+            continue;
         const struct peer *peer = list_entry(link, struct peer, in_swarm);
-        if (count == LIMIT_PEX_PEERS || !may_name(to, peer))
+        if (!may_name(to, peer))
             continue;
         bool seed = peer->upload_only || bitfield_full(&peer->have);
         ret[count].address = peer->dialable;
@@ -99,7 +102,7 @@ uint64_t find_tell_peers(struct swarm *swarm)
 {
     uint64_t wake = UINT64_MAX;
 
-    if (!site_may_share(swarm->site))
+    if (!site_may_share(swarm->site) || site_has_supernodes_only(swarm->site))
         return wake;
     list_for_each(link, next, &swarm->peers)
     {

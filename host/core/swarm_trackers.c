@@ -198,7 +198,8 @@ uint64_t find_ask_trackers(struct swarm *swarm)
 {
     uint64_t wake = UINT64_MAX;
 
-    if (!swarm_is_open(swarm) || (!find_is_active(swarm) && !site_may_share(swarm->site)))
+    if (!swarm_is_open(swarm) || site_has_supernodes_only(swarm->site) ||
+        (!find_is_active(swarm) && !site_may_share(swarm->site)))
         return wake;
     follow_release(swarm);
     for (size_t i = 0; i < swarm->tracker_count; i++) {

@@ -217,11 +217,17 @@ static uint64_t idle_ms(const struct want *want)
     return (used > streamed ? used : streamed) + IDLE_MS;
 }
 
+/* It wants all of it, whether anybody reads it now or not. */
+static bool is_supernodes(const struct want *want)
+{
+    return want->swarm->node->config.supernode;
+}
+
 uint64_t want_tick(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
-    if (list_empty(&want->streams) && now >= idle_ms(want)) {
+    if (list_empty(&want->streams) && now >= idle_ms(want) && !is_supernodes(want)) {
         want_free(want);
         return UINT64_MAX;
     }
@@ -235,5 +241,5 @@ uint64_t want_tick(struct want *want)
     origin_watch(want);
     origin_consider(want);
     want_check_failed(want);
-    return list_empty(&want->streams) ? idle_ms(want) : UINT64_MAX;
+    return list_empty(&want->streams) && !is_supernodes(want) ? idle_ms(want) : UINT64_MAX;
 }

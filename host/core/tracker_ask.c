@@ -1,6 +1,8 @@
 /* One announce to one tracker, over HTTP (BEP 3) or UDP (BEP 15). */
 #include "core/trackers.h"
 
+#include "core/find.h"
+
 #include "base/mem.h"
 
 #include <string.h>
@@ -28,7 +30,8 @@ static struct tracker_announce make_announce(const struct swarm *swarm, enum tra
 {
     struct tracker_announce announce = {.port = node_public_port(swarm->node),
                                         .uploaded = swarm->site->uploaded,
-                                        .downloaded = swarm->site->bytes[SOURCE_PEERS],
+                                        .downloaded = swarm->site->bytes[SOURCE_PEERS] +
+                                                      swarm->site->bytes[SOURCE_SUPERNODE],
                                         .left = bytes_left(swarm),
                                         .event = event,
                                         .num_want = event == TRACKER_STOPPED ? 0 : NUM_WANT};
@@ -47,7 +50,7 @@ static bool is_at_home_everywhere(const struct address *listen)
 
 /* A release must not make the host knock at doors in the visitor's own network. Who listens on a
  * private address, or visits a site on this machine, is on such a network on purpose. */
-static bool must_be_public(const struct swarm *swarm)
+bool find_must_be_public(const struct swarm *swarm)
 {
     const struct node_config *config = &swarm->node->config;
 
@@ -92,7 +95,7 @@ static void ask_http(struct tracker *tracker, enum tracker_event event)
     if (make_url(tracker, event, &url)) {
         tracker->http.owner = tracker;
         tracker->http.done = http_done;
-        tracker->http.public_only = must_be_public(tracker->swarm);
+        tracker->http.public_only = find_must_be_public(tracker->swarm);
         download_start(tracker->swarm->node, &tracker->http, (const char *)url.data,
                        LIMIT_TRACKER_REPLY, HTTP_TIME_MS);
     }
@@ -107,7 +110,7 @@ static void farewell_http(struct tracker *tracker)
     effect->http.op = node_number(node);
     effect->http.max = LIMIT_TRACKER_REPLY;
     effect->http.timeout_ms = HTTP_TIME_MS;
-    effect->http.public_only = must_be_public(tracker->swarm);
+    effect->http.public_only = find_must_be_public(tracker->swarm);
     make_url(tracker, TRACKER_STOPPED, &effect->text); /* it was good enough to announce to */
 }
 
@@ -128,7 +131,7 @@ void tracker_ask(struct tracker *tracker, enum tracker_event event)
     tracker->asked_ms = tracker->swarm->node->now_ms;
     if (tracker->is_udp) {
         tracker->udp.announce = make_announce(tracker->swarm, event);
-        tracker->udp.public_only = must_be_public(tracker->swarm);
+        tracker->udp.public_only = find_must_be_public(tracker->swarm);
         udp_announce_start(&tracker->udp);
     } else {
         ask_http(tracker, event);

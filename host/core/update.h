@@ -16,7 +16,7 @@ enum effect_kind {
     EFFECT_STREAM_HEAD,  /* begin the gateway's answer */
     EFFECT_STREAM_READY, /* the file is verified and stored from stream.first up to stream.upto */
     EFFECT_STREAM_FAIL,  /* give the stream up with stream.status */
-    EFFECT_DIAL,
+    EFFECT_DIAL,       /* `text`: empty, or a super-node's URL, NUL-terminated, in place of `to` */
     EFFECT_SEND,       /* `text`: bytes for a peer */
     EFFECT_SEND_BLOCK, /* `text`: the 13 bytes before a block; then the block from the store */
     EFFECT_CLOSE,
@@ -55,6 +55,7 @@ struct effect {
         struct {
             uint64_t conn;
             struct address to;         /* dial */
+            bool public_only;          /* dial by URL: as for http */
             struct metainfo_file file; /* send block: a copy (path and layer not valid) */
             uint32_t piece_length;
             uint64_t offset;      /* in the file */
@@ -96,7 +97,7 @@ struct effect {
         struct {
             bool held;        /* all of it */
             bool bodies_held; /* paced responses, at least */
-            uint32_t chunk; /* bytes to take at a time; 0: as many as there are */
+            uint32_t chunk;   /* bytes to take at a time; 0: as many as there are */
         } receive;
         struct settings_record settings;
         struct site_record site; /* borrowed from the node for the call */
