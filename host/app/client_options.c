@@ -11,6 +11,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'},
     {"json", no_argument, NULL, 'j'},
     {"output", required_argument, NULL, 'o'},
+    {"site", required_argument, NULL, 'S'},
     {"help", no_argument, NULL, 'h'},
     {"upload-rate", required_argument, NULL, FIRST_SETTING + SETTING_UPLOAD_RATE},
     {"download-rate", required_argument, NULL, FIRST_SETTING + SETTING_DOWNLOAD_RATE},
@@ -37,6 +38,8 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
             options->json = true;
         else if (option == 'o' && options->takes_output)
             options->output = optarg;
+        else if (option == 'S' && options->takes_site)
+            options->site = optarg;
         else if (option >= FIRST_SETTING && options->takes_settings) {
             options->settings[option - FIRST_SETTING] = optarg;
             options->has_settings = true;

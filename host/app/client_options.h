@@ -5,12 +5,12 @@
 #include "app/client.h"
 
 struct client_options {
-    const char *usage;       /* set before */
-    int words_wanted;        /* set before */
-    int words_optional;      /* set before: so many more may follow */
-    bool takes_json, takes_output; /* set before */
-    bool takes_settings;           /* set before: limits instead of the words */
-    const char *socket, *output;
+    const char *usage;                         /* set before */
+    int words_wanted;                          /* set before */
+    int words_optional;                        /* set before: so many more may follow */
+    bool takes_json, takes_output, takes_site; /* set before */
+    bool takes_settings;                       /* set before: limits instead of the words */
+    const char *socket, *output, *site;
     bool json;
     char **words;
     int word_count;

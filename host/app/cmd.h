@@ -24,6 +24,7 @@ int cmd_snippet(int argc, char **argv);
 int cmd_sites(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
+int cmd_supernode(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* "fringe: text" on stderr, with control characters replaced; answers CMD_FAILED. */

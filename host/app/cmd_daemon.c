@@ -1,7 +1,7 @@
 /* fringe daemon: the host of one user. */
 #include "app/cmd.h"
 #include "app/daemon.h"
-#include "base/log.h"
+#include "app/daemon_options.h"
 #include "base/paths.h"
 
 #include <getopt.h>
@@ -60,8 +60,7 @@ static const struct option long_options[] = {
 
 static int bad_value(const char *option, const char *value, const char *wanted)
 {
-    fprintf(stderr, "fringe daemon: %s %s: %s\n", option, value, wanted);
-    return CMD_USAGE;
+    return daemon_bad_value("daemon", option, value, wanted);
 }
 
 static void from_sockaddr(const struct sockaddr *from, struct address *ret)
@@ -99,19 +98,6 @@ static bool resolve(const char *text, struct address *ret)
     return ret->port != 0;
 }
 
-static bool parse_level(const char *text)
-{
-    static const char *const names[] = {"error", "warning", "info", "debug"};
-
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(names[i], text) != 0)
-            continue;
-        log_set_level((enum log_level)i);
-        return true;
-    }
-    return false;
-}
-
 static int parse_idle(struct daemon_options *options, const char *text)
 {
     char *end;
@@ -133,21 +119,6 @@ static int add_peer(struct daemon_options *options, const char *text)
     return CMD_OK;
 }
 
-/* Peers and trackers are told one port. */
-static int add_listen(struct daemon_options *options, const char *value)
-{
-    struct address *address = &options->listen[options->listen_count];
-
-    if (options->listen_count == LIMIT_LISTEN)
-        return bad_value("--listen", value, "too many of them");
-    if (address_parse(value, address) != ERR_OK)
-        return bad_value("--listen", value, "ADDR:PORT is needed, such as 0.0.0.0:6881");
-    if (address->port != 0 && options->listen_count > 0 && address->port != options->listen[0].port)
-        return bad_value("--listen", value, "all need the port of the first, or 0");
-    options->listen_count++;
-    return CMD_OK;
-}
-
 static int take_option(struct daemon_options *options, int option, const char *value)
 {
     switch (option) {
@@ -161,7 +132,7 @@ static int take_option(struct daemon_options *options, int option, const char *v
         options->ca_file = value;
         return CMD_OK;
     case OPT_LISTEN:
-        return add_listen(options, value);
+        return daemon_add_listen("daemon", options, value);
     case OPT_LOCAL:
         options->local_discovery = true;
         return CMD_OK;
@@ -177,7 +148,7 @@ static int take_option(struct daemon_options *options, int option, const char *v
     case OPT_IDLE:
         return parse_idle(options, value);
     case OPT_LOG:
-        if (!parse_level(value))
+        if (!daemon_parse_level(value))
             return bad_value("--log", value, "error, warning, info or debug is needed");
         return CMD_OK;
     default:

@@ -3,11 +3,16 @@
 #include "app/client_options.h"
 #include "app/cmd.h"
 #include "app/limits_text.h"
+#include "base/mem.h"
+#include "wire/url.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char usage[] = "usage: fringe status [--json] [--socket PATH]\n";
+static const char usage[] =
+    "usage: fringe status [--site SITE] [--json] [--socket PATH]\n"
+    "  --site SITE  of one site (https://game.example): its release, who is connected, and how\n"
+    "               much of what was asked for did not come from the site itself\n";
 
 static void print_duration(uint64_t seconds)
 {
@@ -96,10 +101,72 @@ static void print_table(const json_t *answer)
     limits_print_sharing(answer);
 }
 
+/* --- one site */
+
+static void print_release(const json_t *release)
+{
+    char size[BYTES_TEXT];
+
+    if (!json_is_object(release)) {
+        cmd_print("release    none");
+        return;
+    }
+    cmd_print(
+        "release    %llu %s, %llu files, %s", (unsigned long long)client_number(release, "seq"),
+        client_text(release, "version", ""), (unsigned long long)client_number(release, "files"),
+        cmd_bytes(client_number(release, "bytes"), size));
+}
+
+static void print_spared(const json_t *answer)
+{
+    const json_t *spared = json_object_get(answer, "spared");
+    uint64_t asked = client_number(spared, "asked"), shared = client_number(spared, "shared");
+    bool supernode = json_is_true(json_object_get(answer, "supernode"));
+    const char *who = supernode ? "visitors asked for" : "pages asked for";
+    char of[BYTES_TEXT], not_from[BYTES_TEXT];
+
+    if (asked == 0)
+        cmd_print("spared     nothing yet: %s nothing", who);
+    else
+        cmd_print("spared     %.1f %%: %s %s, and %s of it did not come from the site",
+                  100.0 * (double)shared / (double)asked, who, cmd_bytes(asked, of),
+                  cmd_bytes(shared, not_from));
+}
+
+static void print_site(const json_t *answer)
+{
+    const char *reason = client_text(answer, "reason", "");
+
+    cmd_print("state      %s%s%s, zone %s", client_text(answer, "state", "?"),
+              reason[0] != '\0' ? ": " : "", reason, client_text(answer, "zone", "?"));
+    print_release(json_object_get(answer, "release"));
+    cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
+    print_total(json_object_get(answer, "total"));
+    print_spared(answer);
+}
+
+static int one_site(const struct client_options *options)
+{
+    struct api_request request = {.type = API_SITE_STATUS};
+    char *site = NULL, *path = NULL;
+
+    if (url_split(options->site, &site, &path) != ERR_OK) {
+        cmd_fail("%s is not a site: write it as https://game.example", options->site);
+        return CMD_USAGE;
+    }
+    memcpy(request.site, site, strlen(site) + 1);
+    mem_free(site);
+    mem_free(path);
+    return client_run(options, &request, print_site);
+}
+
 int cmd_status(int argc, char **argv)
 {
-    struct client_options options = {.usage = usage, .takes_json = true};
+    struct client_options options = {.usage = usage, .takes_json = true, .takes_site = true};
     struct api_request request = {.type = API_STATUS};
+    int status;
 
-    return client_command(&options, argc, argv, &request, print_table);
+    if (!client_options_read(&options, argc, argv, &status))
+        return status;
+    return options.site != NULL ? one_site(&options) : client_run(&options, &request, print_table);
 }

@@ -68,6 +68,7 @@ void daemon_step(struct daemon *daemon, struct event *event)
     step_answers(daemon);
     tcp_flush(daemon->tcp);
     set_timer(daemon);
+    daemon_supernode_stepped(daemon);
 }
 
 /* The router lets peers in only while there is a site for which the visitor has chosen that. */
@@ -306,7 +307,8 @@ static void signalled(uv_signal_t *handle, int number)
 {
     struct daemon *daemon = handle->data;
     (void)number;
-    loop_stop(&daemon->loop);
+    if (!daemon_supernode_drain(daemon))
+        loop_stop(&daemon->loop);
 }
 
 static void watch_signals(struct daemon *daemon)
@@ -335,9 +337,15 @@ static enum err open_adapters(struct daemon *daemon)
         what = "the peers' port";
         err = tcp_new(&daemon->loop, options->listen, options->listen_count, &tcp, &daemon->tcp);
     }
+    if (err == ERR_OK && options->supernode)
+        tcp_set_places(daemon->tcp, options->connections, LIMIT_SUPERNODE_ADDRESS);
     if (err == ERR_OK) {
         what = options->ca_file != NULL ? options->ca_file : "the HTTP client";
         err = http_new(&daemon->loop, options->ca_file, &http, &daemon->http);
+    }
+    if (err == ERR_OK && options->webroot != NULL) {
+        what = options->webroot;
+        err = webroot_new(&daemon->loop, options->webroot, &http, &daemon->webroot);
     }
     if (err == ERR_OK) {
         what = "the gateway";
@@ -346,6 +354,7 @@ static enum err open_adapters(struct daemon *daemon)
     if (err != ERR_OK)
         log_error("cannot open %s: %s", what, err_text(err));
     daemon->udp = udp_new(&daemon->loop, &udp);
+    daemon->resolver = resolver_new(&daemon->loop, daemon_resolved, daemon);
     daemon->hasher = hasher_new(&daemon->loop, piece_done, daemon);
     return err;
 }
@@ -378,6 +387,11 @@ static void make_node(struct daemon *daemon)
     memcpy(config.peers, options->peers, sizeof config.peers);
     config.peer_count = options->peer_count;
     config.local_discovery = options->local_discovery;
+    config.supernode = options->supernode;
+    config.has_folder = options->webroot != NULL;
+    memcpy(config.sites, options->sites, sizeof config.sites);
+    config.site_count = options->site_count;
+    config.connections = options->connections;
     config.start_ms = loop_now_ms(&daemon->loop);
     config.version = FRINGE_VERSION;
     config.gateway = gateway;
@@ -391,7 +405,7 @@ static void open_portmap(struct daemon *daemon)
     struct address listen = daemon->options->listen[0];
 
     listen.port = tcp_port(daemon->tcp);
-    if (!daemon->options->no_port_map)
+    if (!daemon->options->no_port_map && !daemon->options->supernode)
         daemon->portmap =
             portmap_new(&daemon->loop, &portmap_defaults, &listen, port_mapped, daemon);
 }
@@ -457,6 +471,9 @@ static void close_adapters(struct daemon *daemon)
         control_free(daemon->control);
     if (daemon->gateway != NULL)
         gateway_free(daemon->gateway);
+    webroot_free(daemon->webroot);
+    daemon_dial_done(daemon);
+    resolver_free(daemon->resolver);
     if (daemon->http != NULL)
         http_free(daemon->http);
     if (daemon->tcp != NULL)
@@ -479,6 +496,7 @@ static void close_loop(struct daemon *daemon)
     loop_timer_free(daemon->timer);
     loop_timer_free(daemon->flush_timer);
     loop_timer_free(daemon->idle_timer);
+    loop_timer_free(daemon->report_timer);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     loop_done(&daemon->loop);
@@ -494,13 +512,17 @@ static void keep_heap(void)
 }
 
 /* Cached content, peers and gateway together may need more files than the usual soft limit. */
-static void raise_file_limit(void)
+static void raise_file_limit(uint32_t connections)
 {
     struct rlimit limit;
+    rlim_t wanted = FILES_WANTED + connections;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
-    limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    if (limit.rlim_max < connections)
+        log_warning("only %llu files can be open, which is less than --connections %u",
+                    (unsigned long long)limit.rlim_max, (unsigned)connections);
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
         log_warning("only few files can be open at once");
 }
@@ -510,7 +532,7 @@ enum err daemon_run(const struct daemon_options *options)
     struct daemon daemon = {.options = options};
 
     keep_heap();
-    raise_file_limit();
+    raise_file_limit(options->connections);
     enum err err = loop_init(&daemon.loop);
     if (err != ERR_OK)
         return err;
@@ -519,6 +541,7 @@ enum err daemon_run(const struct daemon_options *options)
     daemon.timer = loop_timer_new(&daemon.loop, timer_fired, &daemon);
     daemon.flush_timer = loop_timer_new(&daemon.loop, flush_fired, &daemon);
     daemon.idle_timer = loop_timer_new(&daemon.loop, idle_fired, &daemon);
+    daemon.report_timer = loop_timer_new(&daemon.loop, daemon_supernode_report, &daemon);
     watch_signals(&daemon);
     err = open_adapters(&daemon);
     if (err == ERR_OK) {
@@ -532,8 +555,10 @@ enum err daemon_run(const struct daemon_options *options)
         arm_idle_exit(&daemon);
         log_info("ready: socket %s, peers' port %u, gateway port %u", options->socket,
                  (unsigned)tcp_port(daemon.tcp), (unsigned)gateway_port(daemon.gateway));
+        daemon_supernode_begin(&daemon);
         loop_run(&daemon.loop);
         say_farewell(&daemon);
+        daemon_supernode_end(&daemon);
     }
     close_adapters(&daemon);
     close_loop(&daemon);

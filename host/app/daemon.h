@@ -24,6 +24,12 @@ struct daemon_options {
     enum zone zone;       /* for sites not chosen yet */
     bool local_discovery; /* whatever the setting */
     uint32_t idle_exit_s; /* end so long after the last client; 0: stay */
+    /* A super-node (cmd_supernode.c). */
+    bool supernode;
+    const char *sites[LIMIT_SUPERNODE_SITES];
+    size_t site_count;
+    const char *webroot;  /* the site's folder; NULL: all is fetched from the site */
+    uint32_t connections; /* at once; 0: as for a visitor */
 };
 
 /* Runs until it is told to stop. ERR_BUSY: another daemon has that data folder or socket. */

@@ -236,6 +236,17 @@ static void save_torrent(struct daemon *daemon, struct effect *effect)
         log_error("cannot keep a torrent: %s", err_text(err));
 }
 
+/* Trackers are asked over the network, in any case. */
+static bool is_of_a_site(const struct daemon *daemon, const char *url)
+{
+    for (size_t i = 0; i < daemon->options->site_count; i++) {
+        size_t length = strlen(daemon->options->sites[i]);
+        if (strncmp(url, daemon->options->sites[i], length) == 0 && url[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 static void get_http(struct daemon *daemon, struct effect *effect)
 {
     struct http_request request = {.op = effect->http.op,
@@ -247,13 +258,25 @@ static void get_http(struct daemon *daemon, struct effect *effect)
                                    .public_only = effect->http.public_only,
                                    .timeout_ms = effect->http.timeout_ms,
                                    .paced = effect->http.paced};
-    http_get(daemon->http, &request);
+    if (daemon->webroot != NULL && is_of_a_site(daemon, request.url))
+        webroot_get(daemon->webroot, &request);
+    else
+        http_get(daemon->http, &request);
+}
+
+static void cancel_http(struct daemon *daemon, uint64_t op)
+{
+    http_cancel(daemon->http, op);
+    if (daemon->webroot != NULL)
+        webroot_cancel(daemon->webroot, op);
 }
 
 static void receive(struct daemon *daemon, struct effect *effect)
 {
     tcp_receive(daemon->tcp, effect->receive.held, effect->receive.chunk);
     http_receive(daemon->http, effect->receive.bodies_held, effect->receive.chunk);
+    if (daemon->webroot != NULL)
+        webroot_receive(daemon->webroot, effect->receive.bodies_held);
 }
 
 static void send_datagram(struct daemon *daemon, struct effect *effect)
@@ -298,7 +321,7 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         gateway_fail(daemon->gateway, effect->stream.stream, effect->stream.status);
         break;
     case EFFECT_DIAL:
-        tcp_dial(daemon->tcp, effect->peer.conn, &effect->peer.to);
+        daemon_dial(daemon, effect);
         break;
     case EFFECT_SEND:
         tcp_send(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length);
@@ -307,13 +330,14 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         send_block(daemon, effect);
         break;
     case EFFECT_CLOSE:
+        daemon_dial_cancel(daemon, effect->peer.conn);
         tcp_close(daemon->tcp, effect->peer.conn);
         break;
     case EFFECT_HTTP_GET:
         get_http(daemon, effect);
         break;
     case EFFECT_HTTP_CANCEL:
-        http_cancel(daemon->http, effect->http.op);
+        cancel_http(daemon, effect->http.op);
         break;
     case EFFECT_RECEIVE:
         receive(daemon, effect);

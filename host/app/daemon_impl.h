@@ -1,5 +1,6 @@
 /* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
- * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches).
+ * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches),
+ * daemon_dial.c (to super-nodes), daemon_supernode.c (a super-node's beginning and end).
  * Layer: app; private. */
 #pragma once
 
@@ -12,9 +13,11 @@
 #include "io/http.h"
 #include "io/multicast.h"
 #include "io/portmap.h"
+#include "io/resolver.h"
 #include "io/store.h"
 #include "io/tcp.h"
 #include "io/udp.h"
+#include "io/webroot.h"
 
 #include <uthash.h>
 
@@ -44,11 +47,15 @@ struct daemon {
     const struct daemon_options *options;
     struct loop loop;
     struct loop_timer *timer, *flush_timer, *idle_timer;
+    struct loop_timer *report_timer; /* daemon_supernode.c: the next report; the end of draining */
     uv_signal_t signals[3];
     struct store *store;
     struct tcp *tcp;
     struct http *http;
     struct udp *udp;
+    struct webroot *webroot; /* NULL: there is none, all is asked of the site */
+    struct resolver *resolver;
+    struct dialling *dialling;   /* super-nodes whose names are being looked up */
     struct multicast *multicast; /* NULL: local discovery is off */
     struct gateway *gateway;
     struct control *control;
@@ -59,6 +66,7 @@ struct daemon {
     struct list answers;
     struct storing *storing;
     struct rebuilding *rebuilding; /* daemon_rebuild.c */
+    bool draining;
     bool ending; /* nothing is stepped any more; what was said last is on its way */
 };
 
@@ -73,5 +81,20 @@ void daemon_rebuild(struct daemon *daemon, struct effect *effect);
 void daemon_rebuilt(struct daemon *daemon, const struct hasher_result *result);
 void daemon_forget_pieces(struct daemon *daemon);
 void daemon_forget_rebuilding(struct daemon *daemon);
+
+/* --- daemon_dial.c: super-nodes are named by URL */
+void daemon_dial(struct daemon *daemon, const struct effect *effect);
+void daemon_dial_cancel(struct daemon *daemon, uint64_t conn); /* unknown: nothing */
+void daemon_resolved(void *user, uint64_t conn, enum err result, const struct address *address);
+void daemon_dial_done(struct daemon *daemon);
+
+/* --- daemon_supernode.c */
+void daemon_supernode_begin(struct daemon *daemon);
+/* True: it drains, and ends by itself. */
+bool daemon_supernode_drain(struct daemon *daemon);
+void daemon_supernode_stepped(struct daemon *daemon); /* has all that was asked for been given? */
+void daemon_supernode_report(void *user);
+void daemon_supernode_end(struct daemon *daemon);
+
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

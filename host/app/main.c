@@ -15,6 +15,7 @@ static const struct {
     {"revoke", "end the sharing of a site with a signed, empty release", cmd_revoke},
     {"daemon", "the host that browsers talk to (started by itself)", cmd_daemon},
     {"get", "fetch one file of a site through the host", cmd_get},
+    {"supernode", "hold a site whole and give it to its visitors (for publishers)", cmd_supernode},
     {"status", "what the host is doing", cmd_status},
     {"sites", "the sites that the host knows and what was chosen for them", cmd_sites},
     {"set", "choose for a site: off, fetch, share or default; limits for all", cmd_set},

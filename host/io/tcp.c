@@ -29,13 +29,13 @@ static bool admits(const struct tcp *tcp, const struct conn *newcomer)
 {
     unsigned same = 0;
 
-    if (tcp->accepted > LIMIT_PEERS)
+    if (tcp->accepted > tcp->places)
         return false;
     if (address_is_loopback(&newcomer->remote))
         return true;
     for (const struct conn *conn = tcp->conns; conn != NULL; conn = conn->hh.next)
         same += address_same_ip(&conn->remote, &newcomer->remote);
-    return same <= LIMIT_PEERS_PER_ADDRESS; /* counts the newcomer itself */
+    return same <= tcp->address_places; /* counts the newcomer itself */
 }
 
 static bool find_remote(struct conn *conn)
@@ -302,6 +302,8 @@ enum err tcp_new(struct loop *loop, const struct address *listen, size_t count,
 
     tcp->loop = loop;
     tcp->read_length = TCP_READ_LENGTH;
+    tcp->places = LIMIT_PEERS;
+    tcp->address_places = LIMIT_PEERS_PER_ADDRESS;
     tcp->events = *events;
     list_init(&tcp->deferred);
     list_init(&tcp->dirty);
@@ -328,6 +330,19 @@ uint16_t tcp_port(const struct tcp *tcp)
     return tcp->port;
 }
 
+void tcp_set_places(struct tcp *tcp, unsigned all, unsigned for_address)
+{
+    tcp->places = all;
+    tcp->address_places = for_address;
+}
+
+void tcp_stop_listening(struct tcp *tcp)
+{
+    for (unsigned i = 0; i < tcp->listening; i++)
+        uv_close((uv_handle_t *)&tcp->listeners[i], handle_closed);
+    tcp->listening = 0;
+}
+
 void tcp_free(struct tcp *tcp)
 {
     if (tcp == NULL)
@@ -338,7 +353,6 @@ void tcp_free(struct tcp *tcp)
     loop_timer_free(tcp->dial_timer);
     loop_timer_free(tcp->turn_timer);
     loop_timer_free(tcp->watch_timer);
+    tcp_stop_listening(tcp);
     uv_close((uv_handle_t *)&tcp->idle, handle_closed);
-    for (unsigned i = 0; i < tcp->listening; i++)
-        uv_close((uv_handle_t *)&tcp->listeners[i], handle_closed);
 }

@@ -22,9 +22,10 @@
 struct tcp {
     struct loop *loop;
     struct tcp_events events;
-    struct conn *conns;         /* uthash by number */
-    unsigned dialled, accepted; /* connections now */
-    uint64_t last_accepted;     /* numbers given so far */
+    struct conn *conns;              /* uthash by number */
+    unsigned dialled, accepted;      /* connections now */
+    unsigned places, address_places; /* for accepted ones */
+    uint64_t last_accepted;          /* numbers given so far */
     uv_tcp_t listeners[LIMIT_LISTEN];
     unsigned listening;   /* of them are begun */
     uint16_t port;        /* 0: not listening */
