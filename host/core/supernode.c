@@ -150,6 +150,7 @@ static struct wants_count count_wants(const struct swarm *swarm)
         if (count.failing++ == 0)
             count.oldest_failing = want;
     }
+    list_for_each(link, next, &swarm->held) count.all++;
     return count;
 }
 
@@ -206,8 +207,10 @@ bool supernode_keep(struct peer *peer, const struct peer_request *request)
         if (count_wants(swarm).all >= LIMIT_SUPERNODE_FILES)
             return false;
         want = want_get(swarm, file);
-        list_remove(&want->in_swarm); /* somebody waits: before what nobody has asked for */
-        list_push_front(&swarm->wants, &want->in_swarm);
+        if (want->delta == NULL) { /* somebody waits: before what nobody has asked for */
+            list_remove(&want->in_swarm);
+            list_push_front(&swarm->wants, &want->in_swarm);
+        }
     }
     if (is_failing(want))
         return false;
