@@ -137,6 +137,8 @@ static void got_http_head(void *user, uint64_t op, const struct http_head *head)
     event.http.first = head->first;
     event.http.last = head->last;
     event.http.total = head->total;
+    event.http.validator = head->validator;
+    event.http.max_age_s = head->max_age_s;
     daemon_step(user, &event);
 }
 

@@ -258,6 +258,8 @@ static void get_http(struct daemon *daemon, struct effect *effect)
                                    .public_only = effect->http.public_only,
                                    .timeout_ms = effect->http.timeout_ms,
                                    .paced = effect->http.paced};
+    if (effect->http.condition > 0)
+        request.condition = (const char *)effect->text.data + effect->http.condition;
     if (daemon->webroot != NULL && is_of_a_site(daemon, request.url))
         webroot_get(daemon->webroot, &request);
     else

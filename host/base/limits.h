@@ -102,6 +102,7 @@
 
 /* --- origin, tracker (a web server) */
 #define LIMIT_HTTP_HEADERS        KIB(64)
+#define LIMIT_VALIDATOR           160     /* an ETag or a date, as a header to ask with again */
 #define LIMIT_TRACKER_REPLY       KIB(256)
 #define LIMIT_TRACKER_PEERS       200
 #define LIMIT_SWARM_SIZE          1000000 /* that a tracker is believed */

@@ -15,6 +15,11 @@ void download_start(struct node *node, struct download *download, const char *ur
     effect->http.timeout_ms = timeout_ms;
     effect->http.public_only = download->public_only;
     buf_put(&effect->text, url, strlen(url) + 1);
+    download->max_age_s = 0;
+    if (!download->conditional || download->validator[0] == '\0')
+        return;
+    effect->http.condition = effect->text.length;
+    buf_put(&effect->text, download->validator, strlen(download->validator) + 1);
 }
 
 void download_cancel(struct node *node, struct download *download)
@@ -30,6 +35,18 @@ void download_cancel(struct node *node, struct download *download)
 void download_done(struct download *download)
 {
     buf_done(&download->body);
+}
+
+void download_head(struct download *download, const struct event *event)
+{
+    const char *validator = event->http.validator;
+
+    download->max_age_s = event->http.max_age_s;
+    if (event->http.status != 200)
+        return;
+    download->validator[0] = '\0';
+    if (validator != NULL && strlen(validator) < sizeof download->validator)
+        strcpy(download->validator, validator);
 }
 
 void download_body(struct node *node, struct download *download, const struct event *event)

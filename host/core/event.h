@@ -18,7 +18,7 @@
 /* What is remembered of a site between runs. */
 struct site_record {
     const char *site;
-    enum zone zone; /* ZONE_DEFAULT: never chosen */
+    enum zone zone;                 /* ZONE_DEFAULT: never chosen */
     bool has_key, blocked;          /* blocked: the site has shown another key since */
     struct minisign_key key;        /* pinned at first use */
     uint64_t seq;                   /* highest accepted; 0: none */
@@ -94,6 +94,8 @@ struct event {
             int status;                          /* head, done */
             bool has_length, has_range;          /* head */
             uint64_t length, first, last, total; /* head; total UINT64_MAX: unknown */
+            const char *validator;               /* head: for asking again; NULL: none */
+            uint32_t max_age_s;                  /* head; 0: not said */
             struct span data;                    /* body */
             enum err result;                     /* done: ERR_OK for any complete response */
             uint32_t retry_after_s;              /* done; 0: not said */

@@ -317,7 +317,9 @@ static void http_step(struct node *node, const struct event *event)
 
     if (event->kind == EVENT_HTTP_BODY)
         fair_use_received(node, event->http.data.length);
-    if (op != NULL && event->kind == EVENT_HTTP_BODY)
+    if (op != NULL && event->kind == EVENT_HTTP_HEAD)
+        download_head(op->owner, event);
+    else if (op != NULL && event->kind == EVENT_HTTP_BODY)
         download_body(node, op->owner, event);
     else if (op != NULL && event->kind == EVENT_HTTP_DONE)
         download_finish(node, op->owner, event);

@@ -130,6 +130,9 @@ struct download {
     uint64_t op; /* 0: not under way */
     struct buf body;
     bool public_only; /* the URL is a stranger's: not to this machine or a private network */
+    bool conditional; /* asks with the validator: done says status 304 if nothing has changed */
+    char validator[LIMIT_VALIDATOR]; /* of the last answer that had one */
+    uint32_t max_age_s;              /* as this answer says; 0: it does not */
     void (*done)(void *owner, struct download *download, enum err result, int status,
                  uint32_t retry_after_s);
     void *owner;
@@ -140,6 +143,7 @@ void download_start(struct node *node, struct download *download, const char *ur
                     uint32_t timeout_ms);
 void download_cancel(struct node *node, struct download *download);
 void download_done(struct download *download); /* frees the body */
+void download_head(struct download *download, const struct event *event);
 void download_body(struct node *node, struct download *download, const struct event *event);
 void download_finish(struct node *node, struct download *download, const struct event *event);
 

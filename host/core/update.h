@@ -68,6 +68,7 @@ struct effect {
             uint32_t timeout_ms; /* 0: none but the stall limit */
             bool public_only;    /* never to this machine or a private network */
             bool paced;          /* the body heeds EFFECT_RECEIVE */
+            size_t condition;    /* where in `text` an earlier answer's validator is; 0: none */
         } http;                  /* get: `text` is the URL, NUL-terminated */
         struct {
             uint64_t op; /* the same for all that goes to that host and port, and its answers */

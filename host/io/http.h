@@ -23,24 +23,29 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "io/loop.h"
 
 struct http_request {
-    uint64_t op;           /* the caller's number, of no request that runs */
-    const char *url;       /* sent as it is, "." and ".." too */
+    uint64_t op;     /* the caller's number, of no request that runs */
+    const char *url; /* sent as it is, "." and ".." too */
     bool has_range;
     uint64_t first, last;  /* inclusive, when has_range */
     uint64_t max;          /* more body bytes than this: ERR_TOO_LARGE */
     bool public_only;      /* a stranger named the host: only a public address will do */
     uint32_t timeout_ms;   /* of the whole transfer; 0: only the stall limit */
     bool paced;            /* its body waits while http_receive says so */
+    const char *condition; /* a head's validator: 304 when nothing has changed; NULL: none */
 };
 
 struct http_head {
     int status;
     bool has_length, has_range;
-    uint64_t length;              /* Content-Length */
-    uint64_t first, last, total;  /* Content-Range of a 206; total UINT64_MAX: unknown */
+    uint64_t length;             /* Content-Length */
+    uint64_t first, last, total; /* Content-Range of a 206; total UINT64_MAX: unknown */
+    char
+        validator[LIMIT_VALIDATOR]; /* "If-None-Match: ..." or "If-Modified-Since: ..."; "": none */
+    uint32_t max_age_s;             /* Cache-Control; 0: not said */
 };
 
 struct http_events {
@@ -60,4 +65,4 @@ void http_cancel(struct http *http, uint64_t op); /* no event follows */
 /* Back-pressure: no `body` for paced requests while held. With a chunk (what to take at a time; 0:
  * as much as there is) they use HTTP/1.1: streams of one connection cannot wait one by one. */
 void http_receive(struct http *http, bool held, size_t chunk);
-void http_free(struct http *http);                /* cancels all */
+void http_free(struct http *http); /* cancels all */

@@ -34,6 +34,7 @@ struct transfer {
     UT_hash_handle hh;
     struct http *http;
     CURL *easy;
+    struct curl_slist *headers; /* its own; NULL: those of all */
     uint64_t op, max, received;
     size_t header_bytes;
     uint64_t connect_by; /* uv_now; 0: waits its turn, or is connected */

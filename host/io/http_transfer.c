@@ -7,12 +7,15 @@
 #include "wire/http_range.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define RECEIVE_BUFFER  (128L * 1024)
 #define BUFFER_MIN      4096L
 #define RETRY_AFTER_MAX 3600
+#define MAX_AGE_MAX     604800
 #define ERROR_BODY_MAX  KIB(64) /* of a refusal: read and thrown away to keep the connection */
 
 /* --- the reply's head */
@@ -38,12 +41,41 @@ static bool is_encoded(CURL *easy)
     return false;
 }
 
+/* What to send when it is asked for again: the ETag, or the date. */
+static void read_validator(CURL *easy, char ret[LIMIT_VALIDATOR])
+{
+    const char *name = "If-None-Match", *value = header_value(easy, "ETag", 0);
+
+    if (value == NULL) {
+        name = "If-Modified-Since";
+        value = header_value(easy, "Last-Modified", 0);
+    }
+    ret[0] = '\0';
+    if (value == NULL || strlen(name) + strlen(value) + 3 > LIMIT_VALIDATOR)
+        return;
+    for (const char *c = value; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            return;
+    snprintf(ret, LIMIT_VALIDATOR, "%s: %s", name, value);
+}
+
+static uint32_t read_max_age(CURL *easy)
+{
+    const char *value = header_value(easy, "Cache-Control", 0);
+    const char *age = value != NULL ? strcasestr(value, "max-age=") : NULL;
+    unsigned long seconds = age != NULL ? strtoul(age + strlen("max-age="), NULL, 10) : 0;
+
+    return seconds < MAX_AGE_MAX ? (uint32_t)seconds : MAX_AGE_MAX;
+}
+
 static struct http_head read_head(CURL *easy, int status)
 {
     struct http_head head = {.status = status};
     curl_off_t length = -1;
 
     curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    read_validator(easy, head.validator);
+    head.max_age_s = read_max_age(easy);
     head.has_length = length >= 0;
     head.length = length >= 0 ? (uint64_t)length : 0;
     head.has_range =
@@ -233,6 +265,7 @@ void transfer_free(struct transfer *transfer)
     list_remove(&transfer->link);
     list_remove(&transfer->paused);
     curl_easy_cleanup(transfer->easy);
+    curl_slist_free_all(transfer->headers);
     mem_free(transfer);
 }
 
@@ -249,6 +282,22 @@ static bool set_pace(struct transfer *transfer, const struct http_request *reque
     curl_easy_setopt(transfer->easy, CURLOPT_BUFFERSIZE,
                      alone && buffer < RECEIVE_BUFFER ? buffer : RECEIVE_BUFFER);
     return alone;
+}
+
+/* The handle may have asked for something else before. */
+static void set_condition(struct transfer *transfer, const char *condition)
+{
+    struct curl_slist *headers = NULL;
+
+    if (condition != NULL)
+        for (struct curl_slist *h = transfer->http->headers; h != NULL; h = h->next)
+            headers = curl_slist_append(headers, h->data);
+    if (condition != NULL)
+        headers = curl_slist_append(headers, condition);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER,
+                     headers != NULL ? headers : transfer->http->headers);
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = headers;
 }
 
 void transfer_prepare(struct transfer *transfer, const struct http_request *request)
@@ -269,6 +318,7 @@ void transfer_prepare(struct transfer *transfer, const struct http_request *requ
              (unsigned long long)request->last);
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     bool alone = set_pace(transfer, request);
+    set_condition(transfer, request->condition);
     curl_easy_setopt(easy, CURLOPT_RANGE, request->has_range ? range : NULL);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     /* Wait and see whether a connection under way turns out to be HTTP/2: TLS says so at once, but

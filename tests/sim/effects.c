@@ -114,6 +114,8 @@ static void do_http_get(struct visitor *visitor, const struct effect *effect)
                              .max = effect->http.max,
                              .paced = effect->http.paced,
                              .timeout_ms = effect->http.timeout_ms};
+    if (effect->http.condition > 0)
+        want.condition = url + effect->http.condition;
 
     /* A last word to the tracker is no more than the politeness to be forgotten. */
     if (strstr(url, "event=stopped") == NULL)

@@ -88,6 +88,10 @@ void reply_decide(struct transfer *transfer)
         transfer->body_end = transfer->own_body.length;
     } else if (resource == NULL) {
         set_error(transfer, 404);
+    } else if (transfer->condition != NULL &&
+               strcmp(transfer->condition, resource->validator) == 0) {
+        resource->unchanged++;
+        transfer->status = 304;
     } else {
         set_range(transfer, resource->length);
     }

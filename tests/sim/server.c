@@ -5,6 +5,7 @@
 #include "transfer.h"
 #include "visitor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct server *server_new(struct world *world, const char *site, const struct link *link)
@@ -33,6 +34,16 @@ struct resource *server_get(struct server *server, const char *path)
     return resource;
 }
 
+static void set_validator(struct resource *resource)
+{
+    uint64_t sum = 14695981039346656037u;
+
+    for (size_t i = 0; i < resource->length; i++)
+        sum = (sum ^ resource->data[i]) * 1099511628211u;
+    snprintf(resource->validator, sizeof resource->validator, "If-None-Match: \"%016llx\"",
+             (unsigned long long)sum);
+}
+
 struct resource *server_put(struct server *server, const char *path, const void *data,
                             size_t length)
 {
@@ -47,6 +58,7 @@ struct resource *server_put(struct server *server, const char *path, const void 
     mem_free(resource->data);
     resource->data = mem_dup(data, length);
     resource->length = length;
+    set_validator(resource);
     return resource;
 }
 

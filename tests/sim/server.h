@@ -5,6 +5,7 @@
  * server, set-up costs, the connect and stall limits, the cap on a body. */
 #pragma once
 
+#include "base/limits.h"
 #include "core/update.h"
 #include "link.h"
 
@@ -33,8 +34,10 @@ struct resource {
     uint8_t *data;
     size_t length;
     struct fault fault;
-    uint32_t requests;
-    uint64_t sent; /* body bytes that left */
+    char validator[LIMIT_VALIDATOR]; /* changes with the content */
+    uint32_t max_age_s;              /* that it says; 0: nothing */
+    uint32_t requests, unchanged;    /* unchanged: of those answered with 304 */
+    uint64_t sent;                   /* body bytes that left */
     UT_hash_handle hh;
 };
 
@@ -75,7 +78,8 @@ struct http_want {
     bool has_range;
     uint64_t first, last, max;
     uint32_t timeout_ms;
-    bool paced; /* waits while the visitor's host does not read */
+    bool paced;            /* waits while the visitor's host does not read */
+    const char *condition; /* NULL: none */
 };
 void server_request(struct visitor *visitor, const struct http_want *want);
 /* False when there is no such request. */

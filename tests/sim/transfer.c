@@ -21,6 +21,7 @@ static void transfer_free(struct transfer *transfer)
     list_remove(&transfer->in_visitor);
     buf_done(&transfer->own_body);
     mem_free(transfer->path);
+    mem_free(transfer->condition);
     mem_free(transfer);
 }
 
@@ -198,6 +199,11 @@ static void fire_head(struct world *world, uint64_t number, uint64_t b)
     event.http.length = transfer->body_end - transfer->body_first;
     event.http.has_range = transfer->partial;
     event.http.total = UINT64_MAX;
+    const struct resource *resource = transfer_resource(transfer);
+    if (resource != NULL && (transfer->status == 200 || transfer->status == 304)) {
+        event.http.validator = resource->validator;
+        event.http.max_age_s = resource->max_age_s;
+    }
     if (transfer->partial) {
         event.http.first = transfer->body_first;
         event.http.last = transfer->body_end - 1;
@@ -330,19 +336,21 @@ void server_request(struct visitor *visitor, const struct http_want *want)
     if (server == NULL)
         world_fail(world, "%s asks a server that there is not: %s", visitor->host->name, want->url);
     struct transfer *transfer = mem_zalloc(sizeof *transfer);
-    *transfer = (struct transfer){.world = world,
-                                  .number = world_number(world),
-                                  .visitor = visitor->number,
-                                  .op = want->op,
-                                  .server = server,
-                                  .path = mem_strdup(want->url + site_length),
-                                  .has_range = want->has_range,
-                                  .first = want->first,
-                                  .last = want->last,
-                                  .max = want->max,
-                                  .timeout_ms = want->timeout_ms,
-                                  .paced = want->paced,
-                                  .fault = FAULT_NONE};
+    *transfer =
+        (struct transfer){.world = world,
+                          .number = world_number(world),
+                          .visitor = visitor->number,
+                          .op = want->op,
+                          .server = server,
+                          .path = mem_strdup(want->url + site_length),
+                          .has_range = want->has_range,
+                          .first = want->first,
+                          .last = want->last,
+                          .max = want->max,
+                          .timeout_ms = want->timeout_ms,
+                          .paced = want->paced,
+                          .condition = want->condition != NULL ? mem_strdup(want->condition) : NULL,
+                          .fault = FAULT_NONE};
     buf_init(&transfer->own_body, MIB(1));
     HASH_ADD(hh, world->transfers, number, sizeof transfer->number, transfer);
     list_push_back(&visitor->transfers, &transfer->in_visitor);

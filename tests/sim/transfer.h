@@ -7,7 +7,8 @@ struct transfer {
     struct world *world;
     uint64_t number, visitor, op;
     struct server *server;
-    char *path; /* with the query */
+    char *path;      /* with the query */
+    char *condition; /* NULL: none */
     bool has_range, active, answered, paced;
     uint64_t first, last, max;
     uint32_t timeout_ms;
