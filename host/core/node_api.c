@@ -239,6 +239,7 @@ static void handle_site_open(struct node *node, uint64_t client, const struct ap
 {
     struct site *site = site_get(node, request->site, true);
 
+    site_learn_used(site);
     if (site_zone(site) != ZONE_OFF)
         site_need(site, request->seq);
     if (!try_site_open(site, client, request))

@@ -31,6 +31,7 @@ enum extension {
     EXTENSION_LT_DONTHAVE = 3,
     EXTENSION_UT_PEX = 4,
     EXTENSION_UPLOAD_ONLY = 5,
+    EXTENSION_FRINGE_RELEASE = 6,
     EXTENSION_COUNT_
 };
 
@@ -120,6 +121,10 @@ struct peer {
     uint32_t suggested[LIMIT_SUGGESTED], suggested_count; /* ever; the newest are kept */
     bool told_gifts;                                      /* and what it may ask while we do */
     uint32_t gift_blocks;
+    struct {
+        uint64_t told, heard, asked, given; /* numbers (site_learn.h) */
+        uint64_t given_ms;
+    } release;
     bool gave_blocks;     /* that may still turn out wrong */
     struct flood chatter; /* messages that lead to nothing */
     struct flood hash_work, metadata_work;

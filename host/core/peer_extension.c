@@ -45,6 +45,7 @@ void peer_send_extended(struct peer *peer)
     if (peer->said_extended) /* what we share no more is taken back */
         extended.named = PEER_NAMES_FRINGE_CLAIM | PEER_NAMES_UT_METADATA;
     peer->said_extended = true;
+    extended.fringe_release = EXTENSION_FRINGE_RELEASE;
     extended.lt_donthave = EXTENSION_LT_DONTHAVE;
     if (!site_has_supernodes_only(peer->swarm->site))
         extended.ut_pex = EXTENSION_UT_PEX;
@@ -75,6 +76,8 @@ static const struct {
     [EXTENSION_UT_PEX] = {offsetof(struct peer_extended, ut_pex), PEER_NAMES_UT_PEX},
     [EXTENSION_UPLOAD_ONLY] = {offsetof(struct peer_extended, upload_only_id),
                                PEER_NAMES_UPLOAD_ONLY},
+    [EXTENSION_FRINGE_RELEASE] = {offsetof(struct peer_extended, fringe_release),
+                                  PEER_NAMES_FRINGE_RELEASE},
 };
 
 /* A handshake may come again, and then adds to what was said: what it does not name stays, and an
@@ -132,6 +135,7 @@ static bool handle_handshake(struct peer *peer, struct span payload)
         crowd_peer_left(peer);
     if (claims != claimed)
         peer_update_choke(peer); /* our own kind needs no slot */
+    peer_tell_release(peer);
     return true;
 }
 
@@ -168,9 +172,13 @@ static bool handle_upload_only(struct peer *peer, struct span payload)
 
 /* By our numbers. False: the peer has been closed. */
 static bool (*const handlers[EXTENSION_COUNT_])(struct peer *peer, struct span payload) = {
-    [EXTENSION_HANDSHAKE] = handle_handshake,       [EXTENSION_FRINGE_CLAIM] = handle_claim,
-    [EXTENSION_UT_METADATA] = peer_handle_metadata, [EXTENSION_LT_DONTHAVE] = handle_dont_have,
-    [EXTENSION_UT_PEX] = peer_handle_pex,           [EXTENSION_UPLOAD_ONLY] = handle_upload_only,
+    [EXTENSION_HANDSHAKE] = handle_handshake,
+    [EXTENSION_FRINGE_CLAIM] = handle_claim,
+    [EXTENSION_UT_METADATA] = peer_handle_metadata,
+    [EXTENSION_LT_DONTHAVE] = handle_dont_have,
+    [EXTENSION_UT_PEX] = peer_handle_pex,
+    [EXTENSION_UPLOAD_ONLY] = handle_upload_only,
+    [EXTENSION_FRINGE_RELEASE] = peer_handle_release,
 };
 
 bool peer_handle_extended(struct peer *peer, const struct peer_msg *msg)

@@ -57,6 +57,9 @@ bool peer_handle_metadata(struct peer *peer, struct span payload);
 bool peer_handle_hash_request(struct peer *peer, const struct peer_hashes *request);
 void peer_hashes_done(struct peer *peer);
 
+/* site_learn.c */
+bool peer_handle_release(struct peer *peer, struct span payload);
+
 /* swarm_pex.c */
 bool peer_handle_pex(struct peer *peer, struct span payload);
 void peer_begin_pex(struct peer *peer); /* it offers ut_pex */

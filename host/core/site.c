@@ -43,6 +43,7 @@ static struct site *site_new(struct node *node, const char *name)
     list_init(&site->swarms);
     buf_init(&site->json, LIMIT_RELEASE);
     buf_init(&site->signature, LIMIT_SIGNATURE);
+    site_learn_init(site);
     HASH_ADD_STR(node->sites, name, site);
     return site;
 }
@@ -71,6 +72,7 @@ void site_free(struct site *site)
 
     supernode_site_done(site);
     site_fetch_done(site);
+    site_learn_done(site);
     list_for_each(link, next, &site->swarms) swarm_free(list_entry(link, struct swarm, in_site));
     list_for_each(link, next, &site->waiting) mem_free(list_entry(link, struct waiting, in_site));
     site_free_releases(site);
@@ -159,6 +161,17 @@ void site_spared(const struct site *site, uint64_t *ret_asked, uint64_t *ret_sha
         *ret_shared = site->uploaded > fetched ? site->uploaded - fetched : 0;
 }
 
+bool site_page_waits(const struct site *site)
+{
+    list_for_each(link, next, &site->waiting)
+    {
+        uint64_t seq = list_entry(link, struct waiting, in_site)->request.seq;
+        if (seq == 0 || seq > site->seq)
+            return true;
+    }
+    return false;
+}
+
 uint32_t site_peer_count(const struct site *site)
 {
     uint32_t count = 0;
@@ -171,8 +184,10 @@ uint32_t site_peer_count(const struct site *site)
 uint64_t site_tick(struct site *site)
 {
     uint64_t wake = site_life_tick(site), super = supernode_site_tick(site);
+    uint64_t learn = site_learn_tick(site);
 
     wake = super < wake ? super : wake;
+    wake = learn < wake ? learn : wake;
 
     list_for_each(link, next, &site->swarms)
     {

@@ -3,12 +3,14 @@
  *   site.c         the site itself, and the visitor's zone
  *   site_life.c    its releases: which is current, which older ones stay, when sharing ends
  *   site_fetch.c   a release from the origin, and the judgement of it
+ *   site_learn.h   hearing of the next one
  *
  * unknown -> fetching -> current <-> updating; current -> expired or blocked. A site that hears of
  * a newer release fetches it while the old one stays in use for the pages that belong to it. */
 #pragma once
 
 #include "core/node_impl.h"
+#include "core/site_learn.h"
 #include "wire/release.h"
 
 #define SITE_RELEASES_KEPT 3
@@ -45,6 +47,9 @@ struct site {
     bool was_live;              /* at the last tick */
     const char *reason;         /* why the last fetch failed; NULL: it did not */
     uint64_t tried_seq, retry_ms;
+    struct site_learn learn;
+    bool checking; /* fetching: the signature first, and all of it only when that is another */
+    int shown;     /* the status that came with the signature */
     struct download get_json, get_signature, get_key, get_old; /* get_old: by the old key */
     struct site_release *current;                              /* newest first */
     struct list waiting, swarms;
@@ -80,6 +85,8 @@ bool site_may_waste(const struct site *site);
 /* Sees to it that the release with that number (0: any) is there or on its way. */
 void site_need(struct site *site, uint64_t seq);
 void site_fetch_again(struct site *site); /* whatever is there; the caller sees to the pace */
+/* Asks the site whether it has another release than ours; false: it is not the time for that. */
+bool site_look(struct site *site);
 void site_fetch_cancel(struct site *site);
 void site_fetch_done(struct site *site);
 
@@ -111,6 +118,8 @@ void site_free_releases(struct site *site);
 uint64_t site_life_tick(struct site *site);
 
 void site_wait(struct site *site, uint64_t client, const struct api_request *request);
+/* Does a page wait for a release that is not there? */
+bool site_page_waits(const struct site *site);
 /* Something changed: answers what can be answered now. */
 void site_answer_waiting(struct site *site);
 void site_save(struct site *site);

@@ -9,7 +9,18 @@
 #define RETRY_MS   30000 /* after a failure */
 #define TIMEOUT_MS 8000
 
-static void judge(struct site *site);
+static enum site_showed judge(struct site *site);
+static void checked(struct site *site);
+
+/* What was refused must not be taken for known when the site says that it has not changed. */
+static void looked(struct site *site, enum site_showed showed)
+{
+    if (site->fetching) /* more is asked for */
+        return;
+    if (showed == SITE_SHOWED_NOTHING)
+        site->get_signature.validator[0] = '\0';
+    site_learn_looked(site, showed);
+}
 
 /* --- the three files */
 
@@ -18,7 +29,8 @@ static void part_done(void *owner, struct download *download, enum err result, i
 {
     struct site *site = owner;
 
-    (void)status;
+    if (download == &site->get_signature)
+        site->shown = status;
     if (result != ERR_OK)
         buf_clear(&download->body);
     if (retry_after_s > 0)
@@ -27,7 +39,10 @@ static void part_done(void *owner, struct download *download, enum err result, i
         site->get_old.op != 0)
         return;
     site->fetching = false;
-    judge(site);
+    if (site->checking)
+        checked(site);
+    else
+        looked(site, judge(site));
     site_answer_waiting(site);
 }
 
@@ -44,12 +59,14 @@ static void get_part(struct site *site, struct download *download, const char *n
 static void fetch(struct site *site, uint64_t seq)
 {
     site->fetching = true;
+    site->learn.by_push = false;
     site->tried_seq = seq;
     site->retry_ms = site->node->now_ms + RETRY_MS;
     site->reason = NULL;
     site->old_asked = false;
     download_done(&site->get_old);
     get_part(site, &site->get_json, "release.json", LIMIT_RELEASE);
+    site->get_signature.conditional = false;
     get_part(site, &site->get_signature, "release.json.minisig", LIMIT_SIGNATURE);
     if (!site->has_key)
         get_part(site, &site->get_key, "key.pub", LIMIT_PUBLIC_KEY);
@@ -59,6 +76,18 @@ void site_fetch_again(struct site *site)
 {
     if (!site->fetching)
         fetch(site, 0);
+}
+
+bool site_look(struct site *site)
+{
+    if (site->fetching || site->node->now_ms < site->origin_not_before_ms)
+        return false;
+    site->fetching = site->checking = true;
+    site->old_asked = false;
+    download_done(&site->get_old);
+    site->get_signature.conditional = site->signature.length > 0;
+    get_part(site, &site->get_signature, "release.json.minisig", LIMIT_SIGNATURE);
+    return true;
 }
 
 static bool has_live(const struct site *site, uint64_t seq)
@@ -75,7 +104,7 @@ void site_fetch_cancel(struct site *site)
     download_cancel(site->node, &site->get_signature);
     download_cancel(site->node, &site->get_key);
     download_cancel(site->node, &site->get_old);
-    site->fetching = false;
+    site->fetching = site->checking = false;
 }
 
 void site_fetch_done(struct site *site)
@@ -101,7 +130,10 @@ void site_need(struct site *site, uint64_t seq)
         return;
     if (site->node->now_ms < site->origin_not_before_ms)
         return;
-    fetch(site, seq);
+    if (site_learn_confirm_now(site, seq))
+        site->tried_seq = seq;
+    else
+        fetch(site, seq);
 }
 
 /* --- judgement */
@@ -235,27 +267,40 @@ static bool is_same(const struct site *site, const struct release *release)
                       span_of(site->get_json.body.data, site->get_json.body.length));
 }
 
+/* What may be used of the site has changed, or it is to be said for the first time. */
+static void go_on(struct site *site)
+{
+    site_save(site);
+    site_apply_zone(site);
+    if (site_may_share(site))
+        site_start_swarms(site);
+    site_learn_tell(site);
+}
+
+static void keep(struct buf *buf, const struct buf *bytes)
+{
+    buf_clear(buf);
+    buf_put(buf, bytes->data, bytes->length);
+}
+
 static void accept(struct site *site, const struct verdict *verdict)
 {
-    bool was_blocked = site->blocked;
+    struct release *release = verdict->release;
+    bool same = is_same(site, release);
 
     site->key = verdict->key;
     site->key_is_new = false;
-    if (is_same(site, verdict->release)) {
+    keep(&site->json, &site->get_json.body);
+    keep(&site->signature, &site->get_signature.body);
+    if (release->bundle_count == 0 && !same)
+        site_learn_tell_the_end(site, release->seq);
+    if (same) {
         site->blocked = false;
-        release_free(verdict->release);
+        release_free(release);
     } else {
-        buf_clear(&site->json);
-        buf_put(&site->json, site->get_json.body.data, site->get_json.body.length);
-        site_add_release(site, verdict->release);
+        site_add_release(site, release);
     }
-    buf_clear(&site->signature);
-    buf_put(&site->signature, site->get_signature.body.data, site->get_signature.body.length);
-    site_save(site);
-    if (was_blocked || !site_is_live(site))
-        site_apply_zone(site);
-    if (site_may_share(site))
-        site_start_swarms(site);
+    go_on(site);
 }
 
 /* Another key than the pinned one: has the old one signed as well? True: that is being asked. */
@@ -268,27 +313,27 @@ static bool ask_old_key(struct site *site, enum err err)
     return true;
 }
 
-static void judge(struct site *site)
+static enum site_showed judge(struct site *site)
 {
     struct reason reason = {""};
     struct verdict verdict;
 
     if (site->get_json.body.length == 0 || site->get_signature.body.length == 0) {
         site->reason = "no-release"; /* most sites have none: nothing to log */
-        return;
+        return SITE_SHOWED_NOTHING;
     }
     if (first_key(site) != ERR_OK) {
         fail(site, "bad-signature", "the site's key.pub is missing or malformed");
-        return;
+        return SITE_SHOWED_NOTHING;
     }
     enum err err = verify(site, &verdict, &reason);
     if (ask_old_key(site, err))
-        return;
+        return SITE_SHOWED_NOTHING;
     if (err == ERR_OK)
         err = check_number(site, &verdict);
     if (err == ERR_OK) {
         accept(site, &verdict);
-        return;
+        return SITE_SHOWED_A_RELEASE;
     }
     release_free(verdict.release);
     if (err == ERR_WRONG_KEY && !site->key_is_new)
@@ -296,4 +341,53 @@ static void judge(struct site *site)
     else
         fail(site, reason_for(err), reason.text[0] != '\0' ? reason.text : err_text(err));
     forget_new_key(site);
+    return SITE_SHOWED_NOTHING;
+}
+
+/* --- has the site another one? */
+
+static bool is_body(const struct download *download, const struct buf *other)
+{
+    return span_equal(span_of(download->body.data, download->body.length),
+                      span_of(other->data, other->length));
+}
+
+static void take_pushed(struct site *site)
+{
+    struct buf *body = &site->get_json.body;
+
+    buf_done(body);
+    buf_init(body, LIMIT_RELEASE);
+    buf_put(body, site->learn.json.data, site->learn.json.length);
+    site->learn.by_push = true;
+    looked(site, judge(site));
+}
+
+/* The right key's release is back. */
+static void unblock(struct site *site)
+{
+    if (!site->blocked)
+        return;
+    site->blocked = false;
+    go_on(site);
+}
+
+/* The signature alone has come: it is 350 bytes, and says whether the rest is worth asking for. */
+static void checked(struct site *site)
+{
+    struct download *shown = &site->get_signature;
+
+    site->checking = false;
+    if (site->shown == 304 || (shown->body.length > 0 && is_body(shown, &site->signature))) {
+        unblock(site);
+        looked(site, SITE_SHOWED_THE_SAME);
+    } else if (shown->body.length == 0) {
+        looked(site, SITE_SHOWED_NOTHING);
+    } else if (site->learn.seq > 0 && is_body(shown, &site->learn.signature)) {
+        take_pushed(site);
+    } else {
+        site->fetching = true;
+        site->learn.by_push = false;
+        get_part(site, &site->get_json, "release.json", LIMIT_RELEASE);
+    }
 }

@@ -240,8 +240,13 @@ void tcp_close(struct tcp *tcp, uint64_t number)
     struct conn *conn;
 
     HASH_FIND(hh, tcp->conns, &number, sizeof number, conn); /* a doomed one too */
-    if (conn != NULL)
-        tcp_conn_end(conn);
+    if (conn == NULL)
+        return;
+    if (!list_empty(&conn->dirty)) { /* last words, as far as the system takes them */
+        list_remove(&conn->dirty);
+        tcp_conn_pump(conn);
+    }
+    tcp_conn_end(conn);
 }
 
 static void read_or_not(struct conn *conn)
