@@ -317,7 +317,9 @@ START_TEST(test_the_stream_fails_soon_when_everybody_dies)
     scene_load_all(&scene, first);
     struct visitor *second = knowing_visitor(&scene, first->host);
     struct fetch *fetch = fetch_begin(second, SITE, 1, "/static/c.bin", "doc");
-    world_run(scene.world, 380);
+    world_run(scene.world, 350);
+    for (int i = 0; i < 100 && fetch->state == FETCH_OPENING; i++)
+        world_run(scene.world, 10);
     ck_assert_int_eq(fetch->state, FETCH_STREAMING);
     ck_assert_uint_gt(fetch->ready, 0);
     server_set_down(scene.site->server, true);
