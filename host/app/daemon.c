@@ -14,7 +14,8 @@
 
 #define FILES_WANTED 4096
 #define FAREWELL_MS  500
-#define FLUSH_MS     500 /* stored pieces are recorded in batches */
+#define FLUSH_MS     500   /* stored pieces are recorded in batches */
+#define SYNC_MS      31000 /* and synced when they have rested for a while */
 
 /* --- events */
 
@@ -296,6 +297,8 @@ static void flush_fired(void *user)
 
     if (err != ERR_OK)
         log_error("the cache index cannot be written: %s", err_text(err));
+    if (store_waits_for_sync(daemon->store))
+        loop_timer_set(daemon->flush_timer, SYNC_MS);
 }
 
 void daemon_flush_soon(struct daemon *daemon)

@@ -11,8 +11,9 @@
  * file of another boot, or one whose size or mtime is not what the row says, is verified again
  * before a byte of it is used.
  *
- * fsync: content is synced by a thread of the store's own, at most every 30 s, and the index's log
- * moves into the index there too, so that no flush waits for the disk; the rest at store_close. */
+ * fsync: content is synced by a thread of the store's own, 30 s after it was recorded and at most
+ * every 30 s, and the index's log moves into the index there too, so that no flush waits for the
+ * disk; the rest at store_close. */
 #pragma once
 
 #include "base/bitfield.h"
@@ -76,7 +77,7 @@ enum err store_load_have(struct store *store, const struct metainfo *meta,
  * at it. */
 enum err store_fd(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
                   int *ret_fd);
-void store_pin(struct store *store, const uint8_t root[HASH_LENGTH]);   /* keep fd open: counts */
+void store_pin(struct store *store, const uint8_t root[HASH_LENGTH]); /* keep fd open: counts */
 void store_unpin(struct store *store, const uint8_t root[HASH_LENGTH]);
 /* The piece's bytes are in the file: remember it. Recorded with the next batch (of 128 files, or
  * at store_flush). The file is pinned from store_fd until here. */
@@ -88,6 +89,9 @@ void store_doubt(struct store *store, const uint8_t root[HASH_LENGTH]);
 /* Writes the batch. Call it every second or so and when idle. When it fails nothing is lost but
  * time: the next one tries again. A broken index is begun anew here. */
 enum err store_flush(struct store *store);
+/* Something is recorded and not on the disk for sure: store_flush is to be called again within a
+ * minute, even when nothing else happens. */
+bool store_waits_for_sync(const struct store *store);
 struct store_totals {
     uint64_t files, bytes; /* complete files; verified bytes, those of parts too */
 };

@@ -106,10 +106,11 @@ struct store {
     size_t piece_capacity;
     struct store_unsynced *unsynced;
     size_t unsynced_count, unsynced_capacity;
-    struct store_sync *sync; /* NULL: none under way */
-    int wal_pages;           /* written since the last checkpoint, as SQLite tells */
-    uint64_t synced_at_ms;   /* when the last sync began */
-    uint32_t sync_ms;        /* STORE_SYNC_MS; tests shorten it */
+    uint64_t unsynced_since_ms; /* when the oldest of them came */
+    struct store_sync *sync;    /* NULL: none under way */
+    int wal_pages;              /* written since the last checkpoint, as SQLite tells */
+    uint64_t synced_at_ms;      /* when the last sync began */
+    uint32_t sync_ms;           /* STORE_SYNC_MS; tests shorten it */
 };
 
 /* --- store_db.c */

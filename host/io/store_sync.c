@@ -28,6 +28,14 @@ struct store_sync {
     atomic_bool finished;
 };
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 void store_sync_add(struct store *store, const uint8_t root[HASH_LENGTH], int64_t mtime_ns)
 {
     struct store_unsynced *entry;
@@ -39,6 +47,8 @@ void store_sync_add(struct store *store, const uint8_t root[HASH_LENGTH], int64_
         store->unsynced =
             mem_realloc(store->unsynced, store->unsynced_capacity * sizeof *store->unsynced);
     }
+    if (store->unsynced_count == 0)
+        store->unsynced_since_ms = now_ms();
     entry = &store->unsynced[store->unsynced_count++];
     memcpy(entry->root, root, HASH_LENGTH);
     entry->mtime_ns = mtime_ns;
@@ -135,18 +145,21 @@ static void take_unsynced(struct store *store, struct store_sync *ret)
     store->unsynced_count = store->unsynced_capacity = 0;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
+/* Counted from the oldest content that waits too: a sync in the middle of a transfer would write
+ * what is still being written, and hold up whoever makes files or writes to this one. */
 static bool is_time(const struct store *store)
 {
-    return (store->unsynced_count > 0 || store->wal_pages >= STORE_WAL_PAGES) &&
-           now_ms() - store->synced_at_ms >= store->sync_ms;
+    uint64_t now = now_ms();
+
+    if (now - store->synced_at_ms < store->sync_ms)
+        return false;
+    return store->wal_pages >= STORE_WAL_PAGES ||
+           (store->unsynced_count > 0 && now - store->unsynced_since_ms >= store->sync_ms);
+}
+
+bool store_waits_for_sync(const struct store *store)
+{
+    return store->unsynced_count > 0 || store->sync != NULL;
 }
 
 void store_sync_step(struct store *store)

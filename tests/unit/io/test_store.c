@@ -649,6 +649,29 @@ START_TEST(content_is_synced_behind_the_loop)
 }
 END_TEST
 
+START_TEST(what_has_just_come_is_not_synced_yet)
+{
+    struct fixture *fixture = some_files();
+    struct store *store = store_at(folder_new());
+
+    ck_assert(!store_waits_for_sync(store));
+    fixture_write_all(fixture, store);
+    ck_assert_int_eq(store_flush(store), ERR_OK);
+    ck_assert(store->sync == NULL); /* though there has been no sync before */
+    ck_assert(store_waits_for_sync(store));
+    store->unsynced_since_ms -= STORE_SYNC_MS;
+    ck_assert_int_eq(store_flush(store), ERR_OK);
+    ck_assert(store->sync != NULL);
+    ck_assert(store_waits_for_sync(store));
+    store_sync_wait(store);
+    ck_assert(!store_waits_for_sync(store));
+    ck_assert_int_eq(ask_sql("SELECT min(synced) FROM file"), 1);
+    store_close(store);
+    fixture_free(fixture);
+    folder_done();
+}
+END_TEST
+
 START_TEST(the_log_of_the_index_stays_short)
 {
     struct store *store = store_at(folder_new());
@@ -986,7 +1009,8 @@ TEST_MAIN("store",
                 an_index_that_breaks_under_way_is_begun_anew, one_daemon_at_a_time,
                 folders_that_cannot_be_are_refused, no_room_is_known_before,
                 a_batch_that_fails_is_kept, content_is_synced_behind_the_loop,
-                the_log_of_the_index_stays_short, thousands_of_small_files, settings_are_remembered,
+                what_has_just_come_is_not_synced_yet, the_log_of_the_index_stays_short,
+                thousands_of_small_files, settings_are_remembered,
                 an_index_of_schema_1_is_converted, sites_and_torrents_are_remembered,
                 sites_have_a_cap_and_choices_are_kept_longest,
                 a_kill_at_any_moment_never_marks_a_wrong_piece))
