@@ -10,13 +10,14 @@ import sys
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / part) for part in ("interop", "lib")]
 from content import one_file, write  # noqa: E402
 from lab import Lab  # noqa: E402
-from pair import Libtorrent, Ours, compare  # noqa: E402
+from pair import Libtorrent, Ours, compare, spread  # noqa: E402
 
 FILES = one_file(int(os.environ.get("BENCH_LOOPBACK_MIB", "512")))
 
 
 def main():
     with Lab() as lab:
+        spread(lab.dir)
         write(lab.static, FILES)
         lab.publish()
         lab.origin()

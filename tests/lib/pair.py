@@ -1,8 +1,11 @@
 """One seeder and one leecher over loopback, for benches: two of our daemons, or two stock libtorrent sessions.
 
 Each end is a process of its own on both sides, so that CPU time is counted the same way.
+
+What a machine keeps from one run to the next must not count for or against a side: see `ready` and `empty`.
 """
 import json
+import mmap
 import os
 import pathlib
 import shutil
@@ -45,6 +48,28 @@ def cpu_of(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def ready(size):
+    """Before each run of either side. A virtual machine gives memory that lies free for seconds back to its host, and whoever takes
+    it next pays for that: up to 2 s for 512 MiB. So as much as a run takes is taken and freed here."""
+    with mmap.mmap(-1, 3 * size + (256 << 20)) as memory:
+        for offset in range(0, len(memory), mmap.PAGESIZE):
+            memory[offset] = 1
+
+
+def empty(folder):
+    """After each run of either side. Deleting the files would slow down the next run: for minutes ext4 looks at every file deleted
+    before it makes a new one in the same place (`recently_deleted`). So they stay until the end, without their content."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.truncate(path, 0)
+
+
+def spread(folder):
+    """Once: gives each folder in it a place of its own on an ext4 disk, away from what earlier tests have deleted (see `empty`)."""
+    if shutil.which("chattr"):
+        subprocess.run(["chattr", "+T", folder], stderr=subprocess.DEVNULL, check=False)  # other file systems have no such flag
+
+
 class Ours:
     def __init__(self, lab, paths, size):
         self.lab, self.paths, self.size, self.runs = lab, paths, size, 0
@@ -75,7 +100,7 @@ class Ours:
         cpu = cpu_of(self.seed.process.pid) - before + cpu_of(leech.process.pid)
         assert total["origin"] == 0, total
         leech.stop()
-        shutil.rmtree(leech.dir)
+        empty(leech.dir)
         return {"seconds": seconds, "cpu": cpu}
 
 
@@ -98,13 +123,19 @@ class Libtorrent:
         result = json.loads(leech.stdout.readline())
         leech.wait()
         result["cpu"] += cpu_of(self.seed.pid) - before
-        shutil.rmtree(folder)
+        empty(folder)
         return result
 
 
 def compare(name, ours, theirs, rounds, targets):
-    """Both in turn; prints the ratios of the medians."""
-    runs = [(ours.measure(), theirs.measure()) for _ in range(rounds)]
+    """Both in turn, in every second round the other one first; prints the ratios of the medians."""
+    runs = []
+    for number in range(rounds):
+        result = {}
+        for side in (ours, theirs) if number % 2 == 0 else (theirs, ours):
+            ready(ours.size)
+            result[side] = side.measure()
+        runs.append((result[ours], result[theirs]))
     for what, key, unit in (("time_ratio", "seconds", "s"), ("cpu_ratio", "cpu", "CPU s")):
         a, b = (statistics.median(pair[side][key] for pair in runs) for side in (0, 1))
         figure(f"{name}.{what}", a / b, ours=a, peer=b, unit=unit, **({"target": targets[what]} if what in targets else {}))
