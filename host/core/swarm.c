@@ -416,21 +416,12 @@ void swarm_store_piece(struct swarm *swarm, struct piece *piece, uint8_t *data, 
     swarm_piece_effect(swarm, EFFECT_STORE_PIECE, piece->number, piece->op)->store.data = data;
 }
 
-static struct want *find_in(const struct list *wants, uint32_t file)
-{
-    list_for_each(link, next, wants)
-    {
-        struct want *want = list_entry(link, struct want, in_swarm);
-        if (want->file == file)
-            return want;
-    }
-    return NULL;
-}
-
 struct want *swarm_find_want(struct swarm *swarm, uint32_t file)
 {
-    struct want *want = find_in(&swarm->wants, file);
-    return want != NULL ? want : find_in(&swarm->held, file);
+    struct want *want;
+
+    HASH_FIND(hh, swarm->wanted_files, &file, sizeof file, want);
+    return want;
 }
 
 /* The piece is there: everyone who could care is told. */

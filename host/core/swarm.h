@@ -84,7 +84,8 @@ struct want {
     uint64_t *docs;           /* serials of the documents that wait */
     size_t doc_count;
     struct delta
-        *delta; /* it is held, to be rebuilt from an older file (delta.h); NULL: it is not */
+        *delta;        /* it is held, to be rebuilt from an older file (delta.h); NULL: it is not */
+    UT_hash_handle hh; /* swarm.wanted_files */
 };
 
 /* --- the gateway's request */
@@ -160,6 +161,7 @@ struct swarm {
     uint32_t asked;               /* blocks asked for, over all peers */
     uint32_t loose;               /* blocks of pieces on their way that nobody has been asked for */
     struct list wants, held;      /* held: struct delta */
+    struct want *wanted_files;    /* both, by file: a page wants thousands */
     struct bitfield bad_patches;  /* files of a bundle of patches; no bits: none */
     struct changed_file *changed; /* those that the site's server has otherwise */
     uint64_t used_ms;             /* last want */

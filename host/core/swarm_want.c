@@ -46,6 +46,7 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     want->origin_failures = want->origin_retry_ms > 0;
     list_init(&want->streams);
     list_push_back(&swarm->wants, &want->in_swarm);
+    HASH_ADD(hh, swarm->wanted_files, file, sizeof want->file, want);
     crowd_wants_changed(swarm);
     move_head(want);
     return want;
@@ -100,6 +101,7 @@ void want_free(struct want *want)
         origin_cancel(want->fetch);
     delta_free(want->delta);
     list_remove(&want->in_swarm);
+    HASH_DELETE(hh, want->swarm->wanted_files, want);
     crowd_wants_changed(want->swarm);
     mem_free(want->docs);
     mem_free(want);
