@@ -51,12 +51,14 @@ static void read_validator(CURL *easy, char ret[LIMIT_VALIDATOR])
         value = header_value(easy, "Last-Modified", 0);
     }
     ret[0] = '\0';
-    if (value == NULL || strlen(name) + strlen(value) + 3 > LIMIT_VALIDATOR)
+    if (value == NULL)
         return;
     for (const char *c = value; *c != '\0'; c++)
         if (*c < ' ' || *c > '~')
             return;
-    snprintf(ret, LIMIT_VALIDATOR, "%s: %s", name, value);
+    int length = snprintf(ret, LIMIT_VALIDATOR, "%s: %s", name, value);
+    if (length < 0 || length >= LIMIT_VALIDATOR)
+        ret[0] = '\0'; /* too long to be sent again, whole or not at all */
 }
 
 static uint32_t read_max_age(CURL *easy)
