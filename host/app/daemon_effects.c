@@ -256,6 +256,7 @@ static void get_http(struct daemon *daemon, struct effect *effect)
                                    .last = effect->http.last,
                                    .max = effect->http.max,
                                    .public_only = effect->http.public_only,
+                                   .family = effect->http.family,
                                    .timeout_ms = effect->http.timeout_ms,
                                    .paced = effect->http.paced};
     if (effect->http.condition > 0)
@@ -287,6 +288,7 @@ static void send_datagram(struct daemon *daemon, struct effect *effect)
                                   .host = (const char *)effect->text.data,
                                   .port = effect->datagram.port,
                                   .public_only = effect->datagram.public_only,
+                                  .family = effect->datagram.family,
                                   .data = effect->text.data + effect->datagram.data,
                                   .length = effect->text.length - effect->datagram.data};
     udp_send(daemon->udp, &request);

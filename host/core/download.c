@@ -14,6 +14,7 @@ void download_start(struct node *node, struct download *download, const char *ur
     effect->http.max = max;
     effect->http.timeout_ms = timeout_ms;
     effect->http.public_only = download->public_only;
+    effect->http.family = download->family;
     buf_put(&effect->text, url, strlen(url) + 1);
     download->max_age_s = 0;
     if (!download->conditional || download->validator[0] == '\0')

@@ -130,6 +130,7 @@ struct download {
     uint64_t op; /* 0: not under way */
     struct buf body;
     bool public_only; /* the URL is a stranger's: not to this machine or a private network */
+    uint8_t family;   /* 4, 6: only over that; 0: either */
     bool conditional; /* asks with the validator: done says status 304 if nothing has changed */
     char validator[LIMIT_VALIDATOR]; /* of the last answer that had one */
     uint32_t max_age_s;              /* as this answer says; 0: it does not */

@@ -26,9 +26,19 @@ static uint64_t bytes_left(const struct swarm *swarm)
     return left;
 }
 
-static struct tracker_announce make_announce(const struct swarm *swarm, enum tracker_event event)
+/* The router's mapping is for IPv4. */
+uint16_t tracker_port(const struct tracker *tracker)
 {
-    struct tracker_announce announce = {.port = node_public_port(swarm->node),
+    const struct node *node = tracker->swarm->node;
+
+    return tracker->family == 6 ? node->config.listen.port : node_public_port(node);
+}
+
+static struct tracker_announce make_announce(const struct tracker *tracker,
+                                             enum tracker_event event)
+{
+    const struct swarm *swarm = tracker->swarm;
+    struct tracker_announce announce = {.port = tracker_port(tracker),
                                         .uploaded = swarm->site->uploaded,
                                         .downloaded = swarm->site->bytes[SOURCE_PEERS] +
                                                       swarm->site->bytes[SOURCE_SUPERNODE],
@@ -80,7 +90,7 @@ static void http_done(void *owner, struct download *download, enum err result, i
 /* False: the URL is none that we can use. */
 static bool make_url(const struct tracker *tracker, enum tracker_event event, struct buf *ret)
 {
-    struct tracker_announce announce = make_announce(tracker->swarm, event);
+    struct tracker_announce announce = make_announce(tracker, event);
 
     buf_init(ret, LIMIT_URL + 1024);
     bool fits = tracker_announce_url(tracker->url, &announce, ret) == ERR_OK;
@@ -96,6 +106,7 @@ static void ask_http(struct tracker *tracker, enum tracker_event event)
         tracker->http.owner = tracker;
         tracker->http.done = http_done;
         tracker->http.public_only = find_must_be_public(tracker->swarm);
+        tracker->http.family = tracker->family;
         download_start(tracker->swarm->node, &tracker->http, (const char *)url.data,
                        LIMIT_TRACKER_REPLY, HTTP_TIME_MS);
     }
@@ -111,6 +122,7 @@ static void farewell_http(struct tracker *tracker)
     effect->http.max = LIMIT_TRACKER_REPLY;
     effect->http.timeout_ms = HTTP_TIME_MS;
     effect->http.public_only = find_must_be_public(tracker->swarm);
+    effect->http.family = tracker->family;
     make_url(tracker, TRACKER_STOPPED, &effect->text); /* it was good enough to announce to */
 }
 
@@ -127,10 +139,10 @@ void tracker_ask(struct tracker *tracker, enum tracker_event event)
 {
     tracker->event = event;
     tracker->told_completed = bytes_left(tracker->swarm) == 0;
-    tracker->port = node_public_port(tracker->swarm->node);
+    tracker->port = tracker_port(tracker);
     tracker->asked_ms = tracker->swarm->node->now_ms;
     if (tracker->is_udp) {
-        tracker->udp.announce = make_announce(tracker->swarm, event);
+        tracker->udp.announce = make_announce(tracker, event);
         tracker->udp.public_only = find_must_be_public(tracker->swarm);
         udp_announce_start(&tracker->udp);
     } else {
@@ -154,16 +166,17 @@ void tracker_farewell(struct tracker *tracker)
         farewell_http(tracker);
         return;
     }
-    tracker->udp.announce = make_announce(tracker->swarm, TRACKER_STOPPED);
+    tracker->udp.announce = make_announce(tracker, TRACKER_STOPPED);
     udp_announce_farewell(&tracker->udp);
 }
 
-void tracker_init(struct tracker *tracker, struct swarm *swarm, const char *url)
+void tracker_init(struct tracker *tracker, struct swarm *swarm, const char *url, uint8_t family)
 {
-    *tracker = (struct tracker){.swarm = swarm, .url = mem_strdup(url)};
+    *tracker = (struct tracker){.swarm = swarm, .url = mem_strdup(url), .family = family};
     list_init(&tracker->udp.in_node);
     tracker->is_udp = udp_tracker_url(url, tracker->udp.host, &tracker->udp.port) == ERR_OK;
     tracker->udp.node = swarm->node;
+    tracker->udp.family = family;
     tracker->udp.done = udp_done;
     tracker->udp.owner = tracker;
 }

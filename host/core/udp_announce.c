@@ -22,6 +22,7 @@ static void send_datagram(struct udp_announce *udp, const struct buf *packet)
     effect->datagram.op = udp->op;
     effect->datagram.port = udp->port;
     effect->datagram.public_only = udp->public_only;
+    effect->datagram.family = udp->family;
     effect->datagram.data = strlen(udp->host) + 1;
     buf_put(&effect->text, udp->host, effect->datagram.data);
     buf_put(&effect->text, packet->data, packet->length);

@@ -67,6 +67,7 @@ struct effect {
             uint64_t first, last, max;
             uint32_t timeout_ms; /* 0: none but the stall limit */
             bool public_only;    /* never to this machine or a private network */
+            uint8_t family;      /* 4, 6: only over that; 0: either */
             bool paced;          /* the body heeds EFFECT_RECEIVE */
             size_t condition;    /* where in `text` an earlier answer's validator is; 0: none */
         } http;                  /* get: `text` is the URL, NUL-terminated */
@@ -74,6 +75,7 @@ struct effect {
             uint64_t op; /* the same for all that goes to that host and port, and its answers */
             uint16_t port;
             bool public_only; /* as for http */
+            uint8_t family;   /* as for http; 0: IPv4 where there is an address of it */
             size_t data;      /* where in `text` the datagram begins */
         } datagram;
         struct {

@@ -33,6 +33,7 @@ struct http_request {
     uint64_t first, last;  /* inclusive, when has_range */
     uint64_t max;          /* more body bytes than this: ERR_TOO_LARGE */
     bool public_only;      /* a stranger named the host: only a public address will do */
+    uint8_t family;        /* 4, 6: only over that; 0: either */
     uint32_t timeout_ms;   /* of the whole transfer; 0: only the stall limit */
     bool paced;            /* its body waits while http_receive says so */
     const char *condition; /* a head's validator: 304 when nothing has changed; NULL: none */

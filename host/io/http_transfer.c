@@ -323,6 +323,10 @@ void transfer_prepare(struct transfer *transfer, const struct http_request *requ
     set_condition(transfer, request->condition);
     curl_easy_setopt(easy, CURLOPT_RANGE, request->has_range ? range : NULL);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_IPRESOLVE,
+                     request->family == 4   ? CURL_IPRESOLVE_V4
+                     : request->family == 6 ? CURL_IPRESOLVE_V6
+                                            : CURL_IPRESOLVE_WHATEVER);
     /* Wait and see whether a connection under way turns out to be HTTP/2: TLS says so at once, but
      * without TLS only the whole first answer would. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT,

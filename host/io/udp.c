@@ -25,6 +25,7 @@ struct exchange {
     struct udp *udp;
     uint64_t op;
     bool public_only, ended;
+    uint8_t family; /* 0: either */
     bool resolving;
     unsigned open_sockets;
     uv_udp_t sockets[2]; /* for IPv4 and IPv6, as far as tried */
@@ -171,6 +172,8 @@ static bool open_socket(struct exchange *exchange, const struct address *to)
 static bool connect_family(struct exchange *exchange, const struct addrinfo *list, int family,
                            enum err *why)
 {
+    if (exchange->family != 0 && exchange->family != (family == AF_INET ? 4 : 6))
+        return false;
     for (const struct addrinfo *at = list; at != NULL; at = at->ai_next) {
         struct sockaddr_storage storage = {0};
         struct address to;
@@ -189,7 +192,7 @@ static bool connect_family(struct exchange *exchange, const struct addrinfo *lis
     return false;
 }
 
-/* IPv4 first: over it a tracker knows of IPv4 peers, which most are. */
+/* IPv4 first where either will do: over it a tracker knows of IPv4 peers, which most are. */
 static void has_resolved(uv_getaddrinfo_t *lookup, int status, struct addrinfo *list)
 {
     struct exchange *exchange = lookup->data;
@@ -244,6 +247,7 @@ static struct exchange *new_exchange(struct udp *udp, const struct udp_request *
     exchange->udp = udp;
     exchange->op = request->op;
     exchange->public_only = request->public_only;
+    exchange->family = request->family;
     list_init(&exchange->failed);
     udp->handles++;
     HASH_ADD(hh, udp->exchanges, op, sizeof exchange->op, exchange);

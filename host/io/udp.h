@@ -17,8 +17,9 @@ struct udp_events {
      */
     void (*received)(void *user, uint64_t op, const struct address *from, const uint8_t *data,
                      size_t length);
-    /* ERR_NOT_FOUND: no such name; ERR_REFUSED: nobody listens there, or an address that
-     * public_only forbids; ERR_BUSY: UDP_OPS_MAX; ERR_NETWORK. The op is dead. */
+    /* ERR_NOT_FOUND: no such name, or no address of that family; ERR_REFUSED: nobody listens there,
+     * or an address that public_only forbids; ERR_BUSY: UDP_OPS_MAX; ERR_NETWORK. The op is dead.
+     */
     void (*failed)(void *user, uint64_t op, enum err why);
 };
 
@@ -26,6 +27,7 @@ struct udp_request {
     uint64_t op;
     const char *host; /* a name, or a numeric address without brackets */
     uint16_t port;
+    uint8_t family;   /* 4, 6: only an address of that; 0: IPv4 before IPv6 */
     bool public_only; /* no address of this machine or of a private network */
     const void *data;
     size_t length;

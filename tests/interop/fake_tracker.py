@@ -16,7 +16,7 @@ def compact(*addresses):
 class FakeTracker:
     """`announces` are the queries in order, as dictionaries of text; `answer` makes the reply's body from one."""
 
-    def __init__(self, case, answer=None, status=200, headers=()):
+    def __init__(self, case, answer=None, status=200, headers=(), address=("127.0.0.1", 0)):
         tracker = self
         self.announces = []
         self.answer = answer or (lambda query: lt.bencode({b"interval": 1800, b"peers": b""}))
@@ -37,7 +37,10 @@ class FakeTracker:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+        self.server = Server(address, Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         case.addCleanup(self.server.server_close)
@@ -87,13 +90,14 @@ class FakeUdpTracker:
     """BEP 15. For each datagram answer(head, datagram) gives the list of those that are sent back; head is (action, transaction) and
     `other` a socket of another address."""
 
-    def __init__(self, case, answer):
+    def __init__(self, case, answer, address=("127.0.0.1", 0)):
         self.answer = answer
         self.heard = []
-        self.socket, self.other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket, self.other = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
         case.addCleanup(self.socket.close)
         case.addCleanup(self.other.close)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(address)
         self.url = f"udp://127.0.0.1:{self.socket.getsockname()[1]}/announce"
         threading.Thread(target=self._serve, daemon=True).start()
 

@@ -7,7 +7,7 @@ import urllib.parse
 import urllib.request
 
 from fake_tracker import FakeTracker, FakeUdpTracker, RawServer, compact
-from lab import WithSite, lt, wait_for
+from lab import Daemon, WithSite, lt, tool, wait_for
 from raw_peer import RawSeed
 
 SIZES = {"a.bin": 300_000, "b.bin": 10}
@@ -322,6 +322,53 @@ class Tiers(WithSite):
         second = FakeTracker(self)
         self.get_with(RawServer(self, lambda client: released.wait(60)).url, second.url)
         wait_for("the second", lambda: "started" in second.events())
+
+
+class BothFamilies(WithSite):
+    """Who listens on both is announced over both (BEP 7). The tracker's name has two addresses, in a hosts file for the daemon alone."""
+
+    def daemon(self, url):
+        self.make_site(SIZES)
+        self.lab.publish("--tracker", url)
+        self.lab.origin()
+        hosts = self.lab.dir / "hosts"
+        hosts.write_text("127.0.0.1 localhost tracker.test\n::1 tracker.test\n")
+
+        class WithHosts(Daemon):
+            before = (tool("unshare", "util-linux"), "-Urm", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts)
+
+        daemon = WithHosts(self.lab, "ours", "--listen", "[::1]:0")
+        self.addCleanup(lambda: daemon.process.poll() is None and daemon.stop())
+        self.get_all(daemon)
+        return daemon
+
+    def test_http(self):
+        four = FakeTracker(self)
+        six = FakeTracker(self, address=("::1", four.server.server_port))
+        ours = self.daemon(four.url.replace("127.0.0.1", "tracker.test"))
+        for tracker in (four, six):
+            wait_for("completed", lambda tracker=tracker: "completed" in tracker.events())
+        ours.run("set", self.lab.site, "off")
+        for tracker in (four, six):
+            wait_for("stopped", lambda tracker=tracker: "stopped" in tracker.events())
+            self.assertEqual(tracker.events(), ["started", "completed", "stopped"])
+        self.assertEqual(four.announces[0]["key"], six.announces[0]["key"])
+
+    def test_udp(self):
+        def answer(head, _):
+            return [FakeUdpTracker.reply(*head, bytes(8) if head[0] == 0 else struct.pack(">III", 1800, 0, 1))]
+
+        def events(tracker):
+            return [struct.unpack(">I", datagram[80:84])[0] for datagram in tracker.heard if len(datagram) > 16]
+
+        four = FakeUdpTracker(self, answer)
+        six = FakeUdpTracker(self, answer, address=("::1", four.socket.getsockname()[1]))
+        ours = self.daemon(four.url.replace("127.0.0.1", "tracker.test"))
+        for tracker in (four, six):
+            wait_for("started and completed", lambda tracker=tracker: events(tracker) == [2, 1])
+        ours.run("set", self.lab.site, "off")
+        for tracker in (four, six):
+            wait_for("stopped", lambda tracker=tracker: events(tracker) == [2, 1, 3])
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ static void check_swarm(const struct visitor *visitor, const struct swarm *swarm
     at_most(visitor, "LIMIT_PEER_CANDIDATES", HASH_COUNT(swarm->candidates),
             LIMIT_PEER_CANDIDATES + NODE_MAX_PEERS);
     at_most(visitor, "LIMIT_CLAIMERS", HASH_COUNT(swarm->claimers), LIMIT_CLAIMERS);
-    at_most(visitor, "LIMIT_TRACKERS", swarm->tracker_count, LIMIT_TRACKERS);
+    at_most(visitor, "LIMIT_TRACKERS", swarm->tracker_count, 2 * LIMIT_TRACKERS);
     at_most(visitor, "inquiries", swarm->inquiry_count, INQUIRIES_MAX);
     at_most(visitor, "LIMIT_METADATA", swarm->info.length, LIMIT_METADATA);
     at_most(visitor, "LIMIT_SWARM_SIZE", crowd_size(swarm), LIMIT_SWARM_SIZE);

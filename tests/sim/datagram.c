@@ -76,7 +76,7 @@ static void deliver(struct visitor *visitor, const struct server *server,
     if (visitor->run != packet->run || find_talk(visitor, packet->op) == NULL)
         return;
     event.datagram.op = packet->op;
-    event.datagram.from = server->host->address;
+    event.datagram.from = packet->family == 6 ? link_address6(server->host) : server->host->address;
     event.datagram.data = span_of(packet->data, packet->length);
     world_trace(visitor->world, "%s < datagram %zu bytes", visitor->host->name, packet->length);
     visitor_step(visitor, &event);
@@ -102,11 +102,13 @@ static void serve(struct visitor *visitor, struct server *server, const struct p
 
     server->datagrams++;
     buf_init(&reply, LIMIT_UDP_TRACKER_REPLY);
-    sim_tracker_datagram(server, &visitor->host->address, span_of(packet->data, packet->length),
-                         &reply);
+    struct address from =
+        packet->family == 6 ? link_address6(visitor->host) : visitor->host->address;
+    sim_tracker_datagram(server, &from, span_of(packet->data, packet->length), &reply);
     struct packet *answer = packet_new(visitor->world, reply.data, reply.length);
     answer->run = packet->run;
     answer->op = packet->op;
+    answer->family = packet->family;
     answer->is_reply = true;
     travel(visitor, server, answer);
     buf_done(&reply);
@@ -177,7 +179,8 @@ void datagram_send(struct visitor *visitor, const struct effect *effect)
         talk->op = op;
         HASH_ADD(hh, visitor->talks, op, sizeof talk->op, talk);
     }
-    if (server == NULL) {
+    uint8_t family = effect->datagram.family;
+    if (server == NULL || (family != 0 && server->family != 0 && family != server->family)) {
         world_after(world, 1000, fire_failed, visitor->number, op);
         return;
     }
@@ -185,6 +188,7 @@ void datagram_send(struct visitor *visitor, const struct effect *effect)
                                        effect->text.length - effect->datagram.data);
     packet->run = visitor->run;
     packet->op = op;
+    packet->family = family != 0 ? family : server->family;
     travel(visitor, server, packet);
 }
 

@@ -47,6 +47,14 @@ struct host *link_find_host(struct world *world, uint64_t number)
     return host;
 }
 
+struct address link_address6(const struct host *host)
+{
+    struct address address = {.family = 6, .ip = {0x2a, 0x00}, .port = host->address.port};
+
+    memcpy(address.ip + 12, host->address.ip, 4);
+    return address;
+}
+
 struct host *link_find_address(struct world *world, const struct address *address)
 {
     struct host *host;

@@ -113,6 +113,7 @@ struct conn {
 struct host *link_host_new(struct world *world, const char *name, const struct link *link);
 struct host *link_find_host(struct world *world, uint64_t number);
 void link_host_move(struct host *host, const uint8_t ip[4]); /* to another address */
+struct address link_address6(const struct host *host); /* over IPv6 */
 struct host *link_find_address(struct world *world, const struct address *address);
 /* Everything that it had open breaks; nobody can dial it. The owner is not told. */
 void link_host_down(struct host *host);

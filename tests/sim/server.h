@@ -47,6 +47,7 @@ struct server {
     struct host *host;
     bool down;          /* refuses connections */
     unsigned loss;      /* of datagrams, percent, each way */
+    uint8_t family;     /* 4, 6: its name has only that for datagrams; 0: both */
     uint32_t datagrams; /* that arrived */
     struct fault fault; /* of every resource */
     struct resource *resources;
@@ -105,6 +106,8 @@ struct sim_tracker {
     bool random; /* names some at random; else the newest */
     uint32_t announces, stopped, connects;
     uint32_t events[4]; /* announces by enum tracker_event */
+    uint32_t started6;  /* of these, over IPv6 */
+    uint32_t stopped6;
     uint64_t connected_ms;
     uint32_t interval_s;
     const char *garbage; /* replied instead, when set */
@@ -121,6 +124,7 @@ struct packet {
     uint64_t number;
     uint64_t visitor, run, op;
     char *server; /* whose reply it is; or to whom it goes */
+    uint8_t family;
     bool is_reply;
     struct address from; /* of local discovery: who says it; family 0: it is none */
     uint8_t *data;

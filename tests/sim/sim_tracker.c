@@ -104,15 +104,16 @@ static void remove_peer(struct sim_tracker *tracker, struct sim_tracker_peer *pe
 }
 
 /* The newest first; or, a random tracker, from a random place on with random steps. */
-static void put_peers(struct sim_tracker *tracker, const uint8_t *infohash, uint64_t want,
-                      struct buf *peers)
+static void put_peers(struct sim_tracker *tracker, const uint8_t *infohash, uint8_t family,
+                      uint64_t want, struct buf *peers)
 {
+    size_t ip_length = family == 6 ? 16 : 4;
     struct world *world = tracker->server->world;
     size_t count = tracker->count, at = 0, longest = count / (want + 1) * 2;
 
     if (tracker->random && count > 0)
         at = world_below(world, count);
-    for (size_t i = 0; i < count && peers->length / 6 < want; i++) {
+    for (size_t i = 0; i < count && peers->length / (ip_length + 2) < want; i++) {
         const struct sim_tracker_peer *peer =
             tracker->peers[tracker->random ? at % count : count - 1 - i];
         if (tracker->random && longest > 1) {
@@ -122,9 +123,9 @@ static void put_peers(struct sim_tracker *tracker, const uint8_t *infohash, uint
         } else {
             at++;
         }
-        if (memcmp(peer->key.infohash, infohash, 20) != 0)
+        if (peer->key.address.family != family || memcmp(peer->key.infohash, infohash, 20) != 0)
             continue;
-        buf_put(peers, peer->key.address.ip, 4);
+        buf_put(peers, peer->key.address.ip, ip_length);
         buf_put_u16(peers, peer->key.address.port);
     }
 }
@@ -147,7 +148,7 @@ static void put_reply(struct sim_tracker *tracker, const uint8_t *infohash, uint
     struct buf peers;
 
     buf_init(&peers, KIB(64));
-    put_peers(tracker, infohash, want, &peers);
+    put_peers(tracker, infohash, 4, want, &peers);
     bencode_put_dict(body);
     put_count(tracker, infohash, "complete", true, body);
     put_count(tracker, infohash, "incomplete", false, body);
@@ -169,8 +170,10 @@ static void take_announce(struct sim_tracker *tracker, const struct tracker_anno
 
     tracker->announces++;
     tracker->events[announce->event]++;
+    tracker->started6 += announce->event == TRACKER_STARTED && address.family == 6;
     if (announce->event == TRACKER_STOPPED) {
         tracker->stopped++;
+        tracker->stopped6 += address.family == 6;
         if (known != NULL)
             remove_peer(tracker, known);
     } else if (address.port != 0) {
@@ -233,12 +236,12 @@ static void handle_connect(struct sim_tracker *tracker, struct reader *in, struc
 }
 
 static void put_udp_peers(struct sim_tracker *tracker, const struct tracker_announce *announce,
-                          struct buf *reply)
+                          uint8_t family, struct buf *reply)
 {
     struct buf peers;
 
     buf_init(&peers, KIB(64));
-    put_peers(tracker, announce->infohash, wanted(announce->num_want), &peers);
+    put_peers(tracker, announce->infohash, family, wanted(announce->num_want), &peers);
     buf_put_u32(reply, tracker->interval_s);
     buf_put_u32(reply, (uint32_t)tracker->count); /* all are leechers here */
     buf_put_u32(reply, 0);
@@ -268,7 +271,7 @@ static void handle_announce(struct sim_tracker *tracker, const struct address *f
     take_announce(tracker, &announce, *from);
     buf_put_u32(reply, UDP_TRACKER_ANNOUNCE);
     buf_put_u32(reply, transaction);
-    put_udp_peers(tracker, &announce, reply);
+    put_udp_peers(tracker, &announce, from->family, reply);
 }
 
 void sim_tracker_datagram(struct server *server, const struct address *from, struct span data,

@@ -189,6 +189,56 @@ START_TEST(test_peers_are_found_over_udp)
 }
 END_TEST
 
+static struct visitor *open_site_on_both(struct scene *scene, const char *name)
+{
+    struct visitor_config config = {
+        .name = name, .link = LINK_HOME, .zone = ZONE_SHARE, .ipv6 = true};
+    struct visitor *visitor = visitor_new(scene->world, &config);
+
+    visitor_site_open(visitor, SITE, 1, "doc");
+    world_run(scene->world, 1000);
+    return visitor;
+}
+
+START_TEST(test_who_listens_on_both_families_announces_over_both)
+{
+    struct two two = two_trackers(735, SECOND, NULL);
+    struct visitor *both = open_site_on_both(&two.scene, "v1");
+
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 2);
+    ck_assert_uint_eq(two.first->started6, 1);
+    open_site(&two.scene, "v2"); /* on IPv4 only */
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 3);
+    ck_assert_uint_eq(two.first->started6, 1);
+    visitor_set_zone(both, SITE, ZONE_OFF);
+    world_run(two.scene.world, 10000);
+    ck_assert_uint_eq(two.first->stopped, 2);
+    ck_assert_uint_eq(two.first->stopped6, 1);
+    two_free(&two);
+}
+END_TEST
+
+/* The tier works as soon as one family does: the next tracker is not troubled. */
+static void check_one_family_is_enough(uint8_t family, uint64_t seed)
+{
+    struct two two = two_trackers(seed, SECOND, "udp://third.example:6969");
+
+    two.first->server->family = family;
+    open_site_on_both(&two.scene, "v1");
+    world_run(two.scene.world, 1000000);
+    ck_assert_uint_eq(two.first->events[TRACKER_STARTED], 1);
+    ck_assert_uint_eq(two.first->started6, family == 6);
+    ck_assert_uint_eq(two.second->announces, 0);
+    two_free(&two);
+}
+
+START_TEST(test_a_tracker_of_one_family_works)
+{
+    check_one_family_is_enough(4, 736);
+    check_one_family_is_enough(6, 737);
+}
+END_TEST
+
 START_TEST(test_lost_datagrams_are_sent_again)
 {
     struct two two = two_trackers(721, SECOND, NULL);
@@ -439,7 +489,9 @@ TEST_MAIN("sim_finding",
                 test_who_fetches_only_and_has_everything_dials_nobody,
                 test_who_fetches_only_stays_with_who_has_everything, test_oneself_is_dialled_once,
                 test_a_waiting_page_dials_more_often, test_peers_are_found_over_udp,
-                test_lost_datagrams_are_sent_again, test_a_silent_udp_tracker_is_asked_ever_less,
+                test_who_listens_on_both_families_announces_over_both,
+                test_a_tracker_of_one_family_works, test_lost_datagrams_are_sent_again,
+                test_a_silent_udp_tracker_is_asked_ever_less,
                 test_the_next_tracker_helps_when_one_is_silent, test_who_works_is_asked_alone,
                 test_a_tracker_hears_of_beginning_and_end,
                 test_trackers_of_a_new_release_are_followed,

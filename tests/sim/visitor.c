@@ -145,6 +145,8 @@ void visitor_start(struct visitor *visitor)
     config.default_zone = visitor->config.zone;
     if (!visitor->config.deaf)
         config.listen = visitor->host->address;
+    if (visitor->config.ipv6)
+        config.listen_too[config.listen_too_count++] = link_address6(visitor->host);
     for (size_t i = 0; i < 4 && visitor->config.peers[i] != NULL; i++)
         config.peers[config.peer_count++] = visitor->config.peers[i]->address;
     config.start_ms = world_now_ms(visitor->world);

@@ -20,6 +20,7 @@ struct visitor_config {
     enum zone zone;              /* for sites not chosen */
     const struct host *peers[4]; /* tried for every bundle */
     bool deaf;                   /* does not listen */
+    bool ipv6;                   /* listens on IPv6, too */
     uint64_t seed;               /* 0: from the world's */
     struct publisher *knows;     /* has its release and torrents from an earlier visit */
 };

@@ -130,6 +130,39 @@ START_TEST(datagrams_go_and_come)
 }
 END_TEST
 
+static void say_over(struct probe *probe, uint64_t op, uint8_t family, const char *host,
+                     uint16_t port)
+{
+    udp_send(probe->udp,
+             &(struct udp_request){
+                 .op = op, .host = host, .port = port, .family = family, .data = "x", .length = 1});
+}
+
+START_TEST(another_family_is_not_used)
+{
+    struct probe probe;
+    struct sockaddr_storage from;
+    uint16_t port, port6;
+    int fd = serve(AF_INET, &port), fd6 = serve(AF_INET6, &port6);
+
+    begin(&probe);
+    say_over(&probe, 1, 4, "127.0.0.1", port);
+    hear(&probe, fd, "x", &from);
+    say_over(&probe, 2, 6, "::1", port6);
+    hear(&probe, fd6, "x", &from);
+    say_over(&probe, 3, 6, "127.0.0.1", port);
+    PUMP_UNTIL(&probe.loop, probe.failed == 1);
+    ck_assert_uint_eq(probe.op, 3);
+    ck_assert_int_eq(probe.why, ERR_NOT_FOUND);
+    say_over(&probe, 4, 4, "::1", port6);
+    PUMP_UNTIL(&probe.loop, probe.failed == 2);
+    ck_assert_uint_eq(probe.op, 4);
+    close(fd);
+    close(fd6);
+    end(&probe);
+}
+END_TEST
+
 START_TEST(only_the_one_that_was_asked_is_heard)
 {
     struct probe probe;
@@ -248,6 +281,6 @@ START_TEST(it_may_end_at_any_time)
 }
 END_TEST
 
-TEST_MAIN("io.udp", TESTS(datagrams_go_and_come, only_the_one_that_was_asked_is_heard,
-                          what_is_too_long_is_lost, what_cannot_be_reached_fails, there_is_a_limit,
-                          it_may_end_at_any_time))
+TEST_MAIN("io.udp", TESTS(datagrams_go_and_come, another_family_is_not_used,
+                          only_the_one_that_was_asked_is_heard, what_is_too_long_is_lost,
+                          what_cannot_be_reached_fails, there_is_a_limit, it_may_end_at_any_time))
