@@ -316,14 +316,20 @@ static bool is_rebuilding(void *arg)
     return ((struct visitor *)arg)->node->rebuilding > 0;
 }
 
+static struct fetch *begin_rebuilding(struct update_scene *u)
+{
+    u->visitor->disk->rate = 1000000; /* it takes a second */
+    publish(u);
+    struct fetch *fetch = fetch_begin(u->visitor, SITE, 2, BIG_PATH, "page-2");
+    ck_assert(world_run_until(u->scene.world, is_rebuilding, u->visitor, 20000));
+    return fetch;
+}
+
 START_TEST(killed_while_it_rebuilds)
 {
     struct update_scene u = update_new(15, 3000);
 
-    u.visitor->disk->rate = 1000000; /* it takes a second */
-    publish(&u);
-    fetch_begin(u.visitor, SITE, 2, BIG_PATH, "page-2");
-    ck_assert(world_run_until(u.scene.world, is_rebuilding, u.visitor, 20000));
+    begin_rebuilding(&u);
     visitor_kill(u.visitor);
     visitor_start(u.visitor);
     load_2(u.visitor, BIG_PATH); /* it remembers one release only, and that is the new one now */
@@ -336,10 +342,7 @@ START_TEST(switched_off_while_it_rebuilds)
 {
     struct update_scene u = update_new(16, 3000);
 
-    u.visitor->disk->rate = 1000000;
-    publish(&u);
-    struct fetch *fetch = fetch_begin(u.visitor, SITE, 2, BIG_PATH, "page-2");
-    ck_assert(world_run_until(u.scene.world, is_rebuilding, u.visitor, 20000));
+    struct fetch *fetch = begin_rebuilding(&u);
     visitor_set_zone(u.visitor, SITE, ZONE_OFF);
     fetch_wait(fetch, 60000);
     ck_assert_int_eq(fetch->state, FETCH_FAILED);
@@ -417,6 +420,110 @@ START_TEST(a_page_that_leaves_ends_it)
 }
 END_TEST
 
+/* --- random worlds: some have the old files, the patch, the site or the disks are troubled for
+ * twenty seconds; in the end everybody has version 2, right to the last byte */
+
+#define VISITORS 5
+
+static void trouble_patch(struct update_scene *u)
+{
+    struct world *world = u->scene.world;
+    struct fault *fault = &patch_resource(u)->fault;
+
+    switch (world_below(world, 6)) {
+    case 0:
+        fault->status = 404;
+        break;
+    case 1:
+        fault->stall_at = world_below(world, u->patch->length);
+        break;
+    case 2:
+        fault->cut_at = world_below(world, u->patch->length);
+        break;
+    case 3:
+        fault->flip_at = world_below(world, u->patch->length);
+        break;
+    case 4:
+        fault->delay_ms = 4000;
+        break;
+    }
+}
+
+static void trouble_visitor(struct update_scene *u, struct visitor *visitor)
+{
+    struct world *world = u->scene.world;
+
+    visitor->disk->jitter_us = world_chance(world, 50) ? 300000 : 0;
+    if (world_chance(world, 30))
+        visitor->disk->rate = 500000;
+    if (world_chance(world, 20)) {
+        visitor->disk->fail_with = world_chance(world, 50) ? ERR_NO_SPACE : ERR_IO;
+        visitor->disk->fail_times = (uint32_t)world_below(world, 4);
+    }
+    if (world_chance(world, 20))
+        disk_damage(visitor->disk, u->old_root, (uint32_t)world_below(world, 16));
+}
+
+static void visit_for_a_while(struct update_scene *u, struct visitor **visitors)
+{
+    struct world *world = u->scene.world;
+
+    for (int second = 0; second < 20; second++) {
+        struct visitor *visitor = visitors[world_below(world, VISITORS)];
+        if (world_chance(world, 15)) {
+            visitor_kill(visitor);
+            visitor_start(visitor);
+        }
+        fetch_begin(visitor, SITE, 2, world_chance(world, 70) ? BIG_PATH : "/static/b.wasm", "p");
+        world_run(world, world_below(world, 2000));
+    }
+}
+
+static uint32_t random_update(uint64_t seed)
+{
+    struct update_scene u = update_new(seed, 1 + seed * 7919 % 400000);
+    struct visitor *visitors[VISITORS] = {u.visitor};
+    uint32_t rebuilt = 0;
+
+    for (int i = 1; i < VISITORS; i++) {
+        visitors[i] = scene_visitor(&u.scene, (const char *[]){"", "b", "c", "d", "e"}[i],
+                                    ZONE_SHARE, u.visitor->host);
+        if (world_chance(u.scene.world, 70))
+            scene_load_all(&u.scene, visitors[i]);
+    }
+    if (world_chance(u.scene.world, 50))
+        patches_change(u.scene.site, "b.wasm", 5000, 300);
+    if (world_chance(u.scene.world, 20))
+        spoil(&u);
+    publish(&u);
+    trouble_patch(&u);
+    for (int i = 0; i < VISITORS; i++)
+        trouble_visitor(&u, visitors[i]);
+    visit_for_a_while(&u, visitors);
+    patch_resource(&u)->fault = FAULT_NONE;
+    for (int i = 0; i < VISITORS; i++)
+        visitors[i]->disk->fail_times = 0;
+    world_run(u.scene.world, 60000);
+    for (int i = 0; i < VISITORS; i++) {
+        load_2(visitors[i], BIG_PATH);
+        load_2(visitors[i], "/static/b.wasm");
+        ck_assert_uint_le(visitors[i]->disk->rebuilding_most, 1);
+        rebuilt += visitors[i]->disk->rebuilt;
+    }
+    scene_free(&u.scene);
+    return rebuilt;
+}
+
+START_TEST(random_updates_end_well)
+{
+    uint32_t rebuilt = 0;
+
+    for (uint64_t seed = 1; seed <= 25; seed++)
+        rebuilt += random_update(seed);
+    ck_assert_uint_ge(rebuilt, 20);
+}
+END_TEST
+
 TEST_MAIN("sim_delta",
           TESTS(a_new_version_comes_as_a_patch, the_patch_and_the_file_are_shared,
                 who_never_had_the_old_file_asks_for_no_patch,
@@ -428,4 +535,4 @@ TEST_MAIN("sim_delta",
                 who_only_fetches_takes_patches_too, killed_while_it_rebuilds,
                 switched_off_while_it_rebuilds, a_file_with_another_name_is_found_by_its_content,
                 several_files_one_after_the_other, two_readers_of_a_held_file,
-                a_page_that_leaves_ends_it))
+                a_page_that_leaves_ends_it, random_updates_end_well))
