@@ -85,7 +85,7 @@ static void list_steps(struct steps *steps, const struct publish_options *option
         list_files(steps, options, plan, files);
     for (size_t i = 0; i < plan->patches.count; i++) {
         if (is_new(&plan->patches.items[i], plan->patches_before))
-            put_path(steps, STEP_FILES, DELTA_BASE + 1, plan->patches.items[i].path);
+            put_path(steps, STEP_FILES, &DELTA_BASE[1], plan->patches.items[i].path);
     }
     if (plan->torrent.length > 0)
         put_torrent(steps, &plan->release.bundles[plan->own]);
