@@ -34,6 +34,7 @@
 /* --- patches (a site): an old file, a new one and a patch are read and rebuilt in memory */
 #define LIMIT_DELTA_MIN           KIB(64)  /* files up to that have none */
 #define LIMIT_DELTA_FILE          MIB(128) /* nor have longer ones: zstd's largest window there */
+#define LIMIT_DELTA_EACH          16       /* patches of one file that are looked at */
 
 /* --- native messaging and the control socket (a browser, a local program) */
 #define LIMIT_FRAME_IN            KIB(64) /* to the daemon */

@@ -113,7 +113,8 @@ static bool have_old(struct delta *delta, const uint8_t mark[DELTA_MARK])
     list_for_each(link, next, &want->swarm->site->swarms)
     {
         const struct swarm *swarm = list_entry(link, struct swarm, in_site);
-        uint32_t file = swarm->state == SWARM_READY ? find_old(swarm, path, mark) : UINT32_MAX;
+        bool looked_at = swarm->state == SWARM_READY && strcmp(swarm->base, want->swarm->base) == 0;
+        uint32_t file = looked_at ? find_old(swarm, path, mark) : UINT32_MAX;
         if (file == UINT32_MAX)
             continue;
         delta->old = update_file(&swarm->meta->files[file]);
@@ -185,7 +186,8 @@ static bool choose_patch(struct delta *delta, const struct swarm *patches)
     const uint8_t *root = want->swarm->meta->files[want->file].root;
     struct delta best = {.patch = UINT32_MAX};
 
-    for (uint32_t i = first_patch(meta, root); i < meta->file_count; i++) {
+    uint32_t first = first_patch(meta, root);
+    for (uint32_t i = first; i < meta->file_count && i - first < LIMIT_DELTA_EACH; i++) {
         uint8_t mark[DELTA_MARK], old_mark[DELTA_MARK];
         uint32_t patch = meta->by_path[i];
         if (!delta_name_parse(meta->files[patch].path, mark, old_mark) ||

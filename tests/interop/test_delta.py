@@ -30,6 +30,10 @@ class Patches(WithSite):
         self.change("sub/big.bin", 2_000_000, 9000)
         self.change("small.txt", 0, 10)
 
+    def publish_update(self):
+        self.next_version()
+        return self.lab.publish("--previous", str(self.old))
+
     def patches(self):
         return {path.name: path.read_bytes() for path in (self.lab.web / DELTA[1:]).iterdir()}
 
@@ -42,8 +46,7 @@ class Patches(WithSite):
 
 class Publish(Patches):
     def test_stock_zstd_reads_a_patch(self):
-        self.next_version()
-        self.lab.publish("--previous", str(self.old))
+        self.publish_update()
         out = self.lab.dir / "out"
         old = {hashlib.sha256(path.read_bytes()).digest(): path for path in self.old.rglob("*") if path.is_file()}
         made = {}
@@ -59,8 +62,7 @@ class Publish(Patches):
         self.assertLess(made["sub/big.bin"][1], 10000)
 
     def test_the_same_versions_give_the_same_patches(self):
-        self.next_version()
-        first, before = self.lab.publish("--previous", str(self.old)), self.patches()
+        first, before = self.publish_update(), self.patches()
         shutil.rmtree(self.lab.web / DELTA[1:])
         second = self.lab.publish("--previous", str(self.old))
         self.assertTrue(self.patches() == before)
@@ -97,8 +99,7 @@ class Publish(Patches):
         self.assertEqual(self.bundle(release)["files"], 3)
 
     def test_another_base_keeps_them(self):
-        self.next_version()
-        before = self.bundle(self.lab.publish("--previous", str(self.old)))
+        before = self.bundle(self.publish_update())
         other = self.lab.dir / "other"
         other.mkdir()
         (other / "x").write_text("x")
@@ -132,13 +133,16 @@ class Publish(Patches):
 
 
 class Visit(Patches):
-    def test_an_update_fetches_the_patches_and_not_the_files(self):
+    def visitor_of_version_1(self):
         self.lab.origin()
         visitor = self.lab.daemon("visitor")
         self.visit_all(visitor)
+        return visitor
+
+    def test_an_update_fetches_the_patches_and_not_the_files(self):
+        visitor = self.visitor_of_version_1()
         before = self.lab.origin_bytes()
-        self.next_version()
-        self.lab.publish("--previous", str(self.old))
+        self.publish_update()
         self.visit_all(visitor)
         self.assertEqual(self.lab.origin_bytes() - before, len(self.files["small.txt"]))
         self.assertEqual(self.lab.origin_bytes(DELTA), sum(len(patch) for patch in self.patches().values()))
@@ -153,31 +157,24 @@ class Visit(Patches):
         two = self.lab.daemon("two", peers=[one.address()])
         self.visit_all(one)
         self.visit_all(two)
-        self.next_version()
-        self.lab.publish("--previous", str(self.old))
+        self.publish_update()
         self.visit_all(one)
         before = self.lab.origin_bytes(), self.lab.origin_bytes(DELTA)
         self.visit_all(two)
         self.assertEqual((self.lab.origin_bytes(), self.lab.origin_bytes(DELTA)), before)
 
     def test_patches_that_the_site_does_not_have(self):
-        self.lab.origin()
-        visitor = self.lab.daemon("visitor")
-        self.visit_all(visitor)
+        visitor = self.visitor_of_version_1()
         before = self.lab.origin_bytes()
-        self.next_version()
-        self.lab.publish("--previous", str(self.old))
+        self.publish_update()
         shutil.rmtree(self.lab.web / DELTA[1:])
         self.visit_all(visitor)
         changed = sum(len(self.files[path]) for path in ("app.js", "sub/big.bin", "small.txt"))
         self.assertEqual(self.lab.origin_bytes() - before, changed)
 
     def test_an_old_file_that_is_not_what_it_was(self):
-        self.lab.origin()
-        visitor = self.lab.daemon("visitor")
-        self.visit_all(visitor)
-        self.next_version()
-        self.lab.publish("--previous", str(self.old))
+        visitor = self.visitor_of_version_1()
+        self.publish_update()
         old = (self.old / "sub/big.bin").read_bytes()
         content = next(path for path in pathlib.Path(visitor.dir / "data/content").rglob("*") if path.is_file() and path.read_bytes() == old)
         with open(content, "r+b") as file:
