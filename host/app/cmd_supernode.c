@@ -22,6 +22,9 @@ static const char usage[] =
     "  --dir WEBROOT        the site's folder on this machine: what the web server serves as /;\n"
     "                       without it everything is fetched once from the site\n"
     "  --listen ADDR:PORT   where visitors connect over TCP; up to four times, on one port\n"
+    "  --websocket ADDR:PORT  where a web server that ends TLS passes WebSockets on, such as\n"
+    "                       127.0.0.1:6882; publish it as wss://HOST/PATH\n"
+    "  --metrics ADDR:PORT  numbers for Prometheus at http://ADDR:PORT/metrics, loopback only\n"
     "  --connections N      visitors at once (default 4096)\n"
     "  --data DIR           where the files are kept (default: $STATE_DIRECTORY, else the user's\n"
     "                       data folder, supernode)\n"
@@ -35,6 +38,8 @@ enum {
     OPT_SITE = 1,
     OPT_DIR,
     OPT_LISTEN,
+    OPT_WEBSOCKET,
+    OPT_METRICS,
     OPT_CONNECTIONS,
     OPT_DATA,
     OPT_SOCKET,
@@ -47,6 +52,8 @@ static const struct option long_options[] = {
     {"site", required_argument, NULL, OPT_SITE},
     {"dir", required_argument, NULL, OPT_DIR},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"websocket", required_argument, NULL, OPT_WEBSOCKET},
+    {"metrics", required_argument, NULL, OPT_METRICS},
     {"connections", required_argument, NULL, OPT_CONNECTIONS},
     {"data", required_argument, NULL, OPT_DATA},
     {"socket", required_argument, NULL, OPT_SOCKET},
@@ -99,6 +106,16 @@ static int take_option(struct daemon_options *options, int option, const char *v
         return CMD_OK;
     case OPT_LISTEN:
         return daemon_add_listen("supernode", options, value);
+    case OPT_WEBSOCKET:
+        if (address_parse(value, &options->websocket) != ERR_OK)
+            return bad_value("--websocket", value, "ADDR:PORT is needed, such as 127.0.0.1:6882");
+        return CMD_OK;
+    case OPT_METRICS:
+        if (address_parse(value, &options->metrics) != ERR_OK ||
+            !address_is_loopback(&options->metrics))
+            return bad_value("--metrics", value,
+                             "ADDR:PORT on loopback is needed, such as 127.0.0.1:9180");
+        return CMD_OK;
     case OPT_CONNECTIONS:
         return take_connections(options, value);
     case OPT_DATA:

@@ -68,6 +68,8 @@ void daemon_step(struct daemon *daemon, struct event *event)
     step_one(daemon, event);
     step_answers(daemon);
     tcp_flush(daemon->tcp);
+    if (daemon->ws != NULL)
+        ws_flush(daemon->ws);
     set_timer(daemon);
     daemon_supernode_stepped(daemon);
 }
@@ -93,7 +95,7 @@ static void timer_fired(void *user)
 
 /* --- adapters' callbacks: each is one event */
 
-static void peer_opened(void *user, uint64_t conn, const struct address *remote)
+void daemon_peer_opened(void *user, uint64_t conn, const struct address *remote)
 {
     struct event event = {.kind = EVENT_PEER_OPENED};
     event.peer.conn = conn;
@@ -101,7 +103,7 @@ static void peer_opened(void *user, uint64_t conn, const struct address *remote)
     daemon_step(user, &event);
 }
 
-static void peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t length)
+void daemon_peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t length)
 {
     struct event event = {.kind = EVENT_PEER_BYTES};
     event.peer.conn = conn;
@@ -109,7 +111,7 @@ static void peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t le
     daemon_step(user, &event);
 }
 
-static void peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
+void daemon_peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
 {
     struct event event = {.kind = EVENT_PEER_SENT};
     event.peer.conn = conn;
@@ -119,7 +121,7 @@ static void peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog)
     daemon_step(user, &event);
 }
 
-static void peer_closed(void *user, uint64_t conn, enum err why)
+void daemon_peer_closed(void *user, uint64_t conn, enum err why)
 {
     struct event event = {.kind = EVENT_PEER_CLOSED};
     event.peer.conn = conn;
@@ -331,7 +333,8 @@ static void watch_signals(struct daemon *daemon)
 static enum err open_adapters(struct daemon *daemon)
 {
     const struct daemon_options *options = daemon->options;
-    const struct tcp_events tcp = {daemon, peer_opened, peer_bytes, peer_sent, peer_closed};
+    const struct tcp_events tcp = {daemon, daemon_peer_opened, daemon_peer_bytes, daemon_peer_sent,
+                                   daemon_peer_closed};
     const struct http_events http = {daemon, got_http_head, http_body, http_done};
     const struct udp_events udp = {daemon, datagram_received, datagram_failed};
     const struct gateway_events gateway = {daemon, stream_opened, stream_was_closed};
@@ -347,6 +350,10 @@ static enum err open_adapters(struct daemon *daemon)
     if (err == ERR_OK) {
         what = options->ca_file != NULL ? options->ca_file : "the HTTP client";
         err = http_new(&daemon->loop, options->ca_file, &http, &daemon->http);
+    }
+    if (err == ERR_OK && (options->websocket.family != 0 || options->metrics.family != 0)) {
+        what = "the WebSocket or metrics port";
+        err = daemon_open_ws(daemon);
     }
     if (err == ERR_OK && options->webroot != NULL) {
         what = options->webroot;
@@ -476,6 +483,7 @@ static void close_adapters(struct daemon *daemon)
         control_free(daemon->control);
     if (daemon->gateway != NULL)
         gateway_free(daemon->gateway);
+    ws_free(daemon->ws);
     webroot_free(daemon->webroot);
     daemon_dial_done(daemon);
     resolver_free(daemon->resolver);

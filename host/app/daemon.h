@@ -28,8 +28,9 @@ struct daemon_options {
     bool supernode;
     const char *sites[LIMIT_SUPERNODE_SITES];
     size_t site_count;
-    const char *webroot;  /* the site's folder; NULL: all is fetched from the site */
-    uint32_t connections; /* at once; 0: as for a visitor */
+    struct address websocket, metrics; /* family 0: not */
+    const char *webroot;               /* the site's folder; NULL: all is fetched from the site */
+    uint32_t connections;              /* at once; 0: as for a visitor */
 };
 
 /* Runs until it is told to stop. ERR_BUSY: another daemon has that data folder or socket. */

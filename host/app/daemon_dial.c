@@ -58,6 +58,41 @@ static void failed(struct daemon *daemon, uint64_t conn, enum err why)
     daemon_step(daemon, &event);
 }
 
+enum err daemon_open_ws(struct daemon *daemon)
+{
+    const struct daemon_options *options = daemon->options;
+    const struct ws_options wanted = {.ca_file = options->ca_file,
+                                      .listen = options->websocket,
+                                      .metrics = options->metrics,
+                                      .places = options->connections};
+    const struct ws_events events = {
+        daemon,           daemon_peer_opened, daemon_peer_bytes,
+        daemon_peer_sent, daemon_peer_closed, daemon_supernode_metrics};
+
+    if (daemon->ws != NULL)
+        return ERR_OK;
+    return ws_new(&daemon->loop, &wanted, &events, &daemon->ws);
+}
+
+static enum err connect_to(struct daemon *daemon, const struct dialling *dialling,
+                           const struct address *address)
+{
+    struct supernode_url url;
+
+    if (!supernode_url_parse(dialling->url, &url))
+        return ERR_BAD_URL;
+    if (!url.websocket) {
+        tcp_dial(daemon->tcp, dialling->conn, address);
+        return ERR_OK;
+    }
+    enum err err = daemon_open_ws(daemon);
+    const struct ws_target target = {
+        .address = *address, .tls = url.tls, .authority = url.authority, .path = url.path};
+    if (err == ERR_OK)
+        ws_dial(daemon->ws, dialling->conn, &target);
+    return err;
+}
+
 void daemon_resolved(void *user, uint64_t conn, enum err result, const struct address *address)
 {
     struct daemon *daemon = user;
@@ -68,11 +103,11 @@ void daemon_resolved(void *user, uint64_t conn, enum err result, const struct ad
         return;
     if (result != ERR_OK)
         log_info("the super-node %.200s: %s", dialling->url, err_text(result));
+    if (result == ERR_OK)
+        result = connect_to(daemon, dialling, address);
     dialling_free(daemon, dialling);
     if (result != ERR_OK)
         failed(daemon, conn, result);
-    else
-        tcp_dial(daemon->tcp, conn, address);
 }
 
 void daemon_dial_done(struct daemon *daemon)

@@ -51,13 +51,35 @@ void daemon_file_lost(struct daemon *daemon, const struct metainfo_file *file)
     list_push_back(&daemon->answers, &answer->link);
 }
 
+static bool is_ws(const struct daemon *daemon, uint64_t conn)
+{
+    return (conn & CONN_WEBSOCKET) != 0 && daemon->ws != NULL;
+}
+
+static void close_peer(struct daemon *daemon, uint64_t conn)
+{
+    daemon_dial_cancel(daemon, conn);
+    if (is_ws(daemon, conn))
+        ws_close(daemon->ws, conn);
+    else
+        tcp_close(daemon->tcp, conn);
+}
+
+static void send_bytes(struct daemon *daemon, const struct effect *effect)
+{
+    if (is_ws(daemon, effect->peer.conn))
+        ws_send(daemon->ws, effect->peer.conn, effect->text.data, effect->text.length);
+    else
+        tcp_send(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length);
+}
+
 static void send_block(struct daemon *daemon, struct effect *effect)
 {
     int fd;
 
     if (store_fd(daemon->store, &effect->peer.file, effect->peer.piece_length, &fd) != ERR_OK) {
         daemon_file_lost(daemon, &effect->peer.file);
-        tcp_close(daemon->tcp, effect->peer.conn);
+        close_peer(daemon, effect->peer.conn);
         struct answer *answer = mem_zalloc(sizeof *answer);
         answer->event.kind = EVENT_PEER_CLOSED;
         answer->event.peer.conn = effect->peer.conn;
@@ -65,8 +87,12 @@ static void send_block(struct daemon *daemon, struct effect *effect)
         list_push_back(&daemon->answers, &answer->link);
         return;
     }
-    tcp_send_file(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length, fd,
-                  effect->peer.offset, effect->peer.length, effect->peer.pad);
+    if (is_ws(daemon, effect->peer.conn))
+        ws_send_file(daemon->ws, effect->peer.conn, effect->text.data, effect->text.length, fd,
+                     effect->peer.offset, effect->peer.length, effect->peer.pad);
+    else
+        tcp_send_file(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length, fd,
+                      effect->peer.offset, effect->peer.length, effect->peer.pad);
 }
 
 /* --- the store */
@@ -278,6 +304,8 @@ static void receive(struct daemon *daemon, struct effect *effect)
 {
     tcp_receive(daemon->tcp, effect->receive.held, effect->receive.chunk);
     http_receive(daemon->http, effect->receive.bodies_held, effect->receive.chunk);
+    if (daemon->ws != NULL)
+        ws_receive(daemon->ws, effect->receive.held);
     if (daemon->webroot != NULL)
         webroot_receive(daemon->webroot, effect->receive.bodies_held);
 }
@@ -328,14 +356,13 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         daemon_dial(daemon, effect);
         break;
     case EFFECT_SEND:
-        tcp_send(daemon->tcp, effect->peer.conn, effect->text.data, effect->text.length);
+        send_bytes(daemon, effect);
         break;
     case EFFECT_SEND_BLOCK:
         send_block(daemon, effect);
         break;
     case EFFECT_CLOSE:
-        daemon_dial_cancel(daemon, effect->peer.conn);
-        tcp_close(daemon->tcp, effect->peer.conn);
+        close_peer(daemon, effect->peer.conn);
         break;
     case EFFECT_HTTP_GET:
         get_http(daemon, effect);

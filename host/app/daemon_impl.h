@@ -18,6 +18,7 @@
 #include "io/tcp.h"
 #include "io/udp.h"
 #include "io/webroot.h"
+#include "io/ws.h"
 
 #include <uthash.h>
 
@@ -53,6 +54,7 @@ struct daemon {
     struct tcp *tcp;
     struct http *http;
     struct udp *udp;
+    struct ws *ws;           /* NULL: not needed yet */
     struct webroot *webroot; /* NULL: there is none, all is asked of the site */
     struct resolver *resolver;
     struct dialling *dialling;   /* super-nodes whose names are being looked up */
@@ -87,6 +89,14 @@ void daemon_dial(struct daemon *daemon, const struct effect *effect);
 void daemon_dial_cancel(struct daemon *daemon, uint64_t conn); /* unknown: nothing */
 void daemon_resolved(void *user, uint64_t conn, enum err result, const struct address *address);
 void daemon_dial_done(struct daemon *daemon);
+/* Opens what is needed for WebSockets; again: nothing. */
+enum err daemon_open_ws(struct daemon *daemon);
+
+/* --- daemon.c: adapters' callbacks */
+void daemon_peer_opened(void *user, uint64_t conn, const struct address *remote);
+void daemon_peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t length);
+void daemon_peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog);
+void daemon_peer_closed(void *user, uint64_t conn, enum err why);
 
 /* --- daemon_supernode.c */
 void daemon_supernode_begin(struct daemon *daemon);
@@ -94,6 +104,7 @@ void daemon_supernode_begin(struct daemon *daemon);
 bool daemon_supernode_drain(struct daemon *daemon);
 void daemon_supernode_stepped(struct daemon *daemon); /* has all that was asked for been given? */
 void daemon_supernode_report(void *user);
+void daemon_supernode_metrics(void *user, struct buf *out);
 void daemon_supernode_end(struct daemon *daemon);
 
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);

@@ -1,6 +1,7 @@
 /* A super-node: what it says of itself, and how it ends. */
 #include "app/cmd.h"
 #include "app/daemon_impl.h"
+#include "app/metrics.h"
 
 #include <stdio.h>
 
@@ -39,9 +40,22 @@ void daemon_supernode_begin(struct daemon *daemon)
         return;
     listen.port = tcp_port(daemon->tcp);
     address_format(&listen, text);
-    cmd_print("ready: peers at %s; SIGTERM ends it", text);
+    cmd_print("ready: visitors at %s%s; SIGTERM ends it", text,
+              daemon->options->websocket.family != 0 ? ", and over WebSocket" : "");
+    if (daemon->options->websocket.family != 0)
+        cmd_print("WebSocket port %u", (unsigned)ws_port(daemon->ws));
+    if (daemon->options->metrics.family != 0)
+        cmd_print("metrics at http://127.0.0.1:%u/metrics", (unsigned)ws_metrics_port(daemon->ws));
     fflush(stdout);
     loop_timer_set(daemon->report_timer, REPORT_MS);
+}
+
+void daemon_supernode_metrics(void *user, struct buf *out)
+{
+    struct daemon *daemon = user;
+
+    if (daemon->node != NULL)
+        metrics_write(daemon->node, daemon->options->webroot != NULL, out);
 }
 
 /* Hourly; when it drains: time is up. */
@@ -65,6 +79,8 @@ bool daemon_supernode_drain(struct daemon *daemon)
         return false;
     daemon->draining = true;
     tcp_stop_listening(daemon->tcp);
+    if (daemon->ws != NULL)
+        ws_stop_listening(daemon->ws);
     node_drain(daemon->node, &daemon->update);
     daemon_carry_out(daemon, &daemon->update);
     update_clear(&daemon->update);

@@ -11,7 +11,7 @@
 struct tcp_chunk {
     struct tcp_chunk *next;
     size_t begin, end; /* of what is not yet written */
-    uint8_t data[TCP_CHUNK_LENGTH];
+    uint8_t head[TCP_CHUNK_HEAD], data[TCP_CHUNK_LENGTH];
 };
 
 static struct tcp_chunk *chunk_get(struct tcp_pool *pool)

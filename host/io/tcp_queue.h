@@ -1,5 +1,5 @@
 /* What waits to be written on one connection: a chain of pooled chunks that writev takes as they
- * are. Layer: io, private to tcp.
+ * are. Layer: io, private to tcp and ws.
  *
  * A chunk has room for four 16 KiB blocks and their headers, so a full one is one iovec, and a
  * block's bytes go from the page cache straight to where writev finds them. Bytes once put do not
@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #define TCP_CHUNK_LENGTH (4 * (BLOCK_LENGTH + 16))
+#define TCP_CHUNK_HEAD   16 /* before the bytes of each buffer: whoever writes it may use them */
 #define TCP_POOL_CHUNKS  64 /* kept for re-use: 4 MiB */
 
 struct tcp_chunk;

@@ -1,11 +1,18 @@
 """A super-node among real visitors: `fringe supernode` over TCP, from a folder and from the site."""
+import http.server
+import re
+import signal
+import socket
+import struct
 import subprocess
+import threading
 import time
 import unittest
+import urllib.request
 
 import lab
 from lab import Daemon, WithSite, free_port, wait_for
-from raw_peer import RawPeer
+from raw_peer import INTERESTED, REQUEST, RawPeer, handshake, message
 
 FILES = {"a.js": 20000, "b.bin": 1 << 20, "c.wasm": 300000}
 
@@ -33,10 +40,10 @@ class Supernode(Daemon):
             return control.request("site.status", site=self.lab.site)
 
 
-class SupernodeTest(WithSite):
-    def begin(self, sharing="peers"):
+class SupernodeBase(WithSite):
+    def begin(self, sharing="peers", url=None):
         self.port = free_port()
-        self.make_site(FILES, "--supernode", f"tcp://localhost:{self.port}", "--sharing", sharing)
+        self.make_site(FILES, "--supernode", url or f"tcp://localhost:{self.port}", "--sharing", sharing)
         self.lab.origin()
 
     def supernode(self, *options, name="super"):
@@ -48,6 +55,8 @@ class SupernodeTest(WithSite):
         whole = sum(FILES.values())
         return wait_for("the super-node to have everything", lambda: node.site_status()["total"][source] >= whole)
 
+
+class SupernodeTest(SupernodeBase):
     def test_a_folder_is_given_without_a_byte_from_the_site(self):
         self.begin()
         node = self.supernode("--dir", str(self.lab.web))
@@ -162,6 +171,316 @@ class SupernodeTest(WithSite):
                 done = subprocess.run([lab.FRINGE, "supernode", *words], capture_output=True, text=True, timeout=20)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(says, done.stderr)
+
+
+# What the README tells publishers to put in front of it.
+NGINX = """    location /fringe {{
+        proxy_pass http://127.0.0.1:{port};
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_buffering off;
+        proxy_read_timeout 120s;
+    }}
+"""
+
+
+class WebSocketTest(SupernodeBase):
+    def begin_ws(self, url="ws://localhost:{ws}/", **more):
+        self.ws, self.metrics_port, self.tls = free_port(), free_port(), free_port()
+        self.begin(url=url.format(ws=self.ws, tls=self.tls), **more)
+
+    def ws_supernode(self, *options):
+        node = self.supernode("--dir", str(self.lab.web), "--websocket", f"127.0.0.1:{self.ws}", "--metrics",
+                              f"127.0.0.1:{self.metrics_port}", *options)
+        self.wait_whole(node)
+        return node
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=20) as answer:
+            self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+            return parse_metrics(answer.read().decode())
+
+    def proxy(self, name="localhost"):
+        """An ordinary nginx that ends TLS, with a certificate for that name. The path of the certificate to trust."""
+        home, temp = self.lab.dir / "proxy", ""
+        home.mkdir()
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+            temp += f"{kind}_temp_path {home}/tmp-{kind}; "
+        subprocess.run([lab.tool("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                        "-addext", f"subjectAltName=DNS:{name}", "-keyout", home / "key.pem", "-out", home / "cert.pem"], check=True,
+                       capture_output=True)
+        (home / "conf").write_text(f"""daemon off; worker_processes 1; pid {home}/pid; error_log {home}/err;
+events {{ worker_connections 256; }}
+http {{ {temp} access_log {home}/log;
+server {{ listen 127.0.0.1:{self.tls} ssl http2; listen [::1]:{self.tls} ssl http2;
+    ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;
+{NGINX.format(port=self.ws)} }} }}
+""")
+        process = subprocess.Popen([lab.tool("nginx", "nginx-light"), "-c", home / "conf", "-e", home / "err"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.lab.callback(self.lab.end, process)
+        wait_for("nginx", lambda: lab.can_connect(self.tls))
+        return str(home / "cert.pem")
+
+    def test_visitors_over_websocket(self):
+        self.begin_ws()
+        node = self.ws_supernode()
+        visitors = [self.lab.daemon(name) for name in ("v1", "v2")]
+        for visitor in visitors:
+            self.get_all(visitor)
+        self.assertEqual(visitors[0].status()["total"]["supernode"], sum(FILES.values()))
+        self.assertEqual(self.lab.origin_bytes(), 0)
+        numbers = self.metrics()
+        self.assertEqual(numbers['fringe_peers{transport="websocket"}'], 2)
+        self.assertEqual(numbers['fringe_peers{transport="tcp"}'], 0)
+        site = f'{{site="{self.lab.site}"}}'
+        self.assertEqual(numbers["fringe_release_seq" + site], 1)
+        self.assertEqual(numbers["fringe_held_bytes" + site], sum(FILES.values()))
+        self.assertGreaterEqual(numbers["fringe_sent_bytes_total" + site], sum(FILES.values()))
+        self.assertGreaterEqual(numbers["fringe_copies_saved_total" + site], 1)
+        self.assertEqual(numbers['fringe_received_bytes_total{site="%s",source="folder"}' % self.lab.site], sum(FILES.values()))
+        for visitor in visitors:
+            visitor.stop()
+        wait_for("them to have left", lambda: self.metrics()['fringe_peers{transport="websocket"}'] == 0)
+        node.stop()
+
+    def test_behind_nginx_that_ends_tls(self):
+        self.begin_ws("wss://localhost:{tls}/fringe")
+        node = self.ws_supernode()
+        trusted = self.proxy()
+        visitor = self.lab.daemon("v1", "--ca-file", trusted)
+        self.get_all(visitor)
+        self.assertEqual(visitor.status()["total"]["supernode"], sum(FILES.values()))
+        self.assertEqual(self.lab.origin_bytes(), 0)
+        visitor.stop()
+        node.stop()
+
+    def test_a_certificate_that_is_not_trusted(self):
+        self.begin_ws("wss://localhost:{tls}/fringe")
+        self.ws_supernode()
+        self.proxy()
+        visitor = self.lab.daemon("v1")
+        self.get_all(visitor)  # from the site
+        self.assertEqual(visitor.status()["total"]["supernode"], 0)
+
+    def test_a_certificate_for_another_name(self):
+        self.begin_ws("wss://localhost:{tls}/fringe")
+        self.ws_supernode()
+        trusted = self.proxy("other.example")
+        visitor = self.lab.daemon("v1", "--ca-file", trusted)
+        self.get_all(visitor)
+        self.assertEqual(visitor.status()["total"]["supernode"], 0)
+
+    def test_a_redirect_is_not_followed(self):
+        self.begin_ws("ws://localhost:{tls}/")
+        self.ws_supernode()
+        home = self.lab.dir / "redirect"
+        home.mkdir()
+
+        class Redirect(http.server.BaseHTTPRequestHandler):
+            def do_GET(handler):
+                handler.send_response(302)
+                handler.send_header("Location", f"http://localhost:{self.ws}/")
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+
+            def log_message(handler, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.tls), Redirect)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        visitor = self.lab.daemon("v1")
+        self.get_all(visitor)
+        self.assertEqual(visitor.status()["total"]["supernode"], 0)
+        self.assertEqual(self.metrics()['fringe_peers{transport="websocket"}'], 0)
+
+    # --- who does not behave
+
+    def hello(self, *lines, protocol="fringe.bittorrent"):
+        """Asks for an upgrade: (socket, the answer's head)."""
+        sock = socket.create_connection(("127.0.0.1", self.ws), 20)
+        self.addCleanup(sock.close)
+        wanted = [f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []
+        sock.sendall("\r\n".join(["GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
+                                  "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *wanted, *lines, "", ""]).encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            more = sock.recv(4096)
+            if not more:
+                break
+            head += more
+        return sock, head.decode(errors="replace")
+
+    @staticmethod
+    def frame(opcode, data, final=True, masked=True, length=None):
+        length = len(data) if length is None else length
+        size = bytes([length]) if length < 126 else b"\x7e" + length.to_bytes(2, "big") if length < 65536 else b"\x7f" + length.to_bytes(8, "big")
+        head = bytes([(0x80 if final else 0) | opcode, size[0] | (0x80 if masked else 0)]) + size[1:]
+        return head + (b"\0\0\0\0" if masked else b"") + data  # a mask of zeros changes nothing
+
+    def is_ended(self, sock):
+        try:
+            while sock.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+        return True
+
+    def test_bad_upgrades(self):
+        self.begin_ws()
+        node = self.ws_supernode()
+        sock, head = self.hello()
+        self.assertIn("101", head.split("\r\n")[0])
+        self.assertIn("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", head)
+        self.assertNotIn("permessage-deflate", head.lower())
+        for lines, protocol in ((("Origin: https://evil.example",), "fringe.bittorrent"), ((), "chat"), ((), None)):
+            with self.subTest(lines=lines, protocol=protocol):
+                self.assertNotIn(" 101 ", self.hello(*lines, protocol=protocol)[1])
+        plain = socket.create_connection(("127.0.0.1", self.ws), 20)
+        self.addCleanup(plain.close)
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        self.assertIn(b"426", plain.recv(4096).split(b"\r\n")[0])
+        endless = socket.create_connection(("127.0.0.1", self.ws), 20)
+        self.addCleanup(endless.close)
+        try:
+            endless.sendall(b"GET / HTTP/1.1\r\n" + b"X-A: " + b"a" * 200000)
+        except ConnectionError:
+            pass
+        self.assertTrue(self.is_ended(endless))
+        slow = socket.create_connection(("127.0.0.1", self.ws), 30)
+        self.addCleanup(slow.close)
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        self.assertTrue(self.is_ended(slow))  # a handshake has ten seconds
+        self.assertTrue(self.is_ended(sock))  # and so has BitTorrent's
+        self.assertIsNone(node.process.poll())
+        self.get_all(self.lab.daemon("v1"))
+
+    def test_bad_frames(self):
+        self.begin_ws()
+        node = self.ws_supernode()
+        good = handshake(self.lab.infohash)
+        for name, data in {"text": self.frame(1, b"hello"), "opcode": self.frame(3, good),
+                           "a ping too long": self.frame(9, b"x" * 200), "a huge one": self.frame(2, good, length=1 << 40) + bytes(1 << 16),
+                           "noise": b"\xff" * 1000, "not BitTorrent": self.frame(2, b"x" * 100)}.items():
+            with self.subTest(name):
+                sock, head = self.hello()
+                self.assertIn(" 101 ", head)
+                try:
+                    sock.sendall(data)
+                except ConnectionError:
+                    pass
+                self.assertTrue(self.is_ended(sock))
+        # Borders of messages mean nothing: a handshake in pieces, in a fragmented message, is one.
+        sock, _ = self.hello()
+        for at in range(0, 68):
+            sock.sendall(self.frame(2 if at == 0 else 0, good[at:at + 1], final=at == 67))
+        answer = sock.recv(4096)
+        self.assertIn(b"BitTorrent protocol", answer, node.text())
+        self.assertIsNone(node.process.poll())
+        self.get_all(self.lab.daemon("v1"))
+
+    def test_places(self):
+        """No more visitors than there are places, whatever they come over."""
+        self.begin_ws()
+        self.ws_supernode("--connections", "3")
+        socks = []
+        for _ in range(3):
+            sock, head = self.hello()
+            self.assertIn(" 101 ", head)
+            sock.sendall(self.frame(2, handshake(self.lab.infohash)))
+            self.assertIn(b"BitTorrent", sock.recv(4096))
+            socks.append(sock)
+        try:
+            self.assertNotIn(" 101 ", self.hello()[1])
+        except ConnectionError:
+            pass
+        self.assertTrue(self.is_ended(socket.create_connection(("127.0.0.1", self.port), 20)))
+        self.assertGreaterEqual(self.metrics()["fringe_refused_total"], 1)
+        self.get_all(self.lab.daemon("v1"))  # who finds no place goes to the site
+
+    def test_whom_the_proxy_names(self):
+        """One address has a few places of its own, as the proxy says whose a connection is."""
+        self.begin_ws()
+        self.ws_supernode()
+        for _ in range(64):
+            sock, _ = self.hello("X-Forwarded-For: 10.9.9.9, 203.0.113.7")
+            sock.sendall(self.frame(2, handshake(self.lab.infohash)))
+            self.assertIn(b"BitTorrent", sock.recv(4096))
+        self.assertTrue(self.is_ended(self.hello("X-Forwarded-For: 203.0.113.7")[0]))
+        other, _ = self.hello("X-Forwarded-For: 203.0.113.8")
+        other.sendall(self.frame(2, handshake(self.lab.infohash)))
+        self.assertIn(b"BitTorrent", other.recv(4096))
+
+    def test_it_drains_over_websocket(self):
+        self.begin_ws()
+        node = self.ws_supernode()
+        sock, _ = self.hello()
+        sock.sendall(self.frame(2, handshake(self.lab.infohash) + message(INTERESTED)))
+        # Some of what has been asked for is still to be sent when the end comes.
+        count = 60
+        sock.sendall(b"".join(self.frame(2, message(REQUEST, struct.pack(">III", 1 + n // 4, 16384 * (n % 4), 16384))) for n in range(count)))
+        wait_for("the requests to be there", lambda: self.metrics()["fringe_sent_bytes_total" + f'{{site="{self.lab.site}"}}'] > 0)
+        node.process.send_signal(signal.SIGTERM)
+        stream = WsStream(sock)
+        pieces = 0
+        try:
+            stream.read(68)
+            while True:
+                (length,) = struct.unpack(">I", stream.read(4))
+                pieces += stream.read(length)[:1] == b"\x07"
+        except ConnectionError:
+            pass
+        self.assertEqual(pieces, count)
+        self.assertEqual(node.process.wait(20), 0)
+
+
+class WsStream:
+    """The bytes in the server's binary frames."""
+
+    def __init__(self, sock):
+        self.file, self.data = sock.makefile("rb"), b""
+
+    def exact(self, length):
+        data = self.file.read(length)
+        if len(data) < length:
+            raise ConnectionError("the end")
+        return data
+
+    def read(self, length):
+        while len(self.data) < length:
+            opcode, size = self.exact(2)
+            if size == 126:
+                size = int.from_bytes(self.exact(2), "big")
+            elif size == 127:
+                size = int.from_bytes(self.exact(8), "big")
+            data = self.exact(size)
+            if opcode & 15 == 8:
+                raise ConnectionError("the end")
+            self.data += data if opcode & 15 in (0, 2) else b""
+        data, self.data = self.data[:length], self.data[length:]
+        return data
+
+
+def parse_metrics(text):
+    """Reads the text exposition format 0.0.4 strictly: name{labels} -> value; each name has its HELP and TYPE before it."""
+    values, told = {}, {}
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if line.startswith("#"):
+            word, kind, name, rest = re.fullmatch(r"(#) (HELP|TYPE) (fringe_[a-z_]+) (.+)", line).groups()
+            assert kind == "HELP" or rest in ("counter", "gauge"), line
+            told.setdefault(name, []).append(kind)
+            continue
+        name, labels, value = re.fullmatch(r'(fringe_[a-z_]+)(\{(?:[a-z_]+="[^"\\]*",?)+\})? ([0-9.]+)', line).groups()
+        assert told[name] == ["HELP", "TYPE"], line
+        assert (name + (labels or "")) not in values, line
+        values[name + (labels or "")] = float(value)
+    return values
 
 
 if __name__ == "__main__":
