@@ -82,6 +82,7 @@ struct publish_plan {
     char next_key[57];
     struct publish_past past;
     struct publish_files patches; /* a bundle of their own when there are any */
+    uint32_t patch_piece_length;
     struct buf patch_torrent;
     uint64_t patched_files, patched_bytes; /* that have a new one */
     struct metainfo *patches_before;

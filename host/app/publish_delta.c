@@ -354,6 +354,40 @@ static void count_made(struct job *job, struct publish_plan *plan)
     }
 }
 
+static bool was_made(const struct job *job, const char *name)
+{
+    for (size_t i = 0; i < job->count; i++) {
+        if (job->pairs[i].made && strcmp(job->pairs[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Those that were kept must still be what the release before says. */
+static void drop_damaged(const struct job *job, struct publish_plan *plan)
+{
+    struct publish_files *patches = &plan->patches;
+    const struct metainfo *before = plan->patches_before;
+    size_t kept = 0;
+    for (size_t i = 0; i < patches->count; i++) {
+        struct publish_file *patch = &patches->items[i];
+        uint32_t number = before != NULL && !was_made(job, patch->path)
+                              ? metainfo_find_path(before, patch->path, strlen(patch->path))
+                              : UINT32_MAX;
+        if (number == UINT32_MAX ||
+            memcmp(before->files[number].root, patch->root, HASH_LENGTH) == 0) {
+            patches->items[kept++] = *patch;
+            continue;
+        }
+        cmd_warn("%s/%s is damaged and is left out: --previous makes it anew", job->folder,
+                 patch->path);
+        patches->bytes -= (uint64_t)patch->info.st_size;
+        mem_free(patch->path);
+        mem_free(patch->layer);
+    }
+    patches->count = kept;
+}
+
 static bool make_bundle(const struct publish_options *options, const struct publish_files *files,
                         struct job *job, struct publish_plan *plan)
 {
@@ -361,8 +395,11 @@ static bool make_bundle(const struct publish_options *options, const struct publ
     count_made(job, plan);
     keep_patches(options, files, plan, job->folder);
     publish_files_sort(patches);
-    return patches->count == 0 ||
-           publish_hash(job->folder, patches, publish_piece_length(patches->bytes));
+    plan->patch_piece_length = publish_piece_length(patches->bytes);
+    if (patches->count > 0 && !publish_hash(job->folder, patches, plan->patch_piece_length))
+        return false;
+    drop_damaged(job, plan);
+    return true;
 }
 
 /* --- the whole */

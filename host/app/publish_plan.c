@@ -349,7 +349,7 @@ static bool add_patches(const struct publish_options *options, struct publish_pl
     *bundle = (struct release_bundle){.base = (char *)DELTA_BASE,
                                       .files = patches->count,
                                       .bytes = patches->bytes,
-                                      .piece_length = publish_piece_length(patches->bytes)};
+                                      .piece_length = plan->patch_piece_length};
     return build_torrent(options, patches, bundle->piece_length, bundle, &plan->patch_torrent);
 }
 

@@ -109,6 +109,15 @@ class Publish(Patches):
         self.assertEqual(sorted(bundle["base"] for bundle in release["bundles"]), [DELTA, "/other/", "/static/"])
         self.assertEqual(self.bundle(release), before)
 
+    def test_a_patch_that_is_kept_must_be_what_it_was(self):
+        self.publish_update()
+        patch = next((self.lab.web / DELTA[1:]).iterdir())
+        patch.write_bytes(patch.read_bytes()[:-1] + b"x")
+        release = self.lab.publish()
+        self.assertEqual(self.bundle(release)["files"], 1)
+        release = self.lab.publish("--previous", str(self.old))
+        self.assertEqual(self.bundle(release)["files"], 2)
+
     def test_a_file_whose_name_has_its_hash_in_it(self):
         for folder, name in (self.old, "lib.3f2a91c4.js"), (self.lab.static, "lib.77aa0b1c.js"):
             (folder / name).write_bytes(self.files["app.js"] + (b"" if folder == self.old else b"more"))
