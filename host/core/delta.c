@@ -230,10 +230,16 @@ static void give_up(struct want *want)
     want_go_on(want);
 }
 
+static struct want *get_patch(struct delta *delta, struct swarm *patches)
+{
+    return delta->want->background ? want_get_background(patches, delta->patch)
+                                   : want_get(patches, delta->patch);
+}
+
 /* The patch's bytes are the page's as well. */
 static void want_patch(struct delta *delta, struct swarm *patches)
 {
-    struct want *want = want_get(patches, delta->patch);
+    struct want *want = get_patch(delta, patches);
 
     for (size_t i = 0; i < delta->want->doc_count; i++)
         want_add_doc(want, delta->want->docs[i]);
@@ -288,7 +294,7 @@ static uint64_t fetch_tick(struct delta *delta)
     if (!swarm_has_file(patches, delta->patch)) {
         if (is_stuck(delta, patches))
             return 0;
-        want_get(patches, delta->patch); /* as long as this want lives it is used */
+        get_patch(delta, patches); /* as long as this want lives it is used */
         return again;
     }
     if (patches->node->rebuilding > 0) /* each takes a lot of memory */

@@ -429,6 +429,7 @@ static void handle_asset_want(struct node *node, uint64_t client, const struct a
 {
     struct site *site = site_get(node, request->site, true);
 
+    site_learn_used(site);
     if (site_zone(site) != ZONE_OFF)
         site_need(site, request->seq);
     if (!try_asset_want(site, client, request))

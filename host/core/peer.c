@@ -12,6 +12,7 @@
 
 #define KEEP_ALIVE_MS 120000
 #define DEAD_MS       30000 /* asked and no block for so long: it goes */
+#define TELLERS       8     /* of a bundle */
 #define REDUNDANT_MS  1000  /* two that have everything: what has been said may still arrive */
 #define SERVE_MS      250   /* between looks at requests that wait for the uplink */
 
@@ -296,6 +297,26 @@ void peer_bytes(struct peer *peer, struct span data)
 
 /* --- time */
 
+/* Over a few connections of our own kind new releases are heard of, whatever the files: those that
+ * have lasted longest. */
+static bool tells_releases(const struct peer *peer)
+{
+    uint32_t before = 0;
+
+    if (peer->speaks[EXTENSION_FRINGE_RELEASE] == 0)
+        return false;
+    list_for_each(link, next, &peer->swarm->peers)
+    {
+        const struct peer *other = list_entry(link, struct peer, in_swarm);
+        if (other == peer)
+            return true;
+        before += other->speaks[EXTENSION_FRINGE_RELEASE] != 0;
+        if (before >= TELLERS)
+            return false;
+    }
+    return false;
+}
+
 /* Neither can ever give the other anything (BEP 21). Who has other uses for a connection says so by
  * speaking fringe_claim, and then upload_only is no more than the state of the moment. */
 static bool is_redundant(const struct peer *peer)
@@ -305,6 +326,8 @@ static bool is_redundant(const struct peer *peer)
     /* Over it new releases and other visitors are heard of, as long as the site is open. */
     if (peer->is_supernode ||
         (peer->node->config.supernode && peer->speaks[EXTENSION_FRINGE_CLAIM] != 0))
+        return false;
+    if (tells_releases(peer))
         return false;
     bool done = peer->upload_only && peer->speaks[EXTENSION_FRINGE_CLAIM] == 0;
     return done || bitfield_full(&peer->have);

@@ -188,6 +188,8 @@ uint64_t site_tick(struct site *site)
 
     wake = super < wake ? super : wake;
     wake = learn < wake ? learn : wake;
+    uint64_t update = site_update_tick(site);
+    wake = update < wake ? update : wake;
 
     list_for_each(link, next, &site->swarms)
     {

@@ -4,6 +4,7 @@
  *   site_life.c    its releases: which is current, which older ones stay, when sharing ends
  *   site_fetch.c   a release from the origin, and the judgement of it
  *   site_learn.h   hearing of the next one
+ *   site_update.c  what it has changed, in the background
  *
  * unknown -> fetching -> current <-> updating; current -> expired or blocked. A site that hears of
  * a newer release fetches it while the old one stays in use for the pages that belong to it. */
@@ -113,9 +114,18 @@ void site_release_used(struct site *site, uint64_t seq);
 void site_restore(struct node *node, const struct site_record *record);
 /* The bundle's swarm, begun when it was not. */
 struct swarm *site_release_swarm(struct site *site, struct site_release *release, size_t bundle);
-void site_start_swarms(struct site *site); /* of the current release */
+void site_start_swarms(struct site *site);   /* of the current release, for a page */
+void site_follow_release(struct site *site); /* the same when no page needs them yet */
 void site_free_releases(struct site *site);
 uint64_t site_life_tick(struct site *site);
+
+/* --- site_update.c */
+bool site_is_updating(const struct site *site); /* there must be a release */
+/* How long to leave it to others to ask the site for what is new. */
+uint64_t site_patience_ms(const struct site *site);
+/* A new bundle: who has been a neighbour in the last version of it is known. */
+void swarm_follow_older(struct swarm *swarm);
+uint64_t site_update_tick(struct site *site);
 
 void site_wait(struct site *site, uint64_t client, const struct api_request *request);
 /* Does a page wait for a release that is not there? */

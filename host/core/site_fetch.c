@@ -272,8 +272,9 @@ static void go_on(struct site *site)
 {
     site_save(site);
     site_apply_zone(site);
-    if (site_may_share(site))
-        site_start_swarms(site);
+    if (site_may_share(site) ||
+        (site->current != NULL && site->current->older != NULL && site_may_use_peers(site)))
+        site_follow_release(site);
     site_learn_tell(site);
 }
 

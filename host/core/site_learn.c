@@ -63,7 +63,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 /* As many hosts as there may be, as far as we know: with nobody who counts them, the neighbours of
  * our neighbours. */
-static uint64_t count_hosts(const struct site *site)
+uint64_t site_count_hosts(const struct site *site)
 {
     uint64_t most = 0;
 
@@ -79,7 +79,7 @@ static uint64_t count_hosts(const struct site *site)
 
 static uint64_t spread_ms(const struct site *site)
 {
-    uint64_t window = earlier(count_hosts(site) * CONFIRM_EACH_MS, CONFIRM_MAX_MS);
+    uint64_t window = earlier(site_count_hosts(site) * CONFIRM_EACH_MS, CONFIRM_MAX_MS);
     return window > 0 ? rng_below(&site->node->rng, (uint32_t)window) : 0;
 }
 
@@ -144,6 +144,7 @@ void site_learn_looked(struct site *site, enum site_showed showed)
         learn->confirm_ms = now + again_after_ms(site);
     else if (showed == SITE_SHOWED_NOTHING)
         learn->poll_ms = earlier(learn->poll_ms, now + again_after_ms(site));
+    node_wake(site->node, earlier(learn->poll_ms, learn->confirm_ms));
 }
 
 /* --- telling neighbours */

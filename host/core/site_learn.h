@@ -41,6 +41,7 @@ void site_learn_tell(struct site *site);
 /* The release of that number, whose bytes the site has got, ends all sharing: it is the last thing
  * that neighbours hear of us. */
 void site_learn_tell_the_end(struct site *site, uint64_t seq);
+uint64_t site_count_hosts(const struct site *site); /* about how many have it */
 uint64_t site_learn_tick(struct site *site);
 /* A neighbour has said that it speaks fringe_release. */
 void peer_tell_release(struct peer *peer);

@@ -33,17 +33,6 @@ bool site_is_live(const struct site *site)
            !is_expired(site, site->current);
 }
 
-/* Is what the current release has changed still on its way? */
-static bool is_updating(const struct site *site)
-{
-    for (size_t i = 0; i < site->current->release->bundle_count; i++) {
-        const struct swarm *swarm = site->current->swarms[i];
-        if (swarm != NULL && swarm->state == SWARM_LOADING && site->current->older != NULL)
-            return true;
-    }
-    return site->fetching;
-}
-
 enum site_life site_life(const struct site *site)
 {
     if (site_blocked_reason(site) != NULL)
@@ -52,7 +41,7 @@ enum site_life site_life(const struct site *site)
         return site->fetching ? LIFE_FETCHING : LIFE_UNKNOWN;
     if (is_expired(site, site->current))
         return LIFE_EXPIRED;
-    return is_updating(site) ? LIFE_UPDATING : LIFE_CURRENT;
+    return site->fetching || site_is_updating(site) ? LIFE_UPDATING : LIFE_CURRENT;
 }
 
 const char *site_life_name(enum site_life life)
@@ -75,7 +64,7 @@ static struct swarm *find_swarm(struct site *site, const uint8_t infohash[HASH_L
     return NULL;
 }
 
-struct swarm *site_release_swarm(struct site *site, struct site_release *entry, size_t number)
+static struct swarm *get_swarm(struct site *site, struct site_release *entry, size_t number)
 {
     const struct release_bundle *bundle = &entry->release->bundles[number];
 
@@ -83,8 +72,24 @@ struct swarm *site_release_swarm(struct site *site, struct site_release *entry, 
         entry->swarms[number] = find_swarm(site, bundle->infohash);
     if (entry->swarms[number] == NULL)
         entry->swarms[number] = swarm_new(site, bundle);
-    swarm_need(entry->swarms[number]);
     return entry->swarms[number];
+}
+
+struct swarm *site_release_swarm(struct site *site, struct site_release *entry, size_t number)
+{
+    struct swarm *swarm = get_swarm(site, entry, number);
+
+    swarm_need(swarm);
+    return swarm;
+}
+
+void site_follow_release(struct site *site)
+{
+    for (size_t i = 0; i < site->current->release->bundle_count; i++) {
+        struct swarm *swarm = get_swarm(site, site->current, i);
+        if (swarm->state == SWARM_LOADING && swarm->meta == NULL)
+            swarm->patient = site->learn.by_push;
+    }
 }
 
 void site_start_swarms(struct site *site)

@@ -121,6 +121,7 @@ void swarm_free(struct swarm *swarm)
     mem_free(swarm->twins);
     mem_free(swarm->availability);
     mem_free(swarm->given);
+    mem_free(swarm->outdated);
     mem_free(swarm->suggested);
     mem_free(swarm->base);
     list_remove(&swarm->in_site);
@@ -271,9 +272,28 @@ static void fetch_torrent(struct swarm *swarm)
 /* Only a visitor's wish tries again: a site whose torrent is missing is not polled. */
 void swarm_need(struct swarm *swarm)
 {
+    bool waits = swarm->patient && swarm->patient_ms > 0;
+
+    swarm->patient = false;
+    if (waits && swarm->state == SWARM_LOADING && swarm->load_op == 0 &&
+        swarm->get_torrent.op == 0 && swarm->meta == NULL)
+        fetch_torrent(swarm);
     if (swarm->state == SWARM_FAILED && swarm->node->now_ms >= swarm->retry_ms &&
         swarm->load_op == 0 && site_may_use_peers(swarm->site))
         fetch_torrent(swarm);
+}
+
+/* Where no page waits peers come first. */
+static void begin_torrent(struct swarm *swarm)
+{
+    if (!swarm->patient) {
+        fetch_torrent(swarm);
+        return;
+    }
+    swarm->patient_ms = swarm->node->now_ms + site_patience_ms(swarm->site);
+    getting_start(swarm);
+    swarm_follow_older(swarm);
+    node_wake(swarm->node, swarm->patient_ms);
 }
 
 void swarm_torrent_loaded(struct swarm *swarm, const struct event *event)
@@ -282,7 +302,7 @@ void swarm_torrent_loaded(struct swarm *swarm, const struct event *event)
     if (event->store.result == ERR_OK && parse_torrent(swarm, event->store.torrent) == ERR_OK)
         load_content(swarm);
     else if (site_zone(swarm->site) != ZONE_OFF)
-        fetch_torrent(swarm);
+        begin_torrent(swarm);
     else
         switched_off(swarm);
 }
@@ -593,8 +613,14 @@ static uint64_t loading_tick(struct swarm *swarm)
     }
     if (swarm->getting == NULL)
         return UINT64_MAX;
+    bool waits = swarm->patient && swarm->get_torrent.op == 0 && swarm->state == SWARM_LOADING;
+    if (waits && now >= swarm->patient_ms) {
+        swarm->patient = waits = false;
+        fetch_torrent(swarm);
+    }
     uint64_t peers = swarm_peers_tick(swarm), at = getting_tick(swarm);
-    return peers < at ? peers : at;
+    at = peers < at ? peers : at;
+    return waits && swarm->patient_ms < at ? swarm->patient_ms : at;
 }
 
 uint64_t swarm_tick(struct swarm *swarm)

@@ -81,6 +81,7 @@ struct want {
     struct origin_fetch *fetch;
     uint64_t origin_retry_ms, origin_failed_ms;
     uint32_t origin_failures; /* in a row; 0: not failing */
+    bool background;          /* no page has asked for it (site_update.c) */
     uint64_t *docs;           /* serials of the documents that wait */
     size_t doc_count;
     struct delta
@@ -127,8 +128,9 @@ struct candidate {
     enum candidate_source source;
     uint64_t from; /* CANDIDATE_PEX: the connection */
     bool connected, is_self;
-    bool met;  /* a handshake has worked */
-    bool seed; /* had everything when we last met */
+    bool met;            /* a handshake has worked */
+    bool seed;           /* had everything when we last met */
+    bool tells_releases; /* spoke fringe_release then */
     uint32_t failures;
     uint64_t ended_ms; /* when the last connection, or try, ended */
     UT_hash_handle hh;
@@ -147,6 +149,8 @@ struct swarm {
     uint64_t load_op;
     struct getting *getting; /* the torrent from peers (getting.h); NULL: no need */
     uint64_t getting_ms;     /* when that begins, if the site has not answered */
+    bool patient;            /* no page waits: peers are asked first, ... */
+    uint64_t patient_ms;     /* ... and the site only then; 0: it is not that time */
     struct metainfo *meta;
     /* The info dictionary's bytes, for peers that ask (peer_metadata.c): kept a short while. */
     struct buf info;
@@ -220,6 +224,10 @@ struct swarm {
     uint64_t supernode;          /* the connection to one; 0: none */
     uint32_t supernode_failures; /* in a row, over all that there are */
     uint64_t supernode_due_ms;
+    /* --- what the last release had in another version (site_update.c) */
+    bool compared;
+    uint32_t *outdated, outdated_count, outdated_next; /* files; next: those before have begun */
+
     bool told_idle;   /* neighbours believe that we want nothing */
     uint64_t idle_ms; /* since when we want nothing, if we do not */
 };
@@ -283,6 +291,8 @@ static inline uint32_t swarm_head_pieces(uint64_t pieces)
 bool swarm_is_head(const struct swarm *swarm, uint32_t piece);
 
 struct want *want_get(struct swarm *swarm, uint32_t file); /* made when there is none */
+/* For no page: it comes after all that pages wait for. */
+struct want *want_get_background(struct swarm *swarm, uint32_t file);
 void want_free(struct want *want);
 /* It is held no longer. */
 void want_go_on(struct want *want);

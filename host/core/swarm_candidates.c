@@ -84,6 +84,20 @@ static bool has_room(const struct swarm *swarm, enum candidate_source source)
     return count < LIMIT_PEER_CANDIDATES;
 }
 
+/* It has come to us before anybody told us where it is. */
+static void find_connected(struct swarm *swarm, struct candidate *candidate)
+{
+    list_for_each(link, next, &swarm->peers)
+    {
+        struct peer *peer = list_entry(link, struct peer, in_swarm);
+        if (!peer->incoming || peer->is_candidate ||
+            !address_equal(&peer->dialable, &candidate->address))
+            continue;
+        candidate->connected = peer->is_candidate = true;
+        return;
+    }
+}
+
 struct candidate *find_add(struct swarm *swarm, const struct address *address,
                            enum candidate_source source, uint64_t from)
 {
@@ -97,6 +111,7 @@ struct candidate *find_add(struct swarm *swarm, const struct address *address,
     struct candidate *candidate = add_candidate(swarm, &plain);
     candidate->source = source;
     candidate->from = from;
+    find_connected(swarm, candidate);
     return candidate;
 }
 
@@ -205,6 +220,7 @@ void swarm_peer_ended(struct swarm *swarm, const struct peer *peer)
     candidate->met = candidate->met || peer->handshaken;
     candidate->is_self = candidate->is_self || peer->is_self;
     candidate->seed = peer->handshaken && bitfield_full(&peer->have);
+    candidate->tells_releases = peer->speaks[EXTENSION_FRINGE_RELEASE] != 0;
     candidate->failures = was_good(peer) ? 1 : candidate->failures + 1;
     candidate->ended_ms = swarm->node->now_ms;
     if (is_hopeless(candidate))

@@ -20,25 +20,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FETCHES_MAX   8 /* of those */
-#define RANK_MS       300
-#define RANKS_WAITED  2  /* for more of lower rank, who may want other files, ... */
-#define RANK_NEXT_MS  50 /* ... only until their claims would be here */
-#define BIG_RANK_MS   1000
-#define BIG_STEEP_MS  4000 /* after so long the waiting for each further rank becomes shorter */
-#define BIG_DOUBLE_MS 1400 /* from there on for each doubling of the rank */
-#define BIG_SETTLE_MS 400  /* for many to hear how many there are */
-#define SIZE_HOLDS_MS 60000
-#define UNRANKED      UINT16_MAX
-#define YIELD_SHARE   2
-#define YIELD_MAX_MS  1000
-#define LOOK_MS       20 /* between two looks, when nothing was due */
-#define LOAD_MAX_MS   2000
-#define UPLINK_MIN    500000 /* bytes a second, as long as it has not shown */
-#define ASSIST_MS     1000   /* after joining */
-#define ASSIST_ASKED  MIB(1)
-#define RESCUE_BYTES  MIB(1) /* the most at once */
-#define ASSIST_TENTHS 2      /* of the bundle, divided by the neighbours */
+#define FETCHES_MAX    8 /* of those */
+#define RANK_MS        300
+#define RANKS_WAITED   2  /* for more of lower rank, who may want other files, ... */
+#define RANK_NEXT_MS   50 /* ... only until their claims would be here */
+#define BIG_RANK_MS    1000
+#define BIG_STEEP_MS   4000 /* after so long the waiting for each further rank becomes shorter */
+#define BIG_DOUBLE_MS  1400 /* from there on for each doubling of the rank */
+#define BIG_SETTLE_MS  400  /* for many to hear how many there are */
+#define SIZE_HOLDS_MS  60000
+#define UNRANKED       UINT16_MAX
+#define YIELD_SHARE    2
+#define YIELD_MAX_MS   1000
+#define LOOK_MS        20 /* between two looks, when nothing was due */
+#define LOAD_MAX_MS    2000
+#define UPLINK_MIN     500000 /* bytes a second, as long as it has not shown */
+#define ASSIST_MS      1000   /* after joining */
+#define ASSIST_ASKED   MIB(1)
+#define SLOW_RESCUE_MS 60000  /* for what no page waits for */
+#define RESCUE_BYTES   MIB(1) /* the most at once */
+#define ASSIST_TENTHS  2      /* of the bundle, divided by the neighbours */
 
 /* --- who is there */
 
@@ -349,7 +350,7 @@ static bool choose_rarest(struct swarm *swarm, struct choice *ret)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
         const struct metainfo_file *file = &swarm->meta->files[want->file];
-        uint32_t end = file->first_piece + file->pieces;
+        uint32_t end = want->background ? 0 : file->first_piece + file->pieces;
         for (uint32_t i = bitfield_next_zero(&swarm->taken, want->head, end); i != BITFIELD_NONE;
              i = bitfield_next_zero(&swarm->taken, i + 1, end)) {
             uint16_t holders = swarm->availability != NULL ? swarm->availability[i] : 0;
@@ -407,7 +408,10 @@ static bool rescue(struct swarm *swarm)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
         uint32_t missing = want_next_missing(want, want->head);
-        if (missing == UINT32_MAX || swarm->node->now_ms < want->origin_retry_ms)
+        uint64_t from = want->background
+                            ? latest(want->moved_ms, swarm->piece_at_ms) + SLOW_RESCUE_MS
+                            : want->origin_retry_ms;
+        if (missing == UINT32_MAX || swarm->node->now_ms < latest(from, want->origin_retry_ms))
             continue;
         origin_start(want, missing, rescue_end(want, missing));
         return true;

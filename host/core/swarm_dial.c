@@ -7,6 +7,7 @@
 #define ACTIVE_MS        300000 /* after its last use a swarm still looks for peers so long */
 #define SLOW_MS          10000  /* between two dials of who wants nothing */
 #define SLOW_CONNECTIONS 8      /* of a swarm that wants nothing, before it dials no more */
+#define TELLERS_DIALLED  4      /* of those that have everything */
 /* The other places are for those who dial us: if everybody filled its own by dialling, nobody would
  * have one for those who come last, and they need somebody most. */
 #define DIAL_CONNECTIONS (LIMIT_PEERS_PER_SWARM * 2 / 5)
@@ -41,12 +42,13 @@ static bool has_room(const struct swarm *swarm, bool explicit_peer, enum pace pa
     return swarm->connections < places && peers < LIMIT_PEERS;
 }
 
-/* Who shares what it has needs nobody who has everything. */
-static bool is_wanted(const struct candidate *candidate, enum pace pace)
+/* Who shares what it has needs nobody who has everything, but a few to hear of new releases. */
+static bool is_wanted(const struct swarm *swarm, const struct candidate *candidate, enum pace pace)
 {
     if (candidate->connected || candidate->is_self)
         return false;
-    return pace == PACE_FREE || !candidate->seed;
+    return pace == PACE_FREE || !candidate->seed ||
+           (candidate->tells_releases && swarm->connections < TELLERS_DIALLED);
 }
 
 static void dial(struct swarm *swarm, struct candidate *candidate)
@@ -86,7 +88,7 @@ static struct candidate *next_candidate(const struct swarm *swarm, enum pace pac
     struct candidate *best = NULL;
 
     for (struct candidate *c = swarm->candidates; c != NULL; c = c->hh.next) {
-        if (!is_wanted(c, pace) || strikes_ban_address(swarm->node, &c->address))
+        if (!is_wanted(swarm, c, pace) || strikes_ban_address(swarm->node, &c->address))
             continue;
         uint64_t due = due_ms(swarm, c, pace);
         if (swarm->node->now_ms < due)

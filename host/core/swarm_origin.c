@@ -8,20 +8,21 @@
 
 #include <string.h>
 
-#define HEDGE_MIN_MS    300 /* without a block from peers, before the origin is asked */
-#define HEDGE_MAX_MS    800
-#define SLOWED_HEDGE_MS 3000 /* while the visitor's own cap is what is slow */
-#define ASSIST_MS       2000 /* so old, and peers slower than ASSIST_RATE: the origin helps */
-#define ASSIST_RATE     KIB(256)
-#define FIRST_EXTENT    KIB(128) /* of a file among neighbours of our own kind */
-#define EXTENT          MIB(1)   /* at once, while there are peers who may do the rest */
-#define TWIN_MS         1000     /* before it is looked again whether a twin still brings it */
-#define BRINGS_PIECES   8        /* what the origin is about to bring is not asked of peers */
-#define SLOWED_EXTENT_S 4        /* of the visitor's own cap, so that other files have their turn */
-#define ACTIVE_MAX      32       /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
-#define RETRY_MS        1000
-#define ASKED_AGAIN_MS  2000 /* after a failure a page's wish may shorten the back-off */
-#define RETRY_MAX_MS    30000
+#define HEDGE_MIN_MS        300 /* without a block from peers, before the origin is asked */
+#define HEDGE_MAX_MS        800
+#define SLOWED_HEDGE_MS     3000  /* while the visitor's own cap is what is slow */
+#define BACKGROUND_HEDGE_MS 60000 /* for what no page waits for */
+#define ASSIST_MS           2000  /* so old, and peers slower than ASSIST_RATE: the origin helps */
+#define ASSIST_RATE         KIB(256)
+#define FIRST_EXTENT        KIB(128) /* of a file among neighbours of our own kind */
+#define EXTENT              MIB(1)   /* at once, while there are peers who may do the rest */
+#define TWIN_MS             1000     /* before it is looked again whether a twin still brings it */
+#define BRINGS_PIECES       8        /* what the origin is about to bring is not asked of peers */
+#define SLOWED_EXTENT_S     4  /* of the visitor's own cap, so that other files have their turn */
+#define ACTIVE_MAX          32 /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define RETRY_MS            1000
+#define ASKED_AGAIN_MS      2000 /* after a failure a page's wish may shorten the back-off */
+#define RETRY_MAX_MS        30000
 
 /* --- when */
 
@@ -60,6 +61,8 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
     if (swarm->node->storing_bytes >= STORING_MAX)
         return swarm->node->now_ms + HEDGE_MIN_MS;
     uint64_t since = latest(want->moved_ms, swarm->block_ms);
+    if (want->background)
+        return since + BACKGROUND_HEDGE_MS;
     uint64_t due = since + hedge_ms(swarm);
     uint64_t assist = want->created_ms + ASSIST_MS;
     if (fair_use_slows(swarm)) /* the origin's bytes would have to wait as well */

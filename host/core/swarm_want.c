@@ -52,25 +52,60 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     return want;
 }
 
+static void want_begin(struct want *want)
+{
+    struct swarm *swarm = want->swarm;
+
+    if (delta_consider(want)) {
+        list_remove(&want->in_swarm);
+        list_push_back(&swarm->held, &want->in_swarm);
+        crowd_wants_changed(swarm);
+        return;
+    }
+    swarm_find_peers(swarm);
+    swarm_fill_peers(swarm);
+    origin_consider(want);
+}
+
+/* A page asks for what was coming in the background. */
+static void come_forward(struct want *want)
+{
+    want->background = false;
+    if (want->origin_failures == 0)
+        want->origin_retry_ms = 0;
+    want->created_ms = want->moved_ms = want->swarm->node->now_ms;
+    if (want->delta == NULL)
+        origin_consider(want);
+}
+
 struct want *want_get(struct swarm *swarm, uint32_t file)
 {
     struct want *want = swarm_find_want(swarm, file);
 
     swarm->used_ms = swarm->node->now_ms;
-    if (want != NULL) {
-        want->used_ms = swarm->node->now_ms;
+    if (want == NULL) {
+        want = want_new(swarm, file);
+        want_begin(want);
         return want;
     }
+    want->used_ms = swarm->node->now_ms;
+    if (want->background)
+        come_forward(want);
+    return want;
+}
+
+struct want *want_get_background(struct swarm *swarm, uint32_t file)
+{
+    struct want *want = swarm_find_want(swarm, file);
+    uint64_t now = swarm->node->now_ms, from = now + site_patience_ms(swarm->site);
+
+    swarm->used_ms = now;
+    if (want != NULL)
+        return want;
     want = want_new(swarm, file);
-    if (delta_consider(want)) {
-        list_remove(&want->in_swarm);
-        list_push_back(&swarm->held, &want->in_swarm);
-        crowd_wants_changed(swarm);
-        return want;
-    }
-    swarm_find_peers(swarm);
-    swarm_fill_peers(swarm);
-    origin_consider(want);
+    want->background = true;
+    want->origin_retry_ms = from > want->origin_retry_ms ? from : want->origin_retry_ms;
+    want_begin(want);
     return want;
 }
 

@@ -4,7 +4,8 @@
 
 /* --- dialling */
 
-START_TEST(test_two_that_have_everything_part)
+/* Two of our own kind that have everything stay: a few connections tell of new releases. */
+START_TEST(test_two_that_have_everything_stay)
 {
     struct scene scene = scene_with_files(700);
     struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
@@ -12,12 +13,43 @@ START_TEST(test_two_that_have_everything_part)
     scene_load_all(&scene, first);
     struct visitor *second = scene_visitor(&scene, "v2", ZONE_SHARE, first->host);
     scene_load_all(&scene, second);
-    world_run(scene.world, 5000);
-    ck_assert_uint_eq(HASH_COUNT(first->sockets), 0);
-    ck_assert_uint_eq(HASH_COUNT(second->sockets), 0);
-    /* And they do not try again and again. */
     world_run(scene.world, 600000);
+    ck_assert_uint_eq(HASH_COUNT(first->sockets), 1);
+    ck_assert_uint_eq(HASH_COUNT(second->sockets), 1);
     ck_assert_uint_le(second->counts.dials, 2);
+    scene_free(&scene);
+}
+END_TEST
+
+START_TEST(test_of_many_that_have_everything_most_part)
+{
+    struct scene scene = scene_with_files(718);
+    struct visitor *first = scene_visitor(&scene, "v", ZONE_SHARE, NULL);
+    char name[16];
+
+    scene_load_all(&scene, first);
+    for (int i = 0; i < 14; i++) {
+        snprintf(name, sizeof name, "v%d", i);
+        scene_load_all(&scene, scene_visitor(&scene, name, ZONE_SHARE, first->host));
+    }
+    world_run(scene.world, 600000);
+    ck_assert_uint_ge(HASH_COUNT(first->sockets), 4);
+    ck_assert_uint_le(HASH_COUNT(first->sockets), 8);
+    scene_free(&scene);
+}
+END_TEST
+
+/* Who cannot tell of them goes. */
+START_TEST(test_a_stock_client_that_has_everything_parts)
+{
+    struct scene scene = scene_with_files(719);
+    struct visitor *first = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    scene_load_all(&scene, first);
+    struct script *stock = scene_script(&scene, &(struct script_flags){.extended = true});
+    script_dial(stock, first->host);
+    world_run(scene.world, 5000);
+    ck_assert_uint_eq(stock->closed, 1);
     scene_free(&scene);
 }
 END_TEST
@@ -485,7 +517,9 @@ START_TEST(test_status_says_what_the_router_does)
 END_TEST
 
 TEST_MAIN("sim_finding",
-          TESTS(test_two_that_have_everything_part, test_who_has_everything_behind_nat_gives_it,
+          TESTS(test_two_that_have_everything_stay, test_of_many_that_have_everything_most_part,
+                test_a_stock_client_that_has_everything_parts,
+                test_who_has_everything_behind_nat_gives_it,
                 test_who_fetches_only_and_has_everything_dials_nobody,
                 test_who_fetches_only_stays_with_who_has_everything, test_oneself_is_dialled_once,
                 test_a_waiting_page_dials_more_often, test_peers_are_found_over_udp,
