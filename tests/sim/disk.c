@@ -609,6 +609,21 @@ void disk_know(struct disk *disk, const struct publisher *publisher)
     }
 }
 
+void disk_hold(struct disk *disk, const struct publisher *publisher)
+{
+    for (size_t i = 0; i < publisher->published_count; i++) {
+        const struct published *published = &publisher->published[i];
+        struct job job = {.file_length = published->length,
+                          .piece_length = published->piece_length};
+        if (published->seq != publisher->seq || published->length == 0)
+            continue;
+        memcpy(job.root, published->root, HASH_LENGTH);
+        struct disk_content *content = make_content(disk, &job);
+        for (uint32_t piece = 0; piece < content->have.bits; piece++)
+            bitfield_set(&content->have, piece);
+    }
+}
+
 void disk_restore(struct disk *disk)
 {
     if (disk->has_settings) {

@@ -74,6 +74,8 @@ void disk_save_settings(struct disk *disk, const struct effect *effect);
 void disk_save_torrent(struct disk *disk, const struct effect *effect);
 /* As after an earlier visit: the site's release and torrents are there, and no content. */
 void disk_know(struct disk *disk, const struct publisher *publisher);
+/* The same, with every file of it; before the visitor starts. */
+void disk_hold(struct disk *disk, const struct publisher *publisher);
 void disk_restore(struct disk *disk); /* EVENT_SETTINGS, EVENT_RESTORED for every site */
 
 /* Is [first, end) of that file there? */

@@ -181,6 +181,8 @@ struct visitor *visitor_new(struct world *world, const struct visitor_config *co
     HASH_ADD(hh, world->visitors, number, sizeof visitor->number, visitor);
     if (config->knows != NULL)
         disk_know(visitor->disk, config->knows);
+    if (config->knows != NULL && config->holds)
+        disk_hold(visitor->disk, config->knows);
     visitor_start(visitor);
     return visitor;
 }

@@ -23,6 +23,7 @@ struct visitor_config {
     bool ipv6;                   /* listens on IPv6, too */
     uint64_t seed;               /* 0: from the world's */
     struct publisher *knows;     /* has its release and torrents from an earlier visit */
+    bool holds;                  /* and all of its files */
 };
 
 /* One end of a connection to a peer. */
