@@ -15,6 +15,7 @@
 #define AGAIN_MS        15000 /* the site did not show it: later, and then longer */
 #define AGAIN_DOUBLINGS 8
 #define ASK_AGAIN_MS    2000 /* a neighbour that did not answer: another one is asked */
+#define HOSTS_HOLD_MS   600000
 #define HINT_MS         600000
 #define GIVEN_MS        60000 /* the same release to the same neighbour */
 #define HAVE_COST       4     /* of LIMIT_CHATTER */
@@ -65,7 +66,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
  * our neighbours. */
 uint64_t site_count_hosts(const struct site *site)
 {
-    uint64_t most = 0;
+    bool holds = site->node->now_ms < site->learn.hosts_ms + HOSTS_HOLD_MS;
+    uint64_t most = holds ? site->learn.hosts : 0;
 
     list_for_each(link, next, &site->swarms)
     {
@@ -155,6 +157,7 @@ static void send_release(struct peer *peer, enum fringe_release_kind kind, uint6
     struct fringe_release msg = {.kind = kind, .seq = seq, .json = json, .signature = signature};
     struct buf payload;
 
+    msg.hosts = (uint32_t)site_count_hosts(peer->swarm->site);
     memcpy(msg.site_mark, peer->swarm->site->learn.mark, FRINGE_SITE_MARK);
     buf_init(&payload, LIMIT_PEER_EXTENDED);
     fringe_release_encode(&msg, &payload);
@@ -347,6 +350,19 @@ static bool hear_whole(struct peer *peer, const struct fringe_release *msg)
     return peer_allow_chatter(peer, WHOLE_COST);
 }
 
+/* A tracker's count is old in a wave: the highest travels with it. A liar gains little, as nobody
+ * waits longer than CONFIRM_MAX_MS. */
+static void hear_hosts(struct site *site, uint32_t hosts)
+{
+    struct site_learn *learn = &site->learn;
+    bool holds = site->node->now_ms < learn->hosts_ms + HOSTS_HOLD_MS;
+
+    if (holds && hosts <= learn->hosts)
+        return;
+    learn->hosts = hosts < LIMIT_SWARM_SIZE ? hosts : LIMIT_SWARM_SIZE;
+    learn->hosts_ms = site->node->now_ms;
+}
+
 bool peer_handle_release(struct peer *peer, struct span payload)
 {
     struct site *site = peer->swarm->site;
@@ -358,6 +374,7 @@ bool peer_handle_release(struct peer *peer, struct span payload)
     if (err == ERR_UNSUPPORTED || msg.kind == FRINGE_RELEASE_UNKNOWN ||
         memcmp(msg.site_mark, site->learn.mark, FRINGE_SITE_MARK) != 0 || !site_may_use_peers(site))
         return peer_allow_chatter(peer, HAVE_COST);
+    hear_hosts(site, msg.hosts);
     if (msg.kind == FRINGE_RELEASE_HAVE)
         return hear_have(peer, msg.seq);
     return msg.kind == FRINGE_RELEASE_ASK ? hear_ask(peer, msg.seq) : hear_whole(peer, &msg);

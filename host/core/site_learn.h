@@ -24,6 +24,8 @@ struct site_learn {
     uint64_t heard;      /* the highest number that peers have told of; 0: none that we lack */
     uint64_t asked_ms;   /* when the last of them was asked for it */
     uint64_t hinted_ms;  /* a peer's release was of a key that we do not know; 0: never */
+    uint64_t hosts_ms;   /* when neighbours said how many hosts there are */
+    uint32_t hosts;      /* the most of it */
     uint64_t used_ms;    /* a page was open */
     bool used, by_push;  /* by_push: the current release was heard of from peers */
 };

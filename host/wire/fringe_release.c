@@ -9,7 +9,7 @@
 /*   offset size
  *        0    1  version, 1
  *        1    1  kind: 0 have, 1 ask, 2 whole; others are passed over
- *        2    2  zero from us and ignored from others
+ *        2    2  hosts that the sender knows of, in tens; 65535: or more
  *        4    8  site mark
  *       12    8  seq, 1 .. 2^53 - 1
  *  only in "whole":
@@ -57,7 +57,7 @@ enum err fringe_release_decode(struct span payload, struct fringe_release *ret)
     if (!in.failed && version != VERSION)
         return ERR_UNSUPPORTED;
     uint8_t kind = reader_u8(&in);
-    reader_u16(&in);
+    ret->hosts = 10u * reader_u16(&in);
     struct span mark = reader_take(&in, FRINGE_SITE_MARK);
     ret->seq = reader_u64(&in);
     if (in.failed)
@@ -75,7 +75,7 @@ void fringe_release_encode(const struct fringe_release *msg, struct buf *out)
     assert(msg->kind != FRINGE_RELEASE_UNKNOWN);
     buf_put_u8(out, VERSION);
     buf_put_u8(out, (uint8_t)msg->kind);
-    buf_put_u16(out, 0);
+    buf_put_u16(out, (uint16_t)(msg->hosts / 10 < UINT16_MAX ? msg->hosts / 10 : UINT16_MAX));
     buf_put(out, msg->site_mark, FRINGE_SITE_MARK);
     buf_put_u64(out, msg->seq);
     if (msg->kind != FRINGE_RELEASE_WHOLE)

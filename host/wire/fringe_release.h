@@ -21,6 +21,7 @@ struct fringe_release {
     enum fringe_release_kind kind;
     uint8_t site_mark[FRINGE_SITE_MARK]; /* which site: one bundle may belong to several */
     uint64_t seq;                        /* 1 .. 2^53 - 1 */
+    uint32_t hosts;                      /* that the sender knows of, to the nearest ten below */
     struct span json, signature;         /* WHOLE: borrowed; release.json and its .minisig */
 };
 
