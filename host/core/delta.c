@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-#define LOAD_MS      1000    /* for the torrents of patches and of the release before to be there */
-#define STUCK_MS     5000    /* without a byte of the patch */
-#define LOOK_MS      250     /* while the patch comes */
+#define LOAD_MS      1000   /* for the torrents of patches and of the release before to be there */
+#define STUCK_MS     5000   /* without a byte of the patch; ... */
+#define STUCK_BACK   120000 /* ... no page waits for it: longer than peers have before the site */
+#define LOOK_MS      250    /* while the patch comes */
 #define RATE_MIN     1250000 /* bytes a second: what is believed of a line that nothing came on yet */
 #define REBUILD_RATE 50000000 /* bytes a second of the new file */
 #define TRIP_MS      200      /* one file more to ask for */
@@ -267,20 +268,25 @@ static void rebuild(struct delta *delta, const struct swarm *patches)
     buf_put(&effect->text, metainfo_piece_hash(meta, file->first_piece), length);
 }
 
-/* Nobody can give the patch, or it takes too long. */
-static bool is_stuck(const struct delta *delta, struct swarm *patches)
+static uint64_t later(uint64_t a, uint64_t b)
 {
-    uint64_t now = patches->node->now_ms;
-    const struct want *want = swarm_find_want(patches, delta->patch);
+    return a > b ? a : b;
+}
 
-    if (want == NULL)
-        return true;
-    uint64_t since = want->moved_ms > delta->since_ms ? want->moved_ms : delta->since_ms;
-    since = patches->block_ms > since ? patches->block_ms : since;
-    if (want->fetch != NULL && want->fetch->body_ms > since)
-        since = want->fetch->body_ms;
+/* Nobody can give the patch, or it takes too long. */
+static bool is_stuck(const struct delta *delta, const struct want *want)
+{
+    const struct swarm *patches = want->swarm;
+    uint64_t most = delta->want->background ? STUCK_BACK : STUCK_MS;
+    uint64_t since = later(later(want->moved_ms, delta->since_ms), patches->block_ms);
+
+    if (want->fetch != NULL)
+        since = later(since, want->fetch->body_ms);
+    else if (want->origin_failures == 0)
+        since = later(since, want->origin_retry_ms); /* it is not the site's turn yet */
     bool peers = patches->availability != NULL && patches->availability[want->head] > 0;
-    return now >= since + STUCK_MS || (!peers && want->fetch == NULL && want->origin_failures > 0);
+    return patches->node->now_ms >= since + most ||
+           (!peers && want->fetch == NULL && want->origin_failures > 0);
 }
 
 /* Returns when to look again; 0: give up. */
@@ -292,10 +298,9 @@ static uint64_t fetch_tick(struct delta *delta)
         return 0;
     uint64_t again = patches->node->now_ms + LOOK_MS;
     if (!swarm_has_file(patches, delta->patch)) {
-        if (is_stuck(delta, patches))
-            return 0;
-        get_patch(delta, patches); /* as long as this want lives it is used */
-        return again;
+        /* It is used as long as this want lives. */
+        bool gone = swarm_find_want(patches, delta->patch) == NULL;
+        return gone || is_stuck(delta, get_patch(delta, patches)) ? 0 : again;
     }
     if (patches->node->rebuilding > 0) /* each takes a lot of memory */
         return again;

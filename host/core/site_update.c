@@ -113,11 +113,15 @@ static uint32_t stop_in(struct list *wants, bool all)
     list_for_each(link, next, wants)
     {
         struct want *want = list_entry(link, struct want, in_swarm);
-        bool stuck = want->swarm->node->now_ms >= want->moved_ms + GIVE_UP_MS;
-        if (want->background && (all || stuck))
+        uint64_t now = want->swarm->node->now_ms;
+        if (!want->background)
+            continue;
+        if (all || now >= want->moved_ms + GIVE_UP_MS) {
             want_free(want);
-        else
-            left += want->background;
+            continue;
+        }
+        want->used_ms = now; /* though no page reads it */
+        left++;
     }
     return left;
 }

@@ -100,8 +100,10 @@ struct want *want_get_background(struct swarm *swarm, uint32_t file)
     uint64_t now = swarm->node->now_ms, from = now + site_patience_ms(swarm->site);
 
     swarm->used_ms = now;
-    if (want != NULL)
+    if (want != NULL) {
+        want->used_ms = now;
         return want;
+    }
     want = want_new(swarm, file);
     want->background = true;
     want->origin_retry_ms = from > want->origin_retry_ms ? from : want->origin_retry_ms;

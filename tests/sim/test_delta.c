@@ -421,6 +421,68 @@ START_TEST(a_page_that_leaves_ends_it)
 }
 END_TEST
 
+/* --- in the background: a page has shown the release, and asks for nothing that has changed */
+
+static bool has_big(void *arg)
+{
+    const struct update_scene *u = arg;
+    const struct published *file = publisher_lookup(u->scene.site, 2, BIG_PATH);
+    return disk_has(u->visitor->disk, file->root, file->piece_length, 0, file->length);
+}
+
+START_TEST(the_patch_comes_in_the_background)
+{
+    struct update_scene u = update_new(21, 3000);
+
+    publish(&u);
+    load_2(u.visitor, "/static/a.js");
+    ck_assert(world_run_until(u.scene.world, has_big, &u, 60000));
+    check_patched(&u);
+    ck_assert_uint_eq(patch_bytes(&u), u.patch->length);
+    scene_free(&u.scene);
+}
+END_TEST
+
+START_TEST(what_has_no_patch_comes_however_slowly)
+{
+    struct update_scene u = update_new(22, 700000);
+
+    publish(&u);
+    visitor_set(u.visitor, SETTING_DOWNLOAD_RATE, 15000); /* a minute and more */
+    load_2(u.visitor, "/static/a.js");
+    ck_assert(world_run_until(u.scene.world, has_big, &u, 300000));
+    check_whole(&u);
+    scene_free(&u.scene);
+}
+END_TEST
+
+START_TEST(a_slow_patch_comes_all_the_same)
+{
+    struct update_scene u = update_new(23, 350000);
+
+    publish(&u);
+    visitor_set(u.visitor, SETTING_DOWNLOAD_RATE, 8000);
+    load_2(u.visitor, "/static/a.js");
+    ck_assert(world_run_until(u.scene.world, has_big, &u, 300000));
+    check_patched(&u);
+    scene_free(&u.scene);
+}
+END_TEST
+
+START_TEST(a_page_asks_for_what_comes_in_the_background)
+{
+    struct update_scene u = update_new(24, 3000);
+
+    publish(&u);
+    patch_resource(&u)->fault.delay_ms = 9000;
+    load_2(u.visitor, "/static/a.js");
+    world_run(u.scene.world, 7000);
+    load_2(u.visitor, BIG_PATH);
+    check_patched(&u);
+    scene_free(&u.scene);
+}
+END_TEST
+
 /* --- random worlds: some have the old files, the patch, the site or the disks are troubled for
  * twenty seconds; in the end everybody has version 2, right to the last byte */
 
@@ -536,4 +598,6 @@ TEST_MAIN("sim_delta",
                 who_only_fetches_takes_patches_too, killed_while_it_rebuilds,
                 switched_off_while_it_rebuilds, a_file_with_another_name_is_found_by_its_content,
                 several_files_one_after_the_other, two_readers_of_a_held_file,
-                a_page_that_leaves_ends_it, random_updates_end_well))
+                a_page_that_leaves_ends_it, the_patch_comes_in_the_background,
+                what_has_no_patch_comes_however_slowly, a_slow_patch_comes_all_the_same,
+                a_page_asks_for_what_comes_in_the_background, random_updates_end_well))
