@@ -96,6 +96,8 @@ void daemon_rebuilt(struct daemon *daemon, const struct hasher_result *result)
     if (result->err == ERR_NOT_FOUND) {
         store_doubt(daemon->store, rebuilding->old.root);
         daemon_file_lost(daemon, &rebuilding->old);
+        store_doubt(daemon->store, rebuilding->patch.root);
+        daemon_file_lost(daemon, &rebuilding->patch);
     }
     daemon_flush_soon(daemon);
     pin(daemon, rebuilding, store_unpin);

@@ -22,7 +22,8 @@ static enum err read_patch(void *user, uint8_t *data, size_t max, size_t *ret_le
 
     *ret_length = length;
     run->read += length;
-    return file_bytes_read(run->rebuild->patch_fd, data, length, run->read - length);
+    enum err err = file_bytes_read(run->rebuild->patch_fd, data, length, run->read - length);
+    return err == ERR_OK ? ERR_OK : ERR_NOT_FOUND;
 }
 
 static enum err take_piece(void *user, const uint8_t *data, size_t length)

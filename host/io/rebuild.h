@@ -22,7 +22,7 @@ struct rebuild {
 };
 
 /* ERR_OK: all pieces are written.
- *   ERR_NOT_FOUND             the old file is not what it was
+ *   ERR_NOT_FOUND             the old file is not what it was, or the patch cannot be read
  *   ERR_NO_SPACE, ERR_IO      the disk
  *   ERR_BUSY, ERR_CANCELLED   no memory, or *stop
  * or the patch is no good: what delta_apply says, ERR_BAD_HASH: something else comes of it. */

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from lab import WithSite, tool
+from lab import WithSite, tool, wait_for
 
 DELTA = "/.well-known/fringe/delta/"
 
@@ -157,6 +157,18 @@ class Visit(Patches):
         self.assertEqual(self.lab.origin_bytes(DELTA), sum(len(patch) for patch in self.patches().values()))
         visitor.stop()
         visitor.start()  # what was rebuilt is recorded
+        self.visit_all(visitor)
+        self.assertEqual(self.lab.origin_bytes() - before, len(self.files["small.txt"]))
+
+    def test_the_patches_come_in_the_background(self):
+        visitor = self.visitor_of_version_1()
+        before = self.lab.origin_bytes()
+        self.publish_update()
+        got = visitor.visit(self.lab.site, ["/static/small.txt"])
+        self.assertEqual(got["/static/small.txt"], (200, self.files["small.txt"]))
+        patches = sum(len(patch) for patch in self.patches().values())
+        wait_for("the patches", lambda: self.lab.origin_bytes(DELTA) == patches, 60)
+        wait_for("the files", lambda: visitor.status()["cache"]["bytes"] >= 2 * (400_000 + 3_000_000), 60)
         self.visit_all(visitor)
         self.assertEqual(self.lab.origin_bytes() - before, len(self.files["small.txt"]))
 

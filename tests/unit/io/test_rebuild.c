@@ -197,6 +197,15 @@ START_TEST(the_old_file_is_shorter)
 }
 END_TEST
 
+START_TEST(the_patch_is_shorter)
+{
+    setup();
+    ck_assert_int_eq(ftruncate(patch_fd, 50), 0);
+    rebuild_expecting(ERR_NOT_FOUND, 0);
+    teardown();
+}
+END_TEST
+
 START_TEST(no_patch_at_all)
 {
     setup();
@@ -281,6 +290,6 @@ END_TEST
 
 TEST_MAIN("rebuild", TESTS(a_good_patch_gives_all_pieces, a_patch_that_is_cut_short,
                            what_comes_of_it_must_have_the_hash, made_for_another_old_file,
-                           the_old_file_is_damaged, the_old_file_is_shorter, no_patch_at_all,
-                           a_full_disk, files_over_the_limit_are_not_read, ended_meanwhile,
-                           a_stop_ends_it_at_the_next_piece))
+                           the_old_file_is_damaged, the_old_file_is_shorter, the_patch_is_shorter,
+                           no_patch_at_all, a_full_disk, files_over_the_limit_are_not_read,
+                           ended_meanwhile, a_stop_ends_it_at_the_next_piece))
