@@ -14,14 +14,15 @@
 
 /* Parts of the scheduler that the simulator leaves out to see what they bring (tests/sim). */
 enum node_part {
-    PART_SPARING = 1,  /* the origin is asked for what nobody has or brings only */
-    PART_CLAIMS = 2,   /* neighbours are told what comes from the origin */
-    PART_RANK = 4,     /* who of them fetches it */
-    PART_RAREST = 8,   /* of peers, the rarest first */
-    PART_HEAD = 16,    /* the first tenth before all else */
-    PART_ASSIST = 32,  /* the origin helps who has too little to ask peers for */
-    PART_HEDGE = 64,   /* and who gets nothing from them */
-    PART_ENDGAME = 128 /* what is stuck at one peer is asked of another */
+    PART_SPARING = 1,   /* the origin is asked for what nobody has or brings only */
+    PART_CLAIMS = 2,    /* neighbours are told what comes from the origin */
+    PART_RANK = 4,      /* who of them fetches it */
+    PART_RAREST = 8,    /* of peers, the rarest first */
+    PART_HEAD = 16,     /* the first tenth before all else */
+    PART_ASSIST = 32,   /* the origin helps who has too little to ask peers for */
+    PART_HEDGE = 64,    /* and who gets nothing from them */
+    PART_ENDGAME = 128, /* what is stuck at one peer is asked of another */
+    PART_HURRY = 256    /* and what a page waits for sooner */
 };
 
 /* Every field is copied. */

@@ -79,7 +79,7 @@ void stream_advance(struct stream *stream)
     if (upto == stream->ready)
         return;
     stream->ready = upto;
-    stream->swarm->streamed_ms = stream->node->now_ms;
+    stream->waits_ms = stream->swarm->streamed_ms = stream->node->now_ms;
     if (!stream->head_sent)
         send_head(stream);
     struct effect *effect = update_add(stream->node->update, EFFECT_STREAM_READY, 0);
@@ -124,6 +124,7 @@ static struct stream *stream_new(struct node *node, const struct event *event,
     stream->node = node;
     stream->number = event->stream.stream;
     stream->head_only = event->stream.head_only;
+    stream->waits_ms = node->now_ms;
     stream->swarm = asset->swarm;
     stream->file = asset->file;
     stream->length = asset->swarm->meta->files[asset->file].length;

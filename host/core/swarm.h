@@ -42,6 +42,7 @@ struct piece {
     uint64_t alone; /* the connection that alone is asked for it; 0: anybody */
     bool judged;    /* all is here, some of it is wrong, and it is being found out what */
     uint8_t shifts; /* how often it went to another peer (swarm_shift.c) */
+    bool hurried;   /* a page waits for it, and a second peer is asked (swarm_hurry.c) */
     enum source source;
     uint64_t op;
     uint64_t started_ms, moved_ms;
@@ -98,6 +99,7 @@ struct stream {
     bool head_sent, head_only;
     int status;
     uint64_t first, end, ready, length;
+    uint64_t waits_ms; /* since when for the byte at `ready` */
     char *content_type;
     struct swarm *swarm;
     uint32_t file;
@@ -314,6 +316,13 @@ void stream_fail(struct stream *stream, int status); /* tells the gateway, frees
 void swarm_fill_peers(struct swarm *swarm);
 /* Asks this peer for what waits in the queue of another; false: there is no such thing. */
 bool swarm_take_over(struct swarm *swarm, struct peer *peer);
+/* How long until it has answered all that it is asked for. */
+uint64_t swarm_busy_ms(const struct peer *peer);
+void swarm_request_block(struct peer *peer, struct piece *piece, uint32_t block);
+/* What a page waits for now, and is late, is asked of a second peer; when to look again. */
+uint64_t swarm_hurry(const struct want *want);
+void swarm_hurry_soon(
+    const struct swarm *swarm);         /* a piece has been begun: looks before it is late */
 void swarm_fill_all(struct node *node); /* all swarms' peers */
 void swarm_fill_peer(struct swarm *swarm, struct peer *peer);
 void swarm_fill_after_have(struct swarm *swarm, struct peer *peer, uint32_t piece);

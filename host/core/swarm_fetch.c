@@ -62,10 +62,11 @@ static struct piece *begin_piece(struct swarm *swarm, const struct peer *peer)
     struct piece *piece = swarm_add_piece(swarm, number);
     swarm->loose += piece->block_count;
     piece->alone = peer->suspect ? peer->conn : 0;
+    swarm_hurry_soon(swarm);
     return piece;
 }
 
-static void request_block(struct peer *peer, struct piece *piece, uint32_t block)
+void swarm_request_block(struct peer *peer, struct piece *piece, uint32_t block)
 {
     if (piece->blocks[block].requests++ == 0)
         piece->swarm->loose--;
@@ -87,7 +88,7 @@ static bool request_next(struct swarm *swarm, struct peer *peer)
         block = loose_block(piece);
     }
     peer->piece = piece;
-    request_block(peer, piece, block);
+    swarm_request_block(peer, piece, block);
     return true;
 }
 
@@ -123,7 +124,7 @@ static void help_with(struct swarm *swarm, struct peer *peer, struct piece *piec
             continue;
         if (big)
             take_over(swarm, piece, i);
-        request_block(peer, piece, i);
+        swarm_request_block(peer, piece, i);
     }
 }
 

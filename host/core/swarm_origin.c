@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define HEDGE_MIN_MS        300 /* without a block from peers, before the origin is asked */
+#define HEDGE_MS            300 /* without a block from peers, before the origin is asked: first, ... */
+#define HEDGE_MIN_MS        150 /* ... and when it is known how they give */
 #define HEDGE_MAX_MS        800
 #define SLOWED_HEDGE_MS     3000  /* while the visitor's own cap is what is slow */
 #define BACKGROUND_HEDGE_MS 60000 /* for what no page waits for */
@@ -37,6 +38,8 @@ static uint64_t hedge_ms(const struct swarm *swarm)
 
     if (supernode_is_bringing(swarm))
         return SUPERNODE_HEDGE_MS;
+    if (hedge == 0)
+        return HEDGE_MS;
     if (hedge < HEDGE_MIN_MS)
         return HEDGE_MIN_MS;
     return hedge < HEDGE_MAX_MS ? hedge : HEDGE_MAX_MS;
@@ -59,7 +62,7 @@ static uint64_t due_ms(const struct want *want, uint32_t number)
         return peers_are_settling(swarm) ? swarm->settle_ms + SWARM_SETTLE_MS : 0;
     /* Peers are waiting for our disk: the origin would have to as well. */
     if (swarm->node->storing_bytes >= STORING_MAX)
-        return swarm->node->now_ms + HEDGE_MIN_MS;
+        return swarm->node->now_ms + HEDGE_MS;
     uint64_t since = latest(want->moved_ms, swarm->block_ms);
     if (want->background)
         return since + BACKGROUND_HEDGE_MS;

@@ -28,8 +28,7 @@ static struct piece *last_piece(struct swarm *swarm, const struct peer *from)
     return piece;
 }
 
-/* How long until it has answered all that it is asked for. */
-static uint64_t busy_ms(const struct peer *peer)
+uint64_t swarm_busy_ms(const struct peer *peer)
 {
     uint64_t rate = peer->rate > SLOW_RATE ? peer->rate : SLOW_RATE;
     return (uint64_t)peer->asked.count * BLOCK_LENGTH * 1000 / rate;
@@ -47,7 +46,7 @@ static bool is_busier(const struct peer *other, const struct peer *peer)
     if (peer->asked.count == 0)
         node_wake(peer->node, asked_ms + OLD_MS);
     return other->asked.count >= peer->asked.count + BUSY_MORE &&
-           busy_ms(other) >= busy_ms(peer) + BUSY_MS;
+           swarm_busy_ms(other) >= swarm_busy_ms(peer) + BUSY_MS;
 }
 
 static void shift(struct piece *piece, struct peer *from, struct peer *to)
@@ -75,7 +74,7 @@ bool swarm_take_over(struct swarm *swarm, struct peer *peer)
     {
         struct peer *other = list_entry(link, struct peer, in_swarm);
         if (other == peer || !is_busier(other, peer) ||
-            (from != NULL && busy_ms(other) <= busy_ms(from)))
+            (from != NULL && swarm_busy_ms(other) <= swarm_busy_ms(from)))
             continue;
         struct piece *last = last_piece(swarm, other);
         if (last == NULL || !bitfield_get(&peer->have, last->number))

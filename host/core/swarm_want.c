@@ -205,6 +205,7 @@ void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum 
         origin_gave(want);
     move_head(want);
     advance_streams(want);
+    node_wake(want->swarm->node, swarm_hurry(want));
     if (want->head == end_piece(want)) {
         struct site *site = want->swarm->site;
         bool had_fetch = want->fetch != NULL;
@@ -280,5 +281,7 @@ uint64_t want_tick(struct want *want)
     origin_watch(want);
     origin_consider(want);
     want_check_failed(want);
-    return list_empty(&want->streams) && !is_supernodes(want) ? idle_ms(want) : UINT64_MAX;
+    if (list_empty(&want->streams))
+        return is_supernodes(want) ? UINT64_MAX : idle_ms(want);
+    return swarm_hurry(want);
 }

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from bench import figure  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ["FRINGE_BUILD"]) / "tests/bench/sim_scale"
-PARTS = ("", "sparing", "claims", "rank", "claims,rank", "rarest", "head", "assist", "hedge", "endgame")
+PARTS = ("", "sparing", "claims", "rank", "claims,rank", "rarest", "head", "assist", "hedge", "endgame", "hurry")
 CASES = (("at once", ("16", "32")), ("trickle", ("16", "32", "every_ms=2000")), ("vanish", ("16", "32", "vanish=25")))
 KEYS = ("copies", "t50_s", "t100_s", "head_s", "wasted")
 

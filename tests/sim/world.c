@@ -25,8 +25,8 @@ struct happening {
 
 static unsigned parts_left_out(void)
 {
-    static const char *const names[] = {"sparing", "claims", "rank",  "rarest",
-                                        "head",    "assist", "hedge", "endgame"};
+    static const char *const names[] = {"sparing", "claims", "rank",    "rarest", "head",
+                                        "assist",  "hedge",  "endgame", "hurry"};
     const char *given = getenv("SIM_WITHOUT");
     unsigned parts = 0;
 
