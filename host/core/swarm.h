@@ -196,6 +196,7 @@ struct swarm {
     uint64_t ready_ms; /* when it became ready */
     uint64_t block_ms; /* last block from any peer */
     uint64_t piece_ms; /* how long a piece takes from peers, moving average */
+    uint64_t gap_ms;   /* between two blocks of peers: the longest lately, slowly forgotten */
     uint64_t rate_bytes, rate_since_ms, rate; /* from all peers, bytes a second */
 
     /* --- the crowd (swarm_claim.c) */

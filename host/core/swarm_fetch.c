@@ -230,10 +230,12 @@ void swarm_cancel_piece(struct swarm *swarm, struct piece *piece)
     swarm_drop_piece(swarm, piece);
 }
 
-static void measure(struct swarm *swarm, size_t length)
+static void measure(struct swarm *swarm, const struct piece *piece, size_t length)
 {
     uint64_t now = swarm->node->now_ms;
+    uint64_t since = swarm->block_ms > piece->started_ms ? swarm->block_ms : piece->started_ms;
 
+    swarm->gap_ms = now - since > swarm->gap_ms ? now - since : swarm->gap_ms - swarm->gap_ms / 16;
     swarm->block_ms = now;
     swarm->rate_bytes += length;
     uint64_t elapsed = now - swarm->rate_since_ms;
@@ -289,7 +291,7 @@ void swarm_block(struct swarm *swarm, struct peer *peer, uint32_t number, uint32
     peer->gave_blocks = true;
     piece->received++;
     piece->moved_ms = swarm->node->now_ms;
-    measure(swarm, data.length);
+    measure(swarm, piece, data.length);
     if (block->requests > 0) {
         cancel_elsewhere(swarm, piece, begin);
         block->requests = 0;

@@ -34,11 +34,11 @@ static uint64_t latest(uint64_t a, uint64_t b)
 
 static uint64_t hedge_ms(const struct swarm *swarm)
 {
-    uint64_t hedge = 2 * swarm->piece_ms;
+    uint64_t hedge = 2 * swarm->gap_ms;
 
     if (supernode_is_bringing(swarm))
         return SUPERNODE_HEDGE_MS;
-    if (hedge == 0)
+    if (swarm->piece_ms == 0)
         return HEDGE_MS;
     if (hedge < HEDGE_MIN_MS)
         return HEDGE_MIN_MS;
