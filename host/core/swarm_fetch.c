@@ -107,7 +107,7 @@ static void cancel_elsewhere(struct swarm *swarm, const struct piece *piece, uin
 
 /* In a big crowd nearly everything waits for so long, and what is asked of two would fill the
  * uplinks with what comes twice: whoever had it in its queue is told that it need not. */
-static void take_over(struct swarm *swarm, struct piece *piece, uint32_t block)
+static void take_back(struct swarm *swarm, struct piece *piece, uint32_t block)
 {
     cancel_elsewhere(swarm, piece, block * BLOCK_LENGTH);
     piece->blocks[block].requests = 0;
@@ -123,7 +123,7 @@ static void help_with(struct swarm *swarm, struct peer *peer, struct piece *piec
         if (piece->blocks[i].received || piece->blocks[i].requests != 1)
             continue;
         if (big)
-            take_over(swarm, piece, i);
+            take_back(swarm, piece, i);
         swarm_request_block(peer, piece, i);
     }
 }
