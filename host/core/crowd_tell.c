@@ -69,6 +69,12 @@ static void tell_all(struct swarm *swarm, const struct origin_fetch *fetch, uint
     }
 }
 
+/* A super-node has everything, as far as visitors know, and shares no fetch with anybody. */
+static bool claims(const struct swarm *swarm)
+{
+    return site_may_share(swarm->site) && !swarm->node->config.supernode;
+}
+
 static void claim(struct origin_fetch *fetch)
 {
     struct swarm *swarm = fetch->want->swarm;
@@ -91,7 +97,7 @@ void crowd_started(struct origin_fetch *fetch)
 
     swarm->origin_fetches++;
     fetch->started_ms = swarm->node->now_ms;
-    if (site_may_share(swarm->site))
+    if (claims(swarm))
         claim(fetch);
 }
 
@@ -157,7 +163,7 @@ void crowd_peer_joined(struct peer *peer)
     peer->in_crowd = true;
     if (swarm_is_idle(swarm))
         peer_send_extended(peer);
-    if (!site_may_share(swarm->site) || swarm->origin_fetches == 0)
+    if (!claims(swarm) || swarm->origin_fetches == 0)
         return;
     begin_claim(swarm, &claim);
     list_for_each(link, next, &swarm->wants)

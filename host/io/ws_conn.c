@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WRITE_ROUNDS 8 /* for one connection, before the others have their turn */
+
 /* --- birth and death */
 
 struct ws_conn *ws_conn_new(struct ws *ws, uint64_t number, struct lws *wsi)
@@ -110,27 +112,40 @@ static int has_received(struct lws *wsi, const uint8_t *data, size_t length)
 }
 
 /* A frame is a chunk of the queue: it has room in front of it for the frame's head. */
-static int may_write(struct lws *wsi)
+static int write_queue(struct ws_conn *conn)
 {
-    struct ws_conn *conn = conn_of(wsi);
-    size_t before;
+    size_t before = conn->queue.length;
     uv_buf_t buf;
 
-    if (conn == NULL) { /* it has been given up */
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_GOINGAWAY, NULL, 0);
-        return -1;
-    }
-    before = conn->queue.length;
-    while (conn->doom == ERR_OK && conn->queue.length > 0 && !lws_send_pipe_choked(wsi)) {
+    while (conn->doom == ERR_OK && conn->queue.length > 0 && !lws_send_pipe_choked(conn->wsi)) {
         tcp_queue_front(&conn->queue, &buf, 1);
-        if (lws_write(wsi, (unsigned char *)buf.base, buf.len, LWS_WRITE_BINARY) < (int)buf.len)
+        if (lws_write(conn->wsi, (unsigned char *)buf.base, buf.len, LWS_WRITE_BINARY) <
+            (int)buf.len)
             return -1;
         tcp_queue_drop(&conn->queue, buf.len);
     }
-    if (conn->queue.length > 0)
-        lws_callback_on_writable(wsi);
     if (conn->queue.length < before && conn->queue.length < WS_LOW_WATER && conn->doom == ERR_OK)
         conn->ws->events.sent(conn->ws->events.user, conn->number, conn->queue.length, 0);
+    return 0;
+}
+
+/* Whoever hears that something has been sent gives more: that need not wait for another turn. */
+static int may_write(struct lws *wsi)
+{
+    for (int round = 0; round < WRITE_ROUNDS; round++) {
+        struct ws_conn *conn = conn_of(wsi);
+        if (conn == NULL) { /* it has been given up */
+            lws_close_reason(wsi, LWS_CLOSE_STATUS_GOINGAWAY, NULL, 0);
+            return -1;
+        }
+        if (conn->queue.length == 0 || conn->doom != ERR_OK || lws_send_pipe_choked(wsi))
+            break;
+        if (write_queue(conn) != 0)
+            return -1;
+    }
+    struct ws_conn *conn = conn_of(wsi);
+    if (conn == NULL || conn->queue.length > 0)
+        lws_callback_on_writable(wsi);
     return 0;
 }
 
