@@ -20,7 +20,10 @@ static const lws_retry_bo_t liveness = {.secs_since_valid_ping = WS_PING_S,
 
 static const struct lws_protocols server_protocols[] = {
     {.name = "http", .callback = ws_server_callback, .rx_buffer_size = WS_SERVER_READ},
-    {.name = WS_PROTOCOL, .callback = ws_server_callback, .rx_buffer_size = WS_SERVER_READ},
+    {.name = WS_PROTOCOL,
+     .callback = ws_server_callback,
+     .rx_buffer_size = WS_SERVER_READ,
+     .tx_packet_size = WS_SEND}, /* it would send no more at once than it reads */
     {.name = NULL},
 };
 static const struct lws_protocols client_protocols[] = {

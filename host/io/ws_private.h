@@ -17,6 +17,7 @@
 #define WS_CLOSE_S     5 /* for the other side to take the last frame */
 #define WS_LOW_WATER   KIB(256)
 #define WS_SERVER_READ KIB(2) /* memory of each connection */
+#define WS_SEND        KIB(128)
 #define WS_CLIENT_READ KIB(64)
 
 struct ws {
