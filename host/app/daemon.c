@@ -345,8 +345,10 @@ static enum err open_adapters(struct daemon *daemon)
         what = "the peers' port";
         err = tcp_new(&daemon->loop, options->listen, options->listen_count, &tcp, &daemon->tcp);
     }
-    if (err == ERR_OK && options->supernode)
+    if (err == ERR_OK && options->supernode) {
         tcp_set_places(daemon->tcp, options->connections, LIMIT_SUPERNODE_ADDRESS);
+        tcp_send_at_once(daemon->tcp);
+    }
     if (err == ERR_OK) {
         what = options->ca_file != NULL ? options->ca_file : "the HTTP client";
         err = http_new(&daemon->loop, options->ca_file, &http, &daemon->http);

@@ -216,7 +216,13 @@ void tcp_send_file(struct tcp *tcp, uint64_t number, const void *head, size_t he
     conn = find_with_room(tcp, number, head_length + length + pad);
     if (conn == NULL)
         return;
-    tcp_queue_put(&conn->queue, head, head_length);
+    size_t gone = tcp_conn_send_file(conn, head, head_length, fd, offset, length);
+    if (conn->doom != ERR_OK)
+        return;
+    size_t head_gone = gone < head_length ? gone : head_length;
+    tcp_queue_put(&conn->queue, (const uint8_t *)head + head_gone, head_length - head_gone);
+    offset += gone - head_gone;
+    length -= gone - head_gone;
     err = tcp_queue_put_file(&conn->queue, fd, offset, length);
     if (err != ERR_OK) {
         tcp_conn_doom(conn, err);
@@ -333,6 +339,11 @@ enum err tcp_new(struct loop *loop, const struct address *listen, size_t count,
 uint16_t tcp_port(const struct tcp *tcp)
 {
     return tcp->port;
+}
+
+void tcp_send_at_once(struct tcp *tcp)
+{
+    tcp->at_once = true;
 }
 
 void tcp_set_places(struct tcp *tcp, unsigned all, unsigned for_address)

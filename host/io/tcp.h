@@ -50,6 +50,9 @@ void tcp_pause(struct tcp *tcp, uint64_t conn, bool paused);
  * (0: as much as there is). With a chunk they take turns: who has been read waits until the others
  * have been, or have nothing. */
 void tcp_receive(struct tcp *tcp, bool held, size_t chunk);
+/* Blocks go from the page cache to the socket as far as that takes them at once (sendfile), and may
+ * leave before tcp_flush: for a server, whose links are no home's. */
+void tcp_send_at_once(struct tcp *tcp);
 /* More or fewer places for accepted connections than LIMIT_PEERS, and for those of one address. */
 void tcp_set_places(struct tcp *tcp, unsigned all, unsigned for_address);
 void tcp_stop_listening(struct tcp *tcp);

@@ -1,8 +1,10 @@
 /* io/tcp: one connection from its birth to its end. */
 #include "io/tcp_private.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 enum err tcp_err(int uv_error)
@@ -223,7 +225,7 @@ void tcp_conn_open(struct conn *conn)
     struct tcp *tcp = conn->tcp;
 
     uv_tcp_nodelay(&conn->uv, 1);
-    set_unsent(conn, TCP_UNSENT_MIN);
+    set_unsent(conn, tcp->at_once ? (int)TCP_UNSENT_MAX : (int)TCP_UNSENT_MIN);
     conn->open = true;
     if (!conn->paused && !tcp->held && tcp_conn_read(conn, true) != ERR_OK) {
         tcp_conn_end_tell(conn, ERR_NETWORK);
@@ -272,6 +274,38 @@ static void write_later(struct conn *conn)
         conn->in_flight = 0;
         tcp_conn_doom(conn, tcp_err(result));
     }
+}
+
+static bool is_full(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* One write of the system's: what has gone, 0 when it takes nothing now. */
+static size_t gone(struct conn *conn, ssize_t result)
+{
+    if (result < 0 && !is_full(errno))
+        tcp_conn_doom(conn, tcp_err(-errno));
+    return result > 0 ? (size_t)result : 0;
+}
+
+size_t tcp_conn_send_file(struct conn *conn, const void *head, size_t head_length, int fd,
+                          uint64_t offset, size_t length)
+{
+    off_t at = (off_t)offset;
+    uv_os_fd_t to;
+
+    if (!conn->tcp->at_once || !conn->open || uv_fileno((uv_handle_t *)&conn->uv, &to) != 0)
+        return 0;
+    tcp_conn_pump(conn); /* what was to leave before */
+    if (conn->doom != ERR_OK || conn->queue.length > 0)
+        return 0;
+    conn->tell_sent = true;
+    defer(conn);
+    size_t sent = gone(conn, send(to, head, head_length, MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (conn->doom != ERR_OK || sent < head_length)
+        return sent;
+    return sent + gone(conn, sendfile(to, fd, &at, length));
 }
 
 void tcp_conn_pump(struct conn *conn)

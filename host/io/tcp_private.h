@@ -42,6 +42,7 @@ struct tcp {
     bool freed;
     bool held;          /* no connection is read */
     size_t read_length; /* at a time */
+    bool at_once;       /* tcp_send_at_once */
     bool turns;         /* who has been read is not read again before the others */
     struct loop_timer *turn_timer;
     uint8_t read_buffer[TCP_READ_LENGTH];
@@ -78,6 +79,9 @@ void tcp_conn_open(struct conn *conn);
 enum err tcp_conn_read(struct conn *conn, bool on);
 /* Writes what the system takes now and leaves the rest to libuv. */
 void tcp_conn_pump(struct conn *conn);
+/* Sends what the system takes now of `head` and then of the file; returns how many bytes of both. */
+size_t tcp_conn_send_file(struct conn *conn, const void *head, size_t head_length, int fd,
+                          uint64_t offset, size_t length);
 /* Ends it now; the memory goes when libuv has let go. */
 void tcp_conn_end(struct conn *conn);
 void tcp_conn_end_tell(struct conn *conn, enum err why);

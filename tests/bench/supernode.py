@@ -179,11 +179,7 @@ def cold():
         size = 8 << 20
         lab.write("cold.bin", size)
         lab.publish()
-        lab.origin()
-        conf = lab.dir / "nginx.conf"
-        conf.write_text(conf.read_text().replace("http {", "http { limit_rate 1m;"))
-        os.kill(int((lab.dir / "nginx.pid").read_text()), 1)
-        time.sleep(1)
+        lab.origin(limit="1m")
         port = free_port()
         node = Supernode(lab, "super", port)
         lab.callback(node.stop)

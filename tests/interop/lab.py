@@ -218,13 +218,14 @@ class Lab(contextlib.ExitStack):
         subprocess.run([tool("minisign", "minisign"), "-S", "-s", self.dir / "key.key", "-m", file, "-t", comment], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
-    def origin(self):
+    def origin(self, limit=0):
+        """nginx with the site; limit: bytes a second for each answer, as nginx writes them."""
         conf = self.dir / "nginx.conf"
         temp = " ".join(f"{kind}_temp_path {self.dir}/tmp-{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         conf.write_text(f"""daemon off; worker_processes 1; pid {self.dir}/nginx.pid; error_log {self.dir}/nginx.err;
 events {{ worker_connections 1024; }}
 http {{ {temp} log_format bytes '$status $body_bytes_sent $request_uri'; access_log {self.dir}/access.log bytes;
-server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; root {self.web}; }} }}
+limit_rate {limit}; server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:{self.origin_port}; root {self.web}; }} }}
 """)
         process = subprocess.Popen([tool("nginx", "nginx-light"), "-c", conf, "-e", self.dir / "nginx.err"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,4 +1,5 @@
 """A super-node among real visitors: `fringe supernode` over TCP, from a folder and from the site."""
+import contextlib
 import http.server
 import re
 import signal
@@ -12,7 +13,7 @@ import urllib.request
 
 import lab
 from lab import Daemon, WithSite, free_port, wait_for
-from raw_peer import INTERESTED, REQUEST, RawPeer, handshake, message
+from raw_peer import HAVE_ALL, INTERESTED, PIECE, REJECT, REQUEST, UNCHOKE, RawPeer, RawSeed, handshake, message
 
 FILES = {"a.js": 20000, "b.bin": 1 << 20, "c.wasm": 300000}
 
@@ -40,16 +41,45 @@ class Supernode(Daemon):
             return control.request("site.status", site=self.lab.site)
 
 
+class Relay:
+    """One port leads to another, as long as it is open."""
+
+    def __init__(self, port, to):
+        self.server = socket.create_server(("127.0.0.1", port), reuse_port=True)
+        threading.Thread(target=self.accept, args=(to,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+    def accept(self, to):
+        with contextlib.suppress(OSError):
+            while True:
+                ends = self.server.accept()[0], socket.create_connection(("127.0.0.1", to))
+                for a, b in (ends, ends[::-1]):
+                    threading.Thread(target=self.pass_on, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pass_on(a, b):
+        with contextlib.suppress(OSError):
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+
+
 class SupernodeBase(WithSite):
     def begin(self, sharing="peers", url=None):
         self.port = free_port()
-        self.make_site(FILES, "--supernode", url or f"tcp://localhost:{self.port}", "--sharing", sharing)
+        self.make_site(FILES, "--supernode", (url or "tcp://localhost:{port}").format(port=self.port), "--sharing", sharing)
         self.lab.origin()
 
     def supernode(self, *options, name="super"):
         node = Supernode(self.lab, name, self.port, *options)
         self.lab.callback(lambda: node.process.poll() is None and node.stop())
         return node
+
+    def wait_all(self, node, size):
+        wait_for("the super-node to have everything", lambda: node.site_status()["total"]["origin"] >= size, 60)
 
     def wait_whole(self, node, source="origin"):
         whole = sum(FILES.values())
@@ -149,6 +179,70 @@ class SupernodeTest(SupernodeBase):
         node = self.supernode("--dir", str(self.lab.web))  # it comes back, and is found
         wait_for("the connection", lambda: visitor.status()["peers"] == 1, 40)
         node.stop()
+
+    def test_a_stock_client_gets_everything(self):
+        self.begin()
+        node = self.supernode("--dir", str(self.lab.web))
+        self.wait_whole(node)
+        folder = self.lab.dir / "stock"
+        _, handle = self.lab.libtorrent(folder, peers=[node.address()])
+        wait_for("libtorrent", lambda: handle.status().is_seeding, 40)
+        for path, data in self.files.items():
+            self.assertEqual((folder / "static" / path).read_bytes(), data)
+
+    def test_it_fetches_once_what_many_ask_for_before_it_is_there(self):
+        """And goes on to do so when the site has gone away in the middle."""
+        self.port = free_port()
+        self.make_site({"big.bin": 4 << 20}, "--supernode", f"tcp://localhost:{self.port}")
+        self.lab.origin(limit="512k")
+        node = self.supernode()
+        wait_for("the torrent", lambda: node.site_status()["state"] == "ready")
+        peers = [RawPeer(self, self.lab.infohash, self.port) for _ in range(20)]
+        last = len(self.files["big.bin"]) // 65536 - 1
+        for peer in peers:
+            self.assertEqual(peer.next(HAVE_ALL)[0], HAVE_ALL)
+            peer.send(INTERESTED)
+            peer.next(UNCHOKE)
+            for piece in (last, last // 2):
+                peer.send(REQUEST, struct.pack(">III", piece, 0, 16384))
+        for peer in peers:
+            for _ in range(2):
+                body = peer.next(PIECE)[1]
+                at = struct.unpack(">I", body[:4])[0] * 65536
+                self.assertEqual(body[8:], self.files["big.bin"][at:at + 16384])
+        self.assertEqual(node.site_status()["total"]["wasted"], 0)
+        wait_for("the site's log", lambda: self.lab.origin_bytes() > 0)
+        self.assertEqual(self.lab.origin_bytes(), 4 << 20)
+
+    def test_a_site_that_goes_away_in_the_middle(self):
+        self.port = free_port()
+        self.make_site({"big.bin": 4 << 20}, "--supernode", f"tcp://localhost:{self.port}")
+        nginx = self.lab.origin(limit="512k")
+        node = self.supernode()
+        wait_for("some of the file", lambda: node.site_status()["total"]["origin"] > 200000)
+        peer = RawPeer(self, self.lab.infohash, self.port)
+        peer.send(INTERESTED)
+        peer.next(UNCHOKE)
+        peer.send(REQUEST, struct.pack(">III", 63, 0, 16384))
+        self.lab.end(nginx)
+        self.assertEqual(peer.next(REJECT, PIECE)[0], REJECT)  # told, so that it asks others
+        self.lab.origin()
+        self.wait_all(node, 4 << 20)
+
+    def test_visitors_do_without_one_that_stalls_or_lies(self):
+        """The page gets every byte right, whatever the one that the release names does."""
+        self.begin(url="tcp://localhost:{port}")
+        zeros = [bytes(len(piece)) for piece in self.pieces()]
+        for name, seed in (("liar", RawSeed(self.lab.infohash, zeros)), ("staller", RawSeed(self.lab.infohash, zeros))):
+            with self.subTest(name):
+                seed.answer = (lambda *_: None) if name == "staller" else lambda p, b, n: message(PIECE, struct.pack(">II", p, b) + bytes(n))
+                relay = Relay(self.port, int(seed.address.rsplit(":", 1)[1]))
+                visitor = self.lab.daemon(name)
+                self.visit_all(visitor)
+                self.assertGreater(seed.connections, 0)
+                self.assertEqual(visitor.status()["total"]["supernode"], 0)
+                relay.close()
+                seed.close()
 
     def test_it_drains(self):
         """After SIGTERM what has been asked for is given, and nobody new is let in."""
