@@ -1,14 +1,13 @@
-/* Patches from older versions (wire/delta.h): which files have one, making them on all cores, and
- * the bundle that they are. Patches of the release before stay as long as they still lead to a file
+/* Patches from older versions (wire/delta.h): making them on all cores, and the bundle that they
+ * are. Patches of the release before stay as long as they still lead to a file
  * of this one. */
 #include "app/cmd.h"
-#include "app/publish.h"
+#include "app/publish_pairs.h"
 #include "app/workers.h"
 #include "app/write_file.h"
 #include "base/mem.h"
 #include "wire/delta.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -19,20 +18,12 @@
 
 #define PATCH_WORKERS 4 /* each holds two versions of a file */
 
-/* A file that has changed. */
-struct pair {
-    const char *old_dir;
-    const struct publish_file *old, *file;
-    char name[DELTA_NAME];
-    bool made; /* it was worth it */
-};
-
 struct job {
     const char *dir;
     char *folder; /* where patches go */
     struct workers workers;
-    struct pair *pairs;
-    size_t count, capacity, next;
+    struct publish_pairs pairs;
+    size_t next;
     atomic_bool failed;
     char message[1024];
 };
@@ -40,129 +31,6 @@ struct job {
 static char *patch_folder(const struct publish_options *options)
 {
     return mem_printf("%s%.*s", options->out, (int)strlen(DELTA_BASE) - 1, DELTA_BASE);
-}
-
-/* --- which file was it before? */
-
-/* "app.3f2a91.js" -> "app.*.js": what has a digit and six letters or more changes with the content
- * in many names. */
-static char *plain_name(const char *path)
-{
-    char *plain = mem_strdup(path), *out = plain;
-    while (*path != '\0') {
-        size_t length = 0;
-        bool digit = false;
-        while (isalnum((unsigned char)path[length]))
-            digit = isdigit((unsigned char)path[length++]) != 0 || digit;
-        if (length >= 6 && digit) {
-            *out++ = '*';
-        } else {
-            memcpy(out, path, length);
-            out += length;
-        }
-        path += length;
-        while (*path != '\0' && !isalnum((unsigned char)*path))
-            *out++ = *path++;
-    }
-    *out = '\0';
-    return plain;
-}
-
-struct named {
-    char *name;
-    const struct publish_file *file;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
-}
-
-static struct named *plain_names(const struct publish_files *files)
-{
-    struct named *names = mem_calloc(files->count, sizeof *names);
-    for (size_t i = 0; i < files->count; i++)
-        names[i] = (struct named){plain_name(files->items[i].path), &files->items[i]};
-    if (files->count > 0)
-        qsort(names, files->count, sizeof *names, by_name);
-    return names;
-}
-
-static void free_names(struct named *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        mem_free(names[i].name);
-    mem_free(names);
-}
-
-/* NULL where several have that name. */
-static const struct publish_file *only_one(const struct named *names, size_t count,
-                                           const char *path)
-{
-    struct named key = {plain_name(path), NULL};
-    const struct named *found =
-        count > 0 ? bsearch(&key, names, count, sizeof *names, by_name) : NULL;
-    if (found != NULL && ((found > names && by_name(found, found - 1) == 0) ||
-                          (found + 1 < names + count && by_name(found, found + 1) == 0)))
-        found = NULL;
-    mem_free(key.name);
-    return found != NULL ? found->file : NULL;
-}
-
-static int by_path(const void *key, const void *item)
-{
-    return strcmp(key, ((const struct publish_file *)item)->path);
-}
-
-static const struct publish_file *find_path(const struct publish_files *files, const char *path)
-{
-    return files->count > 0
-               ? bsearch(path, files->items, files->count, sizeof *files->items, by_path)
-               : NULL;
-}
-
-static bool has_pair(const struct job *job, const char *name)
-{
-    for (size_t i = 0; i < job->count; i++) {
-        if (strcmp(job->pairs[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void add_pair(struct job *job, const char *old_dir, const struct publish_file *old,
-                     const struct publish_file *file)
-{
-    uint64_t length = (uint64_t)file->info.st_size, old_length = (uint64_t)old->info.st_size;
-    char name[DELTA_NAME];
-    if (memcmp(old->root, file->root, HASH_LENGTH) == 0 || !delta_allowed(length, old_length))
-        return;
-    delta_name(file->root, old->root, name);
-    if (has_pair(job, name))
-        return;
-    if (job->count == job->capacity) {
-        job->capacity = job->capacity > 0 ? 2 * job->capacity : 64;
-        job->pairs = mem_realloc(job->pairs, job->capacity * sizeof *job->pairs);
-    }
-    struct pair *pair = &job->pairs[job->count++];
-    *pair = (struct pair){.old_dir = old_dir, .old = old, .file = file};
-    memcpy(pair->name, name, sizeof name);
-}
-
-static void find_pairs(struct job *job, const struct publish_files *files, const char *old_dir,
-                       const struct publish_files *before)
-{
-    struct named *names = plain_names(before), *own = plain_names(files);
-    for (size_t i = 0; i < files->count; i++) {
-        const struct publish_file *file = &files->items[i];
-        const struct publish_file *old = find_path(before, file->path);
-        if (old == NULL && only_one(own, files->count, file->path) == file)
-            old = only_one(names, before->count, file->path);
-        if (old != NULL)
-            add_pair(job, old_dir, old, file);
-    }
-    free_names(names, before->count);
-    free_names(own, files->count);
 }
 
 /* --- making */
@@ -219,7 +87,7 @@ static bool count(void *user, uint64_t done)
     return !counting->job->failed;
 }
 
-static void write_patch(struct job *job, struct pair *pair, const struct buf *patch)
+static void write_patch(struct job *job, struct publish_pair *pair, const struct buf *patch)
 {
     char *path = mem_printf("%s/%s", job->folder, pair->name);
     pair->made = write_file(path, patch->data, patch->length, 0644);
@@ -228,7 +96,7 @@ static void write_patch(struct job *job, struct pair *pair, const struct buf *pa
     mem_free(path);
 }
 
-static void make_patch(struct job *job, struct pair *pair)
+static void make_patch(struct job *job, struct publish_pair *pair)
 {
     size_t length = (size_t)pair->file->info.st_size;
     struct counting counting = {.job = job};
@@ -255,20 +123,20 @@ static void run_worker(void *user)
     struct job *job = user;
     for (;;) {
         pthread_mutex_lock(&job->workers.lock);
-        size_t next = job->failed ? job->count : job->next++;
+        size_t next = job->failed ? job->pairs.count : job->next++;
         pthread_mutex_unlock(&job->workers.lock);
-        if (next >= job->count)
+        if (next >= job->pairs.count)
             return;
-        make_patch(job, &job->pairs[next]);
+        make_patch(job, &job->pairs.items[next]);
     }
 }
 
 static bool make_patches(struct job *job)
 {
     uint64_t total = 0;
-    for (size_t i = 0; i < job->count; i++)
-        total += (uint64_t)job->pairs[i].file->info.st_size;
-    if (job->count > 0 && !write_folders(job->folder))
+    for (size_t i = 0; i < job->pairs.count; i++)
+        total += (uint64_t)job->pairs.items[i].file->info.st_size;
+    if (job->pairs.count > 0 && !write_folders(job->folder))
         return false;
     workers_init(&job->workers, run_worker, job);
     workers_run(&job->workers, PATCH_WORKERS, "making patches", total);
@@ -345,19 +213,19 @@ static void keep_patches(const struct publish_options *options, const struct pub
 
 static void count_made(struct job *job, struct publish_plan *plan)
 {
-    for (size_t i = 0; i < job->count; i++) {
-        if (!job->pairs[i].made)
+    for (size_t i = 0; i < job->pairs.count; i++) {
+        if (!job->pairs.items[i].made)
             continue;
         plan->patched_files++;
-        plan->patched_bytes += (uint64_t)job->pairs[i].file->info.st_size;
-        add_patch(&plan->patches, job->folder, job->pairs[i].name);
+        plan->patched_bytes += (uint64_t)job->pairs.items[i].file->info.st_size;
+        add_patch(&plan->patches, job->folder, job->pairs.items[i].name);
     }
 }
 
 static bool was_made(const struct job *job, const char *name)
 {
-    for (size_t i = 0; i < job->count; i++) {
-        if (job->pairs[i].made && strcmp(job->pairs[i].name, name) == 0)
+    for (size_t i = 0; i < job->pairs.count; i++) {
+        if (job->pairs.items[i].made && strcmp(job->pairs.items[i].name, name) == 0)
             return true;
     }
     return false;
@@ -430,12 +298,12 @@ bool publish_patches(const struct publish_options *options, const struct publish
     for (size_t i = 0; good && i < options->previous_count; i++) {
         good = read_previous(options, options->previous[i], &before[i]);
         if (good)
-            find_pairs(&job, files, options->previous[i], &before[i]);
+            publish_find_pairs(&job.pairs, files, options->previous[i], &before[i]);
     }
     good = good && make_patches(&job) && make_bundle(options, files, &job, plan);
     for (size_t i = 0; i < options->previous_count; i++)
         publish_files_done(&before[i]);
-    mem_free(job.pairs);
+    mem_free(job.pairs.items);
     mem_free(job.folder);
     return good;
 }
