@@ -1,4 +1,5 @@
 """A super-node among real visitors: `fringe supernode` over TCP, from a folder and from the site."""
+import configparser
 import contextlib
 import http.server
 import re
@@ -180,6 +181,17 @@ class SupernodeTest(SupernodeBase):
         wait_for("the connection", lambda: visitor.status()["peers"] == 1, 40)
         node.stop()
 
+    def test_the_unit_file_names_options_that_there_are(self):
+        unit = configparser.RawConfigParser(strict=False)
+        unit.optionxform = str
+        unit.read_string(SERVICE.read_text().replace("\\\n", " "))
+        words = unit["Service"]["ExecStart"].split()
+        self.assertEqual(words[1], "supernode")
+        known = subprocess.run([lab.FRINGE, "supernode", "--help"], capture_output=True, text=True, check=True).stdout
+        for word in words[2:]:
+            if word.startswith("--"):
+                self.assertIn(f"  {word} ", known)
+
     def test_a_stock_client_gets_everything(self):
         self.begin()
         node = self.supernode("--dir", str(self.lab.web))
@@ -267,18 +279,9 @@ class SupernodeTest(SupernodeBase):
                 self.assertIn(says, done.stderr)
 
 
-# What the README tells publishers to put in front of it.
-NGINX = """    location /fringe {{
-        proxy_pass http://127.0.0.1:{port};
-        proxy_http_version 1.1;
-        proxy_set_header Upgrade $http_upgrade;
-        proxy_set_header Connection "upgrade";
-        proxy_set_header Host $host;
-        proxy_set_header X-Forwarded-For $remote_addr;
-        proxy_buffering off;
-        proxy_read_timeout 120s;
-    }}
-"""
+# What publishers are given to put in front of it.
+NGINX = (lab.REPO / "installer/supernode/nginx.conf").read_text()
+SERVICE = lab.REPO / "installer/supernode/fringe-supernode.service"
 
 
 class WebSocketTest(SupernodeBase):
@@ -311,7 +314,7 @@ events {{ worker_connections 256; }}
 http {{ {temp} access_log {home}/log;
 server {{ listen 127.0.0.1:{self.tls} ssl http2; listen [::1]:{self.tls} ssl http2;
     ssl_certificate {home}/cert.pem; ssl_certificate_key {home}/key.pem;
-{NGINX.format(port=self.ws)} }} }}
+{NGINX.replace(":6882;", f":{self.ws};")} }} }}
 """)
         process = subprocess.Popen([lab.tool("nginx", "nginx-light"), "-c", home / "conf", "-e", home / "err"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
