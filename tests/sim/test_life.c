@@ -4,6 +4,7 @@
 #include "caps.h"
 #include "sim_test.h"
 
+#define HOUR_MS       3600000
 #define OLD_SIGNATURE "/.well-known/fringe/release.json.old.minisig"
 
 static struct fetch *load(struct visitor *visitor, uint64_t seq, const char *path, const char *doc)
@@ -181,6 +182,32 @@ START_TEST(test_a_new_key_must_be_named_by_the_old_one)
 }
 END_TEST
 
+START_TEST(test_a_stolen_key_used_up_the_numbers)
+{
+    struct scene scene = scene_with_files(404);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    uint64_t highest = (UINT64_C(1) << 53) - 1;
+
+    check_length(visitor, 1, "doc", 20000);
+    scene.site->seq = highest - 1;
+    publish_next(&scene);
+    open_page(visitor, highest, "evil");
+    world_run(scene.world, 3000);
+    ck_assert_str_eq(status_of(visitor, "life"), "current");
+    scene.site->seq = 1;
+    publish_next(&scene); /* the same key cannot go back */
+    world_run(scene.world, 2 * HOUR_MS);
+    check_origin(visitor, 2, "doc", "rollback");
+    publish_with_new_key(&scene, true, true);
+    world_run(scene.world, 2 * HOUR_MS); /* it is seen by the poll */
+    check_length(visitor, 3, "again", 20003);
+    visitor_kill(visitor);
+    visitor_start(visitor);
+    check_length(visitor, 0, "later", 20003);
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_a_blocked_site_stays_so)
 {
     struct scene scene = scene_with_files(405);
@@ -282,5 +309,6 @@ END_TEST
 TEST_MAIN("sim_life",
           TESTS(test_a_page_stays_with_its_release, test_no_more_than_three_releases_at_once,
                 test_a_new_key_that_the_old_one_has_signed,
-                test_a_new_key_must_be_named_by_the_old_one, test_a_blocked_site_stays_so,
-                test_a_revoked_site, test_an_expired_release_ends_connections))
+                test_a_new_key_must_be_named_by_the_old_one, test_a_stolen_key_used_up_the_numbers,
+                test_a_blocked_site_stays_so, test_a_revoked_site,
+                test_an_expired_release_ends_connections))
