@@ -12,6 +12,8 @@ static const struct {
 } commands[] = {
     {"keygen", "make the key pair that a site signs with", cmd_keygen},
     {"publish", "sign a folder of a site, so that its visitors can share it", cmd_publish},
+    {"snippet", "what nginx or Apache has to say for a published site", cmd_snippet},
+    {"verify", "look at a published site as a stranger would, and say what is wrong", cmd_verify},
     {"revoke", "end the sharing of a site with a signed, empty release", cmd_revoke},
     {"daemon", "the host that browsers talk to (started by itself)", cmd_daemon},
     {"get", "fetch one file of a site through the host", cmd_get},

@@ -225,8 +225,8 @@ static void tell_signing(const struct publish_options *options, const struct pub
     buf_put_u8(&comment, 0);
     cmd_print("Not signed yet, so not to be uploaded yet. Where the key is:");
     cmd_print("  minisign -S -s KEY -m %s -t '%s'", path, (char *)comment.data);
-    cmd_print("That writes release.json.minisig beside it%s.",
-              plan->has_key ? "" : "; the public key belongs there as key.pub");
+    cmd_print("That writes release.json.minisig beside it%s. `fringe verify %s` checks it all.",
+              plan->has_key ? "" : "; the public key belongs there as key.pub", options->out);
     mem_free(file);
     mem_free(path);
     buf_done(&comment);
@@ -287,6 +287,10 @@ bool publish_tell(const struct publish_options *options, const struct publish_pl
     tell_order(&steps, options, plan);
     if (options->plan != NULL)
         tell_lists(options);
+    cmd_print("  - `fringe snippet nginx %s` (or apache) prints what the web server has to say",
+              options->out);
+    cmd_print("  - `fringe verify %s/` looks at the result as a stranger would",
+              plan->release.site);
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&expires));
     if (plan->release.bundle_count > 0)
         cmd_print("  - publish again whenever a file changes, and before %s", date);

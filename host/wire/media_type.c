@@ -79,6 +79,15 @@ static const struct {
     {".zip", "application/zip"},
 };
 
+bool media_type_row(size_t index, const char **ret_suffix, const char **ret_type)
+{
+    if (index >= sizeof table / sizeof table[0])
+        return false;
+    *ret_suffix = table[index].suffix;
+    *ret_type = table[index].type;
+    return true;
+}
+
 const char *media_type(const char *path)
 {
     const char *name = strrchr(path, '/');

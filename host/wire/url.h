@@ -29,3 +29,5 @@ bool path_base_ok(const char *base);
 /* The media type for a path by suffix, from the built-in table (WHATWG MIME names); never NULL
  * ("application/octet-stream"). */
 const char *media_type(const char *path);
+/* Row `index` of that table; false behind the last one. */
+bool media_type_row(size_t index, const char **ret_suffix, const char **ret_type);
