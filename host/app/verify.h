@@ -84,8 +84,7 @@ struct verify_reply {
 };
 
 struct verify;
-/* The next request to make, or false when there is none. What it points to lives until the reply
- * has been told. */
+/* The next request to make, or false when there is none. Its texts are copied. */
 typedef bool (*verify_next)(struct verify *verify, void *user, struct verify_request *ret);
 typedef void (*verify_got)(struct verify *verify, void *user, const struct verify_reply *reply);
 

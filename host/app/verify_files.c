@@ -207,8 +207,7 @@ static void look_at_headers(struct verify *verify, const struct verify_reply *re
 }
 
 /* False when the body is not the part that was asked for. */
-static bool look_at_range(struct verify *verify, const struct verify_reply *reply,
-                          uint64_t file_length)
+static bool look_at_range(struct verify *verify, const struct verify_reply *reply)
 {
     const struct verify_request *request = reply->request;
     const char *value = verify_header(reply, "Content-Range", 0);
@@ -222,7 +221,7 @@ static bool look_at_range(struct verify *verify, const struct verify_reply *repl
         return false;
     }
     if (!http_content_range_parse(value, &first, &last, &total) || first != request->first ||
-        last != request->last || (total != UINT64_MAX && total != file_length)) {
+        last != request->last) {
         verify_add(&verify->report, VERIFY_FAULT, "ranges", reply->url,
                    "let the server answer the range that was asked for", "Content-Range: %.200s",
                    value != NULL ? value : "(none)");
@@ -233,6 +232,20 @@ static bool look_at_range(struct verify *verify, const struct verify_reply *repl
 
 static const char wrong_bytes[] =
     "upload the file as it was published; if it has changed since then, publish again";
+
+/* Of a part the server says how long the whole is. */
+static bool look_at_total(struct verify *verify, const struct verify_reply *reply, uint64_t length)
+{
+    uint64_t first, last, total;
+    if (!reply->request->has_range || verify->on_disk ||
+        !http_content_range_parse(verify_header(reply, "Content-Range", 0), &first, &last,
+                                  &total) ||
+        total == UINT64_MAX || total == length)
+        return true;
+    verify_add(&verify->report, VERIFY_FAULT, "length", reply->url, wrong_bytes,
+               "%llu bytes instead of %llu", (unsigned long long)total, (unsigned long long)length);
+    return false;
+}
 
 static bool piece_is_right(const struct metainfo *meta, const struct metainfo_file *file,
                            uint32_t piece, const uint8_t *data, size_t length)
@@ -298,7 +311,7 @@ static void got_job(struct verify *verify, void *user, const struct verify_reply
         look_at_type(verify, reply, release_media_type(verify->release, reply->request->path));
         look_at_headers(verify, reply);
     }
-    if (look_at_range(verify, reply, file->length))
+    if (look_at_range(verify, reply) && look_at_total(verify, reply, file->length))
         look_at_bytes(verify, reply, job);
 }
 
@@ -313,7 +326,7 @@ static void try_a_range(struct verify *verify, const struct files *files)
         struct verify_request request = {.path = path, .has_range = true, .max = 1};
         struct verify_reply reply;
         if (verify_get(verify, &request, &reply) && (reply.status == 200 || reply.status == 206))
-            look_at_range(verify, &reply, file->length);
+            look_at_range(verify, &reply);
         verify_reply_done(&reply);
         mem_free(path);
         return;

@@ -18,7 +18,7 @@
 struct transfer {
     struct verify_request request;
     struct verify_reply reply;
-    char *url;
+    char *url, *path, *disk;
     size_t header_bytes;
 };
 
@@ -171,6 +171,9 @@ static struct transfer *begin(struct verify *verify, const struct verify_request
 {
     struct transfer *transfer = mem_zalloc(sizeof *transfer);
     transfer->request = *request;
+    transfer->request.path = transfer->path = mem_strdup(request->path);
+    if (request->disk != NULL)
+        transfer->request.disk = transfer->disk = mem_strdup(request->disk);
     transfer->url = verify_url(verify, request->path);
     transfer->reply.request = &transfer->request;
     transfer->reply.url = transfer->url;
@@ -209,6 +212,8 @@ static void finish(struct verify *verify, struct transfer *transfer, verify_got 
     if (transfer->reply.easy != NULL)
         curl_multi_remove_handle(verify->multi, transfer->reply.easy);
     verify_reply_done(&transfer->reply);
+    mem_free(transfer->path);
+    mem_free(transfer->disk);
     mem_free(transfer);
 }
 
