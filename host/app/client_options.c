@@ -17,6 +17,7 @@ static const struct option long_options[] = {
     {"download-rate", required_argument, NULL, FIRST_SETTING + SETTING_DOWNLOAD_RATE},
     {"monthly-cap", required_argument, NULL, FIRST_SETTING + SETTING_MONTHLY_CAP},
     {"slots", required_argument, NULL, FIRST_SETTING + SETTING_SLOTS},
+    {"default-zone", required_argument, NULL, FIRST_SETTING + SETTING_DEFAULT_ZONE},
     {"local-discovery", required_argument, NULL, FIRST_SETTING + SETTING_LOCAL_DISCOVERY},
     {NULL, 0, NULL, 0},
 };

@@ -11,7 +11,8 @@
 static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
     "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
-    "                  [--slots N] [--local-discovery on|off] [--socket PATH]\n"
+    "                  [--slots N] [--local-discovery on|off]\n"
+    "                  [--default-zone off|fetch|share] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
     "  share    its files come from other visitors and are given to them\n"
@@ -22,7 +23,8 @@ static const char usage[] =
     "  --monthly-cap    bytes given to others in a calendar month (UTC)\n"
     "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n"
     "  --local-discovery  find, and be found by, hosts on your own network (off): everybody\n"
-    "                   there can see which sites' files are shared here\n";
+    "                   there can see which sites' files are shared here\n"
+    "  --default-zone   what holds for sites without a choice of their own (off)\n";
 
 /* --- a site's zone */
 
@@ -54,6 +56,12 @@ static int set_zone(const struct client_options *options)
 
 static bool parse_setting(enum setting setting, const char *text, uint64_t *ret)
 {
+    if (setting == SETTING_DEFAULT_ZONE) {
+        enum zone zone = ZONE_DEFAULT;
+        bool known = zone_parse(text, &zone) && zone != ZONE_DEFAULT;
+        *ret = (uint64_t)zone + 1;
+        return known;
+    }
     if (setting != SETTING_LOCAL_DISCOVERY)
         return cmd_bytes_parse(text, ret);
     *ret = strcmp(text, "on") == 0;

@@ -89,9 +89,7 @@ static void print_table(const json_t *answer)
     cmd_print("listening  %s", client_text(answer, "listen", "no"));
     print_mapping(json_object_get(answer, "port_mapping"));
     cmd_print("gateway    %s", client_text(answer, "gateway", "no"));
-    cmd_print("sites      %llu, zone for new ones: %s",
-              (unsigned long long)client_number(answer, "sites"),
-              client_text(answer, "default_zone", "?"));
+    cmd_print("sites      %llu", (unsigned long long)client_number(answer, "sites"));
     cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
     cmd_print("cache      %llu files, %s%s", (unsigned long long)client_number(cache, "files"),
               cmd_bytes(client_number(cache, "bytes"), size), cache_trouble(cache));

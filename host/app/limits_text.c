@@ -31,6 +31,7 @@ void limits_print(const json_t *settings)
               (unsigned long long)client_number(settings, setting_name(SETTING_SLOTS)));
     if (client_number(settings, setting_name(SETTING_LOCAL_DISCOVERY)) != 0)
         cmd_print("own network is told what is shared (local discovery)");
+    cmd_print("new sites  %s", client_text(settings, setting_name(SETTING_DEFAULT_ZONE), "?"));
 }
 
 void limits_print_sharing(const json_t *object)

@@ -260,6 +260,7 @@ static void forget_client(struct node *node, uint64_t number)
     mem_free(client);
 }
 
+/* `site` NULL: of all sites without a choice. */
 static void tell_zone(struct node *node, const struct site *site, uint64_t except)
 {
     for (struct client *client = node->clients; client != NULL; client = client->hh.next) {
@@ -267,9 +268,11 @@ static void tell_zone(struct node *node, const struct site *site, uint64_t excep
             continue;
         struct buf json;
         buf_init(&json, LIMIT_FRAME_OUT);
-        struct api_answer *event = api_event_begin("site.changed");
-        api_answer_text(event, "site", site->name);
-        api_answer_text(event, "zone", zone_name(site_zone(site)));
+        struct api_answer *event = api_event_begin(site != NULL ? "site.changed" : "zone.changed");
+        if (site != NULL)
+            api_answer_text(event, "site", site->name);
+        api_answer_text(event, site != NULL ? "zone" : "default_zone",
+                        zone_name(site != NULL ? site_zone(site) : node_default_zone(node)));
         api_answer_end(event, &json);
         node_answer(node, client->number, &json);
     }
@@ -289,6 +292,8 @@ static void request_step(struct node *node, const struct event *event)
         if (site != NULL)
             tell_zone(node, site, event->client.client);
     }
+    if (request->type == API_SETTINGS && request->given[SETTING_DEFAULT_ZONE])
+        tell_zone(node, NULL, event->client.client);
 }
 
 static void peer_step(struct node *node, const struct event *event)
@@ -489,6 +494,12 @@ void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
 {
     node->cache_files = files;
     node->cache_bytes = bytes;
+}
+
+enum zone node_default_zone(const struct node *node)
+{
+    uint64_t chosen = node->fair.settings[SETTING_DEFAULT_ZONE];
+    return chosen != 0 ? (enum zone)(chosen - 1) : node->config.default_zone;
 }
 
 bool node_uses_peers(const struct node *node)

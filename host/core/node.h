@@ -28,8 +28,8 @@ enum node_part {
 /* Every field is copied. */
 struct node_config {
     uint8_t seed[NODE_SEED_LENGTH];
-    enum zone default_zone;                  /* for sites not chosen yet; never ZONE_DEFAULT */
-    struct address listen;                   /* where peers reach us; port 0: nowhere */
+    enum zone default_zone; /* for sites not chosen yet, until set; never ZONE_DEFAULT */
+    struct address listen;  /* where peers reach us; port 0: nowhere */
     struct address listen_too[LIMIT_LISTEN]; /* and there, on the same port */
     size_t listen_too_count;
     struct address peers[NODE_MAX_PEERS];

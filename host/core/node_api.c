@@ -42,7 +42,7 @@ static void handle_hello(struct node *node, uint64_t client, const struct api_re
     api_answer_text(answer, "version", node->config.version);
     api_answer_number(answer, "pid", node->config.pid);
     api_answer_text(answer, "gateway", node->config.gateway);
-    api_answer_text(answer, "default_zone", zone_name(node->config.default_zone));
+    api_answer_text(answer, "default_zone", zone_name(node_default_zone(node)));
     finish(node, client, answer);
 }
 
@@ -93,7 +93,9 @@ static void put_mapping(const struct node *node, struct api_answer *answer)
 static void put_settings(const struct node *node, struct api_answer *answer)
 {
     for (int i = 0; i < SETTING_COUNT_; i++)
-        api_answer_number(answer, setting_name((enum setting)i), node->fair.settings[i]);
+        if (i != SETTING_DEFAULT_ZONE)
+            api_answer_number(answer, setting_name((enum setting)i), node->fair.settings[i]);
+    api_answer_text(answer, setting_name(SETTING_DEFAULT_ZONE), zone_name(node_default_zone(node)));
 }
 
 static void put_sharing(const struct node *node, struct api_answer *answer)
@@ -140,7 +142,7 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     api_answer_text(answer, "listen", listen);
     put_mapping(node, answer);
     api_answer_text(answer, "gateway", node->config.gateway);
-    api_answer_text(answer, "default_zone", zone_name(node->config.default_zone));
+    api_answer_text(answer, "default_zone", zone_name(node_default_zone(node)));
     api_answer_number(answer, "peers", count_peers(node));
     api_answer_open_object(answer, "cache");
     api_answer_number(answer, "files", node->cache_files);
@@ -161,9 +163,22 @@ static void handle_stop(struct node *node, uint64_t client, const struct api_req
 
 /* --- fair use */
 
+/* For the sites without a choice of their own. */
+static void default_zone_set(struct node *node, enum zone before)
+{
+    if (node_default_zone(node) == before)
+        return;
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next)
+        if (site->zone == ZONE_DEFAULT)
+            site_zone_changed(site);
+}
+
 static void handle_settings(struct node *node, uint64_t client, const struct api_request *request)
 {
+    enum zone before = node_default_zone(node);
+
     fair_use_set(node, request);
+    default_zone_set(node, before);
     struct api_answer *answer = api_answer_begin(request->id);
     put_settings(node, answer);
     finish(node, client, answer);
@@ -189,6 +204,12 @@ static void handle_resume(struct node *node, uint64_t client, const struct api_r
 }
 
 /* --- sites */
+
+static void put_zone(struct api_answer *answer, const struct site *site)
+{
+    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    api_answer_text(answer, "chosen", zone_name(site->zone));
+}
 
 static const char *site_state(struct site *site, uint64_t seq, const char **ret_reason)
 {
@@ -216,7 +237,7 @@ static bool try_site_open(struct site *site, uint64_t client, const struct api_r
     if (strcmp(state, "unknown") == 0)
         return false;
     struct api_answer *answer = api_answer_begin(request->id);
-    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    put_zone(answer, site);
     api_answer_text(answer, "state", state);
     api_answer_text(answer, "reason", reason);
     if (strcmp(state, "ready") == 0) {
@@ -292,6 +313,7 @@ static void put_release(struct api_answer *answer, const struct site *site)
     put_release_summary(answer, release);
     api_answer_number(answer, "files", files);
     api_answer_number(answer, "bytes", bytes);
+    api_answer_text(answer, "sharing", release->sharing);
     api_answer_close(answer);
 }
 
@@ -315,7 +337,7 @@ static void handle_site_status(struct node *node, uint64_t client,
     const char *state = site_state(site, 0, &reason);
 
     struct api_answer *answer = api_answer_begin(request->id);
-    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    put_zone(answer, site);
     api_answer_text(answer, "state", state);
     api_answer_text(answer, "reason", reason);
     api_answer_text(answer, "life", site_life_name(site_life(site)));
@@ -337,8 +359,7 @@ static void handle_sites(struct node *node, uint64_t client, const struct api_re
         const char *reason;
         api_answer_open_object(answer, NULL);
         api_answer_text(answer, "site", site->name);
-        api_answer_text(answer, "zone", zone_name(site_zone(site)));
-        api_answer_text(answer, "chosen", zone_name(site->zone));
+        put_zone(answer, site);
         api_answer_text(answer, "state", site_state(site, 0, &reason));
         api_answer_text(answer, "life", site_life_name(site_life(site)));
         api_answer_number(answer, "seq", site->seq);
@@ -483,7 +504,7 @@ static void give_up(struct site *site, uint64_t client, const struct api_request
         return;
     }
     struct api_answer *answer = api_answer_begin(request->id);
-    api_answer_text(answer, "zone", zone_name(site_zone(site)));
+    put_zone(answer, site);
     api_answer_text(answer, "state", "failed");
     api_answer_text(answer, "reason", "failed");
     finish(site->node, client, answer);

@@ -117,6 +117,7 @@ uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
 void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */
 /* Be woken at `at_ms` or before. */
 void node_wake(struct node *node, uint64_t at_ms);
+enum zone node_default_zone(const struct node *node);
 void node_answer(struct node *node, uint64_t client, struct buf *json); /* takes json's memory */
 /* Says a thing once per key: a hostile peer must not fill the log. */
 void node_log_once(struct node *node, struct span key, const char *format, ...)

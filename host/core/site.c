@@ -104,7 +104,7 @@ enum zone site_zone(const struct site *site)
 {
     if (site->node->config.supernode)
         return site->served ? ZONE_SHARE : ZONE_OFF;
-    return site->zone != ZONE_DEFAULT ? site->zone : site->node->config.default_zone;
+    return site->zone != ZONE_DEFAULT ? site->zone : node_default_zone(site->node);
 }
 
 bool site_may_use_peers(const struct site *site)
@@ -136,11 +136,14 @@ void site_set_zone(struct site *site, enum zone zone)
 
     site->zone = zone;
     site_save(site);
-    if (site_zone(site) == before)
-        return;
-    if (site_zone(site) == ZONE_OFF) {
+    if (site_zone(site) != before)
+        site_zone_changed(site);
+}
+
+void site_zone_changed(struct site *site)
+{
+    if (site_zone(site) == ZONE_OFF)
         site_fetch_cancel(site);
-    }
     site_apply_zone(site);
     if (site_may_share(site))
         site_start_swarms(site);

@@ -74,7 +74,8 @@ void site_free(struct site *site);
 
 enum zone site_zone(const struct site *site); /* the choice, or the default */
 void site_set_zone(struct site *site, enum zone zone);
-void site_apply_zone(struct site *site); /* what may be used of it has changed */
+void site_zone_changed(struct site *site); /* site_zone answers something else than before */
+void site_apply_zone(struct site *site);   /* what may be used of it has changed */
 bool site_may_use_peers(const struct site *site);
 bool site_may_share(const struct site *site); /* now: fair use may forbid it for a while */
 /* Does the publisher want visitors to be connected to super-nodes only, and to nobody else? */

@@ -40,6 +40,7 @@ static const struct {
     [SETTING_MONTHLY_CAP] = {"monthly_cap", 1, JSON_INTEGER_MAX, true},
     [SETTING_SLOTS] = {"slots", 1, LIMIT_PEERS, false},
     [SETTING_LOCAL_DISCOVERY] = {"local_discovery", 1, 1, true},
+    [SETTING_DEFAULT_ZONE] = {"default_zone", ZONE_OFF + 1, ZONE_SHARE + 1, true},
 };
 
 const char *setting_name(enum setting setting)
@@ -165,6 +166,21 @@ static const char *read_minutes(const json_t *root, struct api_request *ret, enu
     return *ret_err == ERR_OK ? NULL : "bad-request";
 }
 
+/* A number, but for the zone, which goes by its name. */
+static enum err read_setting(const json_t *root, enum setting setting, uint64_t *ret)
+{
+    const char *text;
+    enum zone zone = ZONE_DEFAULT;
+
+    if (setting != SETTING_DEFAULT_ZONE)
+        return json_get_integer(root, settings[setting].name, 0, JSON_INTEGER_MAX, ret);
+    enum err err = json_get_text(root, settings[setting].name, 16, &text);
+    if (err == ERR_OK && (!zone_parse(text, &zone) || zone == ZONE_DEFAULT))
+        err = ERR_UNSUPPORTED;
+    *ret = (uint64_t)zone + 1;
+    return err;
+}
+
 /* Each of them may be missing. */
 static const char *read_settings(const json_t *root, struct api_request *ret, enum err *ret_err)
 {
@@ -173,7 +189,7 @@ static const char *read_settings(const json_t *root, struct api_request *ret, en
         ret->given[i] = json_object_get(root, name) != NULL;
         if (!ret->given[i])
             continue;
-        *ret_err = json_get_integer(root, name, 0, JSON_INTEGER_MAX, &ret->settings[i]);
+        *ret_err = read_setting(root, (enum setting)i, &ret->settings[i]);
         if (*ret_err == ERR_OK)
             *ret_err = setting_check((enum setting)i, ret->settings[i]);
     }
@@ -254,6 +270,14 @@ static void put_text_field(struct buf *out, const char *key, const char *value)
     json_put_string(out, value);
 }
 
+static void put_setting(struct buf *out, enum setting setting, uint64_t value)
+{
+    if (setting == SETTING_DEFAULT_ZONE)
+        put_text_field(out, settings[setting].name, zone_name((enum zone)(value - 1)));
+    else
+        buf_printf(out, ",\"%s\":%llu", settings[setting].name, (unsigned long long)value);
+}
+
 void api_request_write(const struct api_request *request, struct buf *out)
 {
     unsigned has = types[request->type].needs | types[request->type].takes;
@@ -276,7 +300,6 @@ void api_request_write(const struct api_request *request, struct buf *out)
         buf_printf(out, ",\"minutes\":%llu", (unsigned long long)request->minutes);
     for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
         if (request->given[i])
-            buf_printf(out, ",\"%s\":%llu", settings[i].name,
-                       (unsigned long long)request->settings[i]);
+            put_setting(out, (enum setting)i, request->settings[i]);
     buf_put_u8(out, '}');
 }

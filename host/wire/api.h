@@ -40,6 +40,7 @@ enum setting {
     SETTING_MONTHLY_CAP,
     SETTING_SLOTS,
     SETTING_LOCAL_DISCOVERY, /* 1: yes */
+    SETTING_DEFAULT_ZONE, /* of sites without a choice: enum zone + 1; 0: as the host was started */
     SETTING_COUNT_
 };
 const char *setting_name(enum setting setting);

@@ -90,6 +90,9 @@ class Client(unittest.TestCase):
         self.assertIn(self.site, [site["site"] for site in json.loads(self.fringe("sites", "--json", *here).stdout)["sites"]])
         self.assertEqual(self.fringe("set", self.site, "default", *here).stdout.decode(), f"{self.site}: share\n")
         self.fringe("set", self.site, "sideways", *here, status=2)
+        self.assertIn(b"new sites  fetch", self.fringe("set", "--default-zone", "fetch", *here).stdout)
+        self.assertEqual(self.fringe("set", self.site, "default", *here).stdout.decode(), f"{self.site}: fetch\n")
+        self.fringe("set", "--default-zone", "default", *here, status=2)
 
         self.fringe("stop", *here)
         self.assertEqual(daemon.wait(20), 0)

@@ -57,6 +57,8 @@ struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t 
     struct api_request request = request_for(API_SETTINGS, "", NULL);
     request.given[setting] = true;
     request.settings[setting] = value;
+    if (setting == SETTING_DEFAULT_ZONE)
+        visitor->default_zone = (enum zone)(value - 1);
     return visitor_ask(visitor, 1, &request);
 }
 

@@ -155,6 +155,31 @@ START_TEST(test_a_client_that_leaves)
 }
 END_TEST
 
+START_TEST(test_the_zone_of_sites_without_a_choice)
+{
+    struct scene scene = scene_with_files(708);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_OFF, NULL);
+    struct ask *ask = asked(visitor, API_SITE_OPEN, SITE, "doc");
+
+    ck_assert_str_eq(ask_text(visitor, ask, "state"), "off");
+    ck_assert_str_eq(ask_text(visitor, ask, "chosen"), "default");
+    ask = visitor_set(visitor, SETTING_DEFAULT_ZONE, ZONE_FETCH + 1);
+    ask_wait(visitor, ask, 100);
+    ck_assert_str_eq(ask_text(visitor, ask, "default_zone"), "fetch");
+    scene_load(visitor, "/static/a.js");
+    /* It outlives a run, and a choice for the site goes before it. */
+    visitor_kill(visitor);
+    visitor_start(visitor);
+    ck_assert_str_eq(ask_text(visitor, asked(visitor, API_HELLO, "", ""), "default_zone"), "fetch");
+    ask_wait(visitor, visitor_set_zone(visitor, SITE, ZONE_SHARE), 100);
+    ask_wait(visitor, visitor_set(visitor, SETTING_DEFAULT_ZONE, ZONE_OFF + 1), 100);
+    ask = asked(visitor, API_SITE_STATUS, SITE, "");
+    ck_assert_str_eq(ask_text(visitor, ask, "zone"), "share");
+    ck_assert_str_eq(ask_text(visitor, ask, "chosen"), "share");
+    scene_free(&scene);
+}
+END_TEST
+
 START_TEST(test_stop)
 {
     struct scene scene = scene_with_files(706);
@@ -185,5 +210,6 @@ START_TEST(test_a_page_that_asks_before_the_release_is_there)
 END_TEST
 
 TEST_MAIN("sim_api", TESTS(test_hello, test_status, test_sites, test_a_closed_document_is_forgotten,
-                           test_more_documents_than_are_kept, test_a_client_that_leaves, test_stop,
+                           test_more_documents_than_are_kept, test_a_client_that_leaves,
+                           test_the_zone_of_sites_without_a_choice, test_stop,
                            test_a_page_that_asks_before_the_release_is_there))

@@ -173,6 +173,7 @@ struct visitor *visitor_new(struct world *world, const struct visitor_config *co
     visitor->world = world;
     visitor->number = world_number(world);
     visitor->config = *config;
+    visitor->default_zone = config->zone;
     visitor->host = link_host_new(world, config->name, &config->link);
     visitor->disk = disk_new(visitor);
     list_init(&visitor->all_fetches);
@@ -252,12 +253,12 @@ enum zone visitor_zone(const struct visitor *visitor, const char *site)
     for (size_t i = 0; i < visitor->choice_count; i++)
         if (strcmp(visitor->choices[i].site, site) == 0 && visitor->choices[i].zone != ZONE_DEFAULT)
             return visitor->choices[i].zone;
-    return visitor->config.zone;
+    return visitor->default_zone;
 }
 
 bool visitor_is_off(const struct visitor *visitor)
 {
-    if (visitor->config.zone != ZONE_OFF)
+    if (visitor->default_zone != ZONE_OFF)
         return false;
     for (size_t i = 0; i < visitor->choice_count; i++)
         if (visitor_zone(visitor, visitor->choices[i].site) != ZONE_OFF)

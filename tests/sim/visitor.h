@@ -71,6 +71,7 @@ struct visitor {
     struct world *world;
     uint64_t number;
     struct visitor_config config;
+    enum zone default_zone; /* in force */
     struct host *host;
     struct node *node; /* NULL: not running */
     struct update update;

@@ -59,6 +59,12 @@ START_TEST(every_request_is_read)
     r = expect_ok("{\"id\":2,\"type\":\"settings\",\"download_rate\":0,\"monthly_cap\":1}");
     ck_assert(r.given[SETTING_DOWNLOAD_RATE] && r.given[SETTING_MONTHLY_CAP]);
     expect_ok("{\"id\":2,\"type\":\"settings\"}");
+    r = expect_ok("{\"id\":2,\"type\":\"settings\",\"default_zone\":\"share\"}");
+    ck_assert_uint_eq(r.settings[SETTING_DEFAULT_ZONE], ZONE_SHARE + 1);
+    expect_refusal("{\"id\":2,\"type\":\"settings\",\"default_zone\":\"default\"}", "bad-request",
+                   2);
+    expect_refusal("{\"id\":2,\"type\":\"settings\",\"default_zone\":\"all\"}", "bad-request", 2);
+    expect_refusal("{\"id\":2,\"type\":\"settings\",\"default_zone\":1}", "bad-request", 2);
     ck_assert_uint_eq(expect_ok("{\"id\":2,\"type\":\"pause\"}").minutes, 0);
     ck_assert_uint_eq(expect_ok("{\"id\":2,\"type\":\"pause\",\"minutes\":10080}").minutes, 10080);
     expect_ok("{\"id\":2,\"type\":\"resume\"}");
@@ -149,17 +155,18 @@ END_TEST
 START_TEST(written_requests_read_the_same)
 {
     for (int type = 0; type < API_TYPE_COUNT_; type++) {
-        struct api_request request = {.id = 5,
-                                      .type = (enum api_type)type,
-                                      .api = 1,
-                                      .seq = 9,
-                                      .zone = ZONE_OFF,
-                                      .site = "https://a.test",
-                                      .path = "/a\"b",
-                                      .doc = "d",
-                                      .minutes = 8,
-                                      .given = {[SETTING_SLOTS] = true},
-                                      .settings = {[SETTING_SLOTS] = 6}};
+        struct api_request request = {
+            .id = 5,
+            .type = (enum api_type)type,
+            .api = 1,
+            .seq = 9,
+            .zone = ZONE_OFF,
+            .site = "https://a.test",
+            .path = "/a\"b",
+            .doc = "d",
+            .minutes = 8,
+            .given = {[SETTING_SLOTS] = true, [SETTING_DEFAULT_ZONE] = true},
+            .settings = {[SETTING_SLOTS] = 6, [SETTING_DEFAULT_ZONE] = ZONE_FETCH + 1}};
         struct buf out;
         buf_init(&out, 4096);
         api_request_write(&request, &out);
@@ -168,6 +175,8 @@ START_TEST(written_requests_read_the_same)
         ck_assert_int_eq(again.type, type);
         ck_assert_uint_eq(again.minutes, type == API_PAUSE ? 8 : 0);
         ck_assert_uint_eq(again.settings[SETTING_SLOTS], type == API_SETTINGS ? 6 : 0);
+        ck_assert_uint_eq(again.settings[SETTING_DEFAULT_ZONE],
+                          type == API_SETTINGS ? ZONE_FETCH + 1 : 0);
         if (type == API_ASSET_WANT)
             ck_assert_str_eq(again.path, "/a\"b");
         buf_done(&out);
