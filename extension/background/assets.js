@@ -1,8 +1,7 @@
 // Where one file of a page is to come from: the question both browsers' halves ask for every labelled request.
-import { OPEN_WAIT_MS, WANT_TIMEOUT_MS } from '../common/limits.js';
+import { WANT_TIMEOUT_MS } from '../common/limits.js';
 import { isGatewayUrl } from '../common/gateway.js';
 import { isPath, isUnder } from '../common/paths.js';
-import { within } from '../common/within.js';
 
 // What a release may set (host/PROTOCOL.md section 1.1). The host checks it too; a header decides over a page's safety.
 const HEADERS = new Set(['cross-origin-embedder-policy', 'cross-origin-resource-policy', 'cross-origin-opener-policy',
@@ -19,6 +18,16 @@ export class Assets {
     this.#host = host;
   }
 
+  /** False while the host owes an answer to "are you there?": nobody should wait for it. */
+  get answering() {
+    return this.#host.answering;
+  }
+
+  /** Somebody has waited for the gateway in vain: does the host live? */
+  doubt() {
+    this.#host.doubt();
+  }
+
   /**
    * `record` is the document (sites.js), null when the asker belongs to none. Resolves, and never rejects, to
    * {via: "gateway", url, length, contentType, headers, etag} or {via: "origin", reason}.
@@ -26,9 +35,11 @@ export class Assets {
   async locate(record, path) {
     if (!record?.site) return origin('no-label');
     if (!isPath(path)) return origin('bad-path');
-    if (record.state === 'opening') await within(record.opened, OPEN_WAIT_MS);
+    if (record.state === 'opening') await record.patience;
+    if (record.state === 'opening') this.#host.doubt();
     if (record.state !== 'ready') return origin(record.state === 'off' ? 'zone-off' : record.reason || record.state);
     if (!isUnder(path, record.bases)) return origin('not-listed');
+    if (!this.#host.answering) return origin('not-answering');
     return this.#want(record, path);
   }
 

@@ -1,11 +1,13 @@
 // The one connection to the native host: frames, answers, timeouts, reconnecting. It knows the protocol's envelope
 // (host/PROTOCOL.md section 2) and nothing of sites or pages.
 //
-// States, as the popup shows them: "connecting", "ready", "missing" (no host is installed), "wrong-version" (it speaks another
-// API), "crashed" (it ended or hangs; another attempt follows). `detail` carries the browser's or host's own words.
+// States: "connecting", "ready", "missing" (no host can be started), "wrong-version" (it speaks another API), "crashed" (it ended
+// or hangs; another attempt follows). `fault` says more exactly which (problems.js), `detail` carries the browser's or host's own
+// words, `health` what a host that is well says of the disk, the network and the clock.
 import { API_VERSION, HELLO_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_PENDING_REQUESTS, PING_TIMEOUT_MS, RECONNECT_MAX_MS, RECONNECT_MIN_MS,
-  REQUEST_TIMEOUT_MS } from '../common/limits.js';
+  REQUEST_TIMEOUT_MS, STABLE_MS } from '../common/limits.js';
 import { isGateway } from '../common/gateway.js';
+import { HEALTHY, checkHealth } from './problems.js';
 
 export const HOST_NAME = 'org.fringe.host';
 export const ZONES = ['off', 'fetch', 'share'];
@@ -26,10 +28,12 @@ export class Host {
   #pending = new Map();
   #nextId = 1;
   #failures = 0;
+  #stableTimer = 0;
   #retryTimer = 0;
   #probing = false;
   #stateListeners = new Set();
   #eventListeners = new Set();
+  #healthListeners = new Set();
 
   /** `connectNative` gives a runtime.Port and `lastError` the browser's reason after a disconnect: both replaceable in tests. */
   constructor({ connectNative, lastError, version }) {
@@ -37,12 +41,24 @@ export class Host {
     this.lastError = lastError;
     this.#client = { api: API_VERSION, client: 'extension', version };
     this.state = 'connecting';
+    this.fault = '';
     this.detail = '';
+    this.health = HEALTHY;
     this.info = null;
   }
 
   get ready() {
     return this.state === 'ready';
+  }
+
+  /** False while it owes an answer to "are you there?": no page waits for it then. */
+  get answering() {
+    return this.ready && !this.#probing;
+  }
+
+  /** A page has waited in vain: asks whether the host lives. */
+  doubt() {
+    this.#probe();
   }
 
   onState(listener) {
@@ -53,6 +69,11 @@ export class Host {
     this.#eventListeners.add(listener);
   }
 
+  /** `listener()` runs when the host says something else of the disk, the network or the clock. */
+  onHealth(listener) {
+    this.#healthListeners.add(listener);
+  }
+
   /** Connects now unless a connection stands: at start, when a label was seen, when the visitor asks. */
   connect() {
     clearTimeout(this.#retryTimer);
@@ -61,7 +82,7 @@ export class Host {
     try {
       port = this.#connectNative(HOST_NAME);
     } catch (error) {
-      this.#lost('missing', error.message);
+      this.#lost('missing', faultOf(error.message), error.message);
       return;
     }
     this.#port = port;
@@ -109,14 +130,19 @@ export class Host {
       const hello = await this.#send('hello', this.#client, HELLO_TIMEOUT_MS);
       if (port !== this.#port) return;
       const problem = helloProblem(hello);
-      if (problem) return this.#drop('wrong-version', problem);
-      this.#failures = 0;
+      if (problem) return this.#drop('wrong-version', problem.fault, problem.text);
+      // One that ends again and again must not be started again at once each time.
+      this.#stableTimer = setTimeout(() => {
+        this.#failures = 0;
+      }, STABLE_MS);
       this.info = { version: hello.version, pid: hello.pid, gateway: hello.gateway, defaultZone: hello.default_zone };
-      this.#setState('ready', '');
+      this.health = checkHealth(hello.health);
+      this.#setState('ready', '', '');
     } catch (error) {
       if (port !== this.#port) return;
       // A host that refuses our hello speaks another version of it; one that says nothing hangs.
-      this.#drop(error.code === 'timeout' ? 'crashed' : 'wrong-version', error.message);
+      if (error.code === 'timeout') this.#drop('crashed', 'hangs', error.message);
+      else this.#drop('wrong-version', 'host-odd', error.message);
     }
   }
 
@@ -128,7 +154,7 @@ export class Host {
     try {
       await this.#send('hello', this.#client, PING_TIMEOUT_MS);
     } catch (error) {
-      if (port === this.#port && error.code === 'timeout') this.#drop('crashed', 'the host does not answer');
+      if (port === this.#port && error.code === 'timeout') this.#drop('crashed', 'hangs', 'the host does not answer');
     } finally {
       this.#probing = false;
     }
@@ -137,6 +163,7 @@ export class Host {
   #received(port, message) {
     if (port !== this.#port || !message || typeof message !== 'object') return;
     if (typeof message.event === 'string') {
+      if (message.event === 'health') this.#healthIs(checkHealth(message));
       for (const listener of this.#eventListeners) listener(message);
       return;
     }
@@ -144,44 +171,64 @@ export class Host {
     this.#settle(message.id, null, new HostError(String(message.error ?? 'failed'), String(message.text ?? message.error ?? 'failed')));
   }
 
+  #healthIs(health) {
+    if (!this.ready) return;
+    this.health = health;
+    for (const listener of this.#healthListeners) listener();
+  }
+
   #disconnected(port, disconnected) {
     if (port !== this.#port) return;
     const words = disconnected?.error?.message ?? this.lastError() ?? '';
-    this.#lost(isMissing(words) ? 'missing' : 'crashed', words);
+    const fault = faultOf(words);
+    this.#lost(fault === 'ended' ? 'crashed' : 'missing', fault, words);
   }
 
-  #drop(state, detail) {
+  #drop(state, fault, detail) {
     const port = this.#port;
-    this.#lost(state, detail);
+    this.#lost(state, fault, detail);
     port.disconnect();
   }
 
-  #lost(state, detail) {
+  #lost(state, fault, detail) {
     this.#port = null;
     this.info = null;
+    this.health = HEALTHY;
     this.#failures++;
-    this.#setState(state, detail);
+    clearTimeout(this.#stableTimer);
+    this.#setState(state, fault, detail);
     for (const id of [...this.#pending.keys()]) this.#settle(id, null, new HostError('disconnected', detail));
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.connect(), retryDelay(state, this.#failures));
   }
 
-  #setState(state, detail) {
+  #setState(state, fault, detail) {
     this.state = state;
+    this.fault = fault;
     this.detail = String(detail).slice(0, 500);
     for (const listener of this.#stateListeners) listener(state);
   }
 }
 
-function helloProblem(hello) {
-  if (hello.api !== API_VERSION) return `the host speaks version ${String(hello.api).slice(0, 20)} of the API, this extension ${API_VERSION}`;
-  if (!isGateway(hello.gateway)) return 'the host named no usable gateway';
-  return ZONES.includes(hello.default_zone) ? '' : 'the host named no default zone';
+/** {fault, text}, or null when the hello is as it should be. */
+function helloProblem({ api, gateway, default_zone: zone }) {
+  if (api !== API_VERSION) {
+    const fault = api > API_VERSION ? 'host-newer' : api < API_VERSION ? 'host-older' : 'host-odd';
+    return { fault, text: `the host speaks version ${String(api).slice(0, 20)} of the API, this extension ${API_VERSION}` };
+  }
+  if (!isGateway(gateway)) return { fault: 'host-odd', text: 'the host named no usable gateway' };
+  return ZONES.includes(zone) ? null : { fault: 'host-odd', text: 'the host named no default zone' };
 }
 
-/** "Specified native messaging host not found." / "... is forbidden." (Chromium), "No such native application" (Firefox). */
-function isMissing(words) {
-  return /not found|no such native|forbidden/i.test(words);
+/** What browsers say when a host cannot be started, first Chromium's words, then Firefox's. */
+const WORDS = {
+  'not-installed': /host not found|no such native application/i,
+  'not-allowed': /host is forbidden|does not have permission to use native/i,
+  'not-startable': /failed to start native|does not exist, or is not executable/i,
+};
+
+function faultOf(words) {
+  return Object.keys(WORDS).find(fault => WORDS[fault].test(words)) ?? 'ended';
 }
 
 /** A crash may pass in a moment; an installation is waited for patiently. */

@@ -2,7 +2,7 @@
 // document's headers arrive, so before its first file is asked for; its `doc` names it to the host, which counts bytes by it.
 //
 // A document stays with the release of its own label, whatever other tabs show: a page of release 42 never gets a file of 41.
-import { MAX_BASES, MAX_DOCUMENTS, MAX_SEQ, OPEN_TIMEOUT_MS, PAGE_WAIT_MS } from '../common/limits.js';
+import { MAX_BASES, MAX_DOCUMENTS, MAX_SEQ, OPEN_TIMEOUT_MS, OPEN_WAIT_MS, PAGE_WAIT_MS } from '../common/limits.js';
 import { isPath } from '../common/paths.js';
 import { within } from '../common/within.js';
 import { ZONES } from './host.js';
@@ -24,6 +24,7 @@ export class Sites {
     this.restored = Promise.resolve();
     host.onState(state => this.#hostState(state));
     host.onEvent(message => this.#hostEvent(message));
+    host.onHealth(() => this.#tryAgain());
   }
 
   /** `listener(site)` runs whenever what is known of a site changes: opened, zone switched, host gone. */
@@ -173,6 +174,7 @@ export class Sites {
     }
     if (record.state !== 'ready') record.state = 'opening';
     record.opened = this.#askOpen(record);
+    record.patience = within(record.opened, OPEN_WAIT_MS);
   }
 
   async #askOpen(record) {
@@ -200,6 +202,11 @@ export class Sites {
     for (const site of new Set(labelled.map(record => record.site))) this.#changed(site);
   }
 
+  /** What could not be opened perhaps can be now: the clock has been set, the network is back, the disk has room. */
+  #tryAgain() {
+    for (const record of this.#tabs.values()) if (record.site && record.state === 'failed') this.#open(record);
+  }
+
   #hostEvent(message) {
     if (message.event === 'site.changed' && typeof message.site === 'string') this.#reopen(message.site);
   }
@@ -217,6 +224,8 @@ function newRecord(doc, tab, label) {
     state: label ? 'opening' : 'unlabelled',
     zone: null, reason: '', version: '', bases: [],
     opened: Promise.resolve(),
+    /** Resolved when no request should wait for `opened` any longer. */
+    patience: Promise.resolve(),
     page: null,
     taken: { files: 0, bytes: 0 },
   };

@@ -10,9 +10,14 @@ const MAX_SILENT = SLOTS;
 const PAUSE_MS = 5000;
 
 export class GatewaySlots {
+  #assets;
   #gate = new Gate(SLOTS);
   #silent = 0;
   #pausedUntil = 0;
+
+  constructor(assets) {
+    this.#assets = assets;
+  }
 
   /** Resolves to a function that gives the slot back, or to null when the origin should answer instead. */
   async enter() {
@@ -28,12 +33,13 @@ export class GatewaySlots {
   }
 
   silent() {
+    this.#assets.doubt();
     if (++this.#silent < MAX_SILENT) return;
     this.#silent = 0;
     this.#pausedUntil = performance.now() + PAUSE_MS;
   }
 
   #paused() {
-    return performance.now() < this.#pausedUntil;
+    return performance.now() < this.#pausedUntil || !this.#assets.answering;
   }
 }

@@ -13,7 +13,7 @@ export class SitePorts {
 
   /** `isOn(site)` says whether that site's files are carried at this moment. */
   constructor(parts) {
-    this.#parts = { ...parts, slots: new GatewaySlots() };
+    this.#parts = { ...parts, slots: new GatewaySlots(parts.assets) };
     self.addEventListener('message', event => this.#introduced(event));
   }
 

@@ -35,7 +35,11 @@ export const REQUEST_TIMEOUT_MS = 5000;
  */
 export const PING_TIMEOUT_MS = 3000;
 
-/** What a page may be made to wait for a release to be opened, and for one file to be located. */
+/**
+ * What a page may be made to wait for a release to be opened, counted from its first byte, and for one file to be located. Who
+ * waited in vain asks whether the host lives, and until that is answered nobody waits for it: a host that hangs costs a page one of
+ * these, once, and pages after it nothing.
+ */
 export const OPEN_WAIT_MS = 1200;
 export const WANT_TIMEOUT_MS = 1200;
 
@@ -45,3 +49,6 @@ export const PAGE_WAIT_MS = 400;
 /** Pauses between attempts to reach the host. */
 export const RECONNECT_MIN_MS = 250;
 export const RECONNECT_MAX_MS = 60000;
+
+/** A host that has run for so long and ends is tried again at once. */
+export const STABLE_MS = 20000;

@@ -3,6 +3,7 @@ import { api } from '../common/api.js';
 import { PLAIN_COST_BYTES, QUEUE_MS } from './limits.js';
 import { bodyLength, headerValue, mendResponseHeaders, planRequest, tinyRequestHeaders, verdict } from './plan.js';
 import { Tail, fromOrigin, openSource } from './source.js';
+import { StreamError } from './stream.js';
 
 export class Exchange {
   #record;
@@ -41,8 +42,9 @@ export class Exchange {
     if (!plan || this.#abort.signal.aborted) return {};
     this.#attach(details);
     try {
-      this.#source = await gates.reading.within(QUEUE_MS, () => openSource(located, plan, this.#abort.signal));
-    } catch {
+      this.#source = await gates.reading.within(QUEUE_MS, () => (assets.answering ? openSource(located, plan, this.#abort.signal) : null));
+    } catch (error) {
+      if (error instanceof StreamError) assets.doubt();
       this.abort();
     }
     // By now the browser has told if it refuses the filter, and the page may have given up.

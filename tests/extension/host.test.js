@@ -159,12 +159,18 @@ test('a host that ends fails what was asked, and is tried again with growing pau
   }
 });
 
-for (const words of ['Specified native messaging host not found.', 'No such native application org.fringe.host', 'Access to the specified native messaging host is forbidden.']) {
+const MISSING = {
+  'Specified native messaging host not found.': 'not-installed', 'No such native application org.fringe.host': 'not-installed',
+  'Access to the specified native messaging host is forbidden.': 'not-allowed',
+  'This extension does not have permission to use native application org.fringe.host (or the application is not installed)': 'not-allowed',
+  'Failed to start native messaging host.': 'not-startable', 'File at path "/x/fringe-native" does not exist, or is not executable': 'not-startable',
+};
+for (const [words, fault] of Object.entries(MISSING)) {
   test(`missing: ${words}`, async t => {
     const { host, ports } = makeHost(t, { lastError: words });
     ports[0].end();
     await settled();
-    assert.equal(host.state, 'missing');
+    assert.deepEqual([host.state, host.fault], ['missing', fault]);
     assert.equal(host.detail, words);
     clock.tick(4999);
     assert.equal(ports.length, 1);
@@ -173,13 +179,16 @@ for (const words of ['Specified native messaging host not found.', 'No such nati
   });
 }
 
-const WRONG_HELLOS = { 'another api': { api: 2 }, 'no gateway': { gateway: 'http://evil.example' }, 'no zone': { default_zone: 'all' } };
-for (const [name, fields] of Object.entries(WRONG_HELLOS)) {
+const WRONG_HELLOS = {
+  'a newer api': ['host-newer', { api: 2 }], 'an older api': ['host-older', { api: 0 }], 'no api': ['host-odd', { api: 'x' }],
+  'no gateway': ['host-odd', { gateway: 'http://evil.example' }], 'no zone': ['host-odd', { default_zone: 'all' }],
+};
+for (const [name, [fault, fields]] of Object.entries(WRONG_HELLOS)) {
   test(`wrong version: ${name}`, async t => {
     const { host, ports } = makeHost(t);
     ports[0].answer({ ...HELLO, ...fields });
     await settled();
-    assert.equal(host.state, 'wrong-version');
+    assert.deepEqual([host.state, host.fault], ['wrong-version', fault]);
     assert.equal(ports[0].closed, true);
     await assert.rejects(host.request('a'), { code: 'not-ready' });
   });
@@ -197,5 +206,51 @@ test('a silent host', async t => {
   const { host } = makeHost(t);
   clock.tick(5000);
   await settled();
-  assert.equal(host.state, 'crashed');
+  assert.deepEqual([host.state, host.fault], ['crashed', 'hangs']);
+});
+
+test('nobody waits while the host owes an answer to "are you there?"', async t => {
+  const { host, port } = await makeReady(t);
+  assert.equal(host.answering, true);
+  host.doubt();
+  host.doubt();
+  assert.equal(host.answering, false);
+  assert.equal(port.sent.length, 2, 'one question at a time');
+  port.answer(HELLO);
+  await settled();
+  assert.equal(host.answering, true);
+  host.doubt();
+  clock.tick(3000);
+  await settled();
+  assert.deepEqual([host.state, host.fault, host.answering], ['crashed', 'hangs', false]);
+});
+
+test('one that ends again and again is started ever more seldom, one that has run for long at once', async t => {
+  const { ports } = await makeReady(t);
+  const restartAfter = async pause => {
+    const before = ports.length;
+    ports.at(-1).end();
+    clock.tick(pause - 1);
+    assert.equal(ports.length, before);
+    clock.tick(1);
+    assert.equal(ports.length, before + 1);
+    ports.at(-1).answer(HELLO);
+    await settled();
+  };
+  for (const pause of [250, 500, 1000, 2000]) await restartAfter(pause);
+  clock.tick(20000);
+  await restartAfter(250);
+});
+
+test('what the host says of disk, network and clock', async t => {
+  const { host, ports } = makeHost(t);
+  const heard = [];
+  host.onHealth(() => heard.push(host.health));
+  ports[0].answer({ ...HELLO, health: { store: 'no-space', network: 'ok', clock: 'ok' } });
+  await settled();
+  assert.equal(host.health.store, 'no-space');
+  ports[0].onMessage.call({ event: 'health', store: 'ok', network: 'none', clock: 'ahead', clock_off_s: 86400 });
+  assert.deepEqual(heard, [{ store: 'ok', network: 'none', clock: 'ahead', clockOffSeconds: 86400 }]);
+  ports[0].end();
+  assert.deepEqual(host.health, { store: 'ok', network: 'ok', clock: 'ok', clockOffSeconds: 0 });
 });

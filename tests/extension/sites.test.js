@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Assets } from '../../extension/background/assets.js';
 import { Sites } from '../../extension/background/sites.js';
+import { fakeClock } from '../lib/fake-clock.js';
 
 const SITE = 'https://game.example';
 const OTHER = 'https://other.example';
@@ -19,6 +20,10 @@ class FakeHost {
   #events = [];
   onState = listener => this.#states.push(listener);
   onEvent = listener => this.#events.push(listener);
+  #health = [];
+  onHealth = listener => this.#health.push(listener);
+  answering = true;
+  doubt = () => this.asked.push({ type: 'doubt' });
   connect = () => this.asked.push({ type: 'connect' });
 
   async request(type, fields) {
@@ -31,6 +36,10 @@ class FakeHost {
   become(ready) {
     this.ready = ready;
     for (const listener of this.#states) listener(ready ? 'ready' : 'crashed');
+  }
+
+  healthChanges() {
+    for (const listener of this.#health) listener();
   }
 
   event(message) {
@@ -253,4 +262,39 @@ test('only headers a release may set come through', async () => {
   assert.deepEqual((await locate({ ...GOOD_WANT, headers })).headers, { 'Cross-Origin-Embedder-Policy': 'require-corp' });
   assert.deepEqual((await locate({ ...GOOD_WANT, headers: 'x' })).headers, {});
   assert.equal((await locate({ ...GOOD_WANT, etag: 'no quotes' })).etag, '');
+});
+
+test('what could not be opened is tried again when the clock, the disk or the network has changed', async () => {
+  const { host, sites } = make();
+  const opens = host.answers['site.open'];
+  host.answers['site.open'] = () => ({ zone: 'share', state: 'failed', reason: 'expired' });
+  const record = sites.navigated(1, label());
+  await record.opened;
+  assert.equal(record.state, 'failed');
+  host.answers['site.open'] = opens;
+  host.healthChanges();
+  await record.opened;
+  assert.equal(record.state, 'ready');
+  host.healthChanges();
+  assert.equal(host.of('site.open').length, 2, 'what is open stays so');
+});
+
+test('a page waits for its release once, and then asks whether the host lives', async t => {
+  const clock = fakeClock(t);
+  const { host, sites, assets } = make();
+  let answer;
+  host.answers['site.open'] = () => new Promise(resolve => {
+    answer = () => resolve(READY);
+  });
+  const record = sites.navigated(1, label());
+  const first = assets.locate(record, '/static/a');
+  clock.tick(1200);
+  assert.deepEqual(await first, { via: 'origin', reason: 'opening' });
+  assert.deepEqual(await assets.locate(record, '/static/b'), { via: 'origin', reason: 'opening' }, 'without any wait');
+  assert.ok(host.of('doubt').length > 0);
+  answer();
+  await record.opened;
+  host.answering = false;
+  assert.deepEqual(await assets.locate(record, '/static/c'), { via: 'origin', reason: 'not-answering' });
+  assert.equal(host.of('asset.want').length, 0);
 });

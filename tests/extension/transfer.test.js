@@ -27,7 +27,10 @@ before(async () => {
 after(() => server.close());
 
 /** Runs a transfer; `onMessage(message, transfer)` plays the worker. Resolves to all messages, in order. */
-async function run(name, { range = '', slots = new GatewaySlots(), onMessage = () => {}, asset = {}, behaviour = () => {} } = {}) {
+/** A host that answers. */
+const LIVES = { answering: true, doubt: () => {} };
+
+async function run(name, { range = '', slots = new GatewaySlots(LIVES), onMessage = () => {}, asset = {}, behaviour = () => {} } = {}) {
   requests = [];
   behave = behaviour;
   const messages = [];
@@ -129,7 +132,7 @@ test('credits are bounded whatever a worker claims', async () => {
 });
 
 test('transfers beyond the connections wait for their turn', async () => {
-  const slots = new GatewaySlots();
+  const slots = new GatewaySlots(LIVES);
   let open = 0;
   let most = 0;
   const behaviour = (response, body) => {
@@ -146,7 +149,7 @@ test('transfers beyond the connections wait for their turn', async () => {
 });
 
 test('a gateway that stays silent is left alone for a while', async () => {
-  const slots = new GatewaySlots();
+  const slots = new GatewaySlots(LIVES);
   const silent = { slots, behaviour: () => 'done', onMessage: (message, transfer) => message.type === 'begin' && setTimeout(() => transfer.cancel(true), 50) };
   await Promise.all(Array.from({ length: 6 }, () => run('small', silent)));
   const begin = performance.now();
