@@ -129,7 +129,8 @@ class Ours:
         for home in self.daemons:
             with Control(home / "s") as control:
                 totals.append(control.request("status")["total"])
-        return {"verified_from_origin": sum(total["origin"] for total in totals) / self.website.bytes}
+        return {"verified_from_origin": sum(total["origin"] for total in totals) / self.website.bytes,
+                "taken_in_vain": sum(total["wasted"] for total in totals) / self.website.bytes}
 
 
 def answers(path):
