@@ -46,9 +46,16 @@ def tool(name, package):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has; not one of those that the system gives to outgoing connections, which could take it at once."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000)  # tests run side by side, and seed the other one
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def port_of(session):

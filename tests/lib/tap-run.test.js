@@ -117,6 +117,23 @@ test('with --retry what fails twice is a failure, counted once and shown as both
   assert.equal(flaky, '');
 });
 
+test('with --jobs programs run side by side; each is counted, shown in one piece, and tried again if asked', t => {
+  const meets = other => `touch met$0; for i in $(seq 200); do [ -e met${other}.sh ] && { ${GOOD}; exit; }; sleep 0.05; done; exit 1`;
+  const { counts, text, failures, flaky } = tapRun(t, [meets(1), meets(0), FLAKY, 'echo 1..1; echo not ok 1 - x; exit 1', GOOD], { flags: ['--retry', '--jobs', '2'] });
+  assert.equal(counts, '5 1\n', text);
+  for (const i of [0, 1, 2, 4]) assert.match(text, new RegExp(`^ {2}ok {3}program${i} `, 'm'));
+  assert.match(failures, /^ {2}program3: not ok 1 - x\n/);
+  assert.match(flaky, /program2: not ok 2 - b/);
+});
+
+test('a runner that is given nonsense says how it is used', () => {
+  for (const flags of [['--jobs', '0', 'x'], ['--jobs', 'many', 'x'], ['--nothing', 'x'], []]) {
+    const { status, stderr } = spawnSync(TAP_RUN, flags, { input: '', encoding: 'utf8', env });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /usage: tap-run/);
+  }
+});
+
 test('with --retry what passes runs once', t => {
   const { counts, text } = tapRun(t, ['echo x >>ran; echo 1..1; echo ok 1 - run $(wc -l <ran); [ $(wc -l <ran) = 1 ]'], { flags: ['--retry'] });
   assert.equal(counts, '1 0\n', text);
