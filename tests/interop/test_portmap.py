@@ -2,6 +2,7 @@
 
 The router is the real miniupnpd (with nftables, in a network namespace), and then one that misbehaves (fake_router.py).
 """
+# Takes long: tests/run begins with it.
 import contextlib
 import os
 import re

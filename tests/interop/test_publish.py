@@ -1,4 +1,5 @@
 """fringe keygen and fringe publish against the programs that read what they write: libtorrent and stock minisign."""
+# Takes long: tests/run begins with it.
 import base64
 import fcntl
 import hashlib

@@ -1,4 +1,5 @@
 """A super-node among real visitors: `fringe supernode` over TCP, from a folder and from the site."""
+# Takes long: tests/run begins with it.
 import configparser
 import contextlib
 import http.server

@@ -1,4 +1,5 @@
 """Trackers: what we tell them and when, a real opentracker's counts, and trackers that mean no good."""
+# Takes long: tests/run begins with it.
 import socket
 import struct
 import threading
