@@ -3,7 +3,7 @@
  *   site.c         the site itself, and the visitor's zone
  *   site_life.c    its releases: which is current, which older ones stay, when sharing ends
  *   site_fetch.c   a release from the origin, and the judgement of it
- *   site_learn.h   hearing of the next one
+ *   site_learn.h   hearing of the next one: when the site is asked, and site_gossip.c
  *   site_update.c  what it has changed, in the background
  *
  * unknown -> fetching -> current <-> updating; current -> expired or blocked. A site that hears of

@@ -38,12 +38,25 @@ bool site_learn_confirm_now(struct site *site, uint64_t seq);
 /* What the site showed when it was asked. */
 enum site_showed { SITE_SHOWED_NOTHING, SITE_SHOWED_THE_SAME, SITE_SHOWED_A_RELEASE };
 void site_learn_looked(struct site *site, enum site_showed showed);
+uint64_t site_count_hosts(const struct site *site);            /* about how many have it */
+void site_learn_hear_hosts(struct site *site, uint32_t hosts); /* a neighbour's count of them */
+uint64_t site_learn_tick(struct site *site);
+/* A peer has a release of a key that we do not know: perhaps it takes over from ours, which the
+ * site can show. */
+void site_learn_hint(struct site *site);
+/* A random part of the time over which all hosts ask the site for a new release. */
+uint64_t site_learn_spread_ms(const struct site *site);
+uint64_t site_learn_seq(const struct site *site); /* the highest number that we could give */
+void site_learn_forget(struct site_learn *learn); /* the release that a peer has sent */
+
+/* --- site_gossip.c */
 /* Our release has changed: tells neighbours. */
 void site_learn_tell(struct site *site);
 /* The release of that number, whose bytes the site has got, ends all sharing: it is the last thing
  * that neighbours hear of us. */
 void site_learn_tell_the_end(struct site *site, uint64_t seq);
-uint64_t site_count_hosts(const struct site *site); /* about how many have it */
-uint64_t site_learn_tick(struct site *site);
+/* Who told of a newer release may be slow, or gone: asks the next one. Returns when to look
+ * again. */
+uint64_t site_learn_ask_tick(struct site *site);
 /* A neighbour has said that it speaks fringe_release. */
 void peer_tell_release(struct peer *peer);
