@@ -80,12 +80,25 @@ static int make_pair(const char *prefix, const char *password_file, bool no_pass
     return status;
 }
 
+static const char *what_is_wrong(const char *prefix, const char *password_file, bool no_password,
+                                 int words)
+{
+    if (words > 0)
+        return "keygen takes nothing but options";
+    if (prefix == NULL || prefix[0] == '\0')
+        return "--out is missing: how the two files are to be called, such as --out mykey";
+    if (no_password && password_file != NULL)
+        return "--password-file and --no-password exclude each other";
+    return NULL;
+}
+
 int cmd_keygen(int argc, char **argv)
 {
     const char *prefix = NULL, *password_file = NULL;
     bool no_password = false;
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 'o')
             prefix = optarg;
         else if (option == 'p')
@@ -95,9 +108,10 @@ int cmd_keygen(int argc, char **argv)
         else if (option == 'h')
             return fputs(usage, stdout) >= 0 ? CMD_OK : CMD_FAILED;
         else
-            return cmd_usage(usage);
+            return cmd_bad_option(argv[0], option, argv, options);
     }
-    if (prefix == NULL || optind != argc || (no_password && password_file != NULL))
-        return cmd_usage(usage);
+    const char *wrong = what_is_wrong(prefix, password_file, no_password, argc - optind);
+    if (wrong != NULL)
+        return cmd_missing(argv[0], wrong);
     return make_pair(prefix, password_file, no_password);
 }

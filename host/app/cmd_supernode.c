@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PATH_SIZE           4096
 #define DEFAULT_CONNECTIONS 4096
@@ -77,6 +78,11 @@ static int add_site(struct daemon_options *options, const char *value)
     enum err err = url_split(value, &site, &path);
     bool alone = err == ERR_OK && strcmp(path, "/") == 0;
     mem_free(path);
+    for (size_t i = 0; alone && i < options->site_count; i++)
+        if (strcmp(options->sites[i], site) == 0) {
+            mem_free(site);
+            return bad_value("--site", value, "it is given twice");
+        }
     if (!alone) {
         mem_free(site);
         return bad_value("--site", value, "a site is needed, such as https://game.example");
@@ -132,16 +138,26 @@ static int take_option(struct daemon_options *options, int option, const char *v
             return bad_value("--log", value, "error, warning, info or debug is needed");
         return CMD_OK;
     default:
-        return cmd_usage(usage);
+        return CMD_USAGE; /* not reached: each option is above */
     }
 }
 
-static int check(const struct daemon_options *options)
+static int check(const struct daemon_options *options, int words)
 {
-    if (options->site_count == 0 || options->listen_count == 0)
-        return cmd_usage(usage);
+    struct stat info;
+
+    if (words > 0)
+        return cmd_missing("supernode", "supernode takes nothing but options");
+    if (options->site_count == 0)
+        return cmd_missing("supernode", "--site is missing, such as --site https://game.example");
+    if (options->listen_count == 0)
+        return cmd_missing("supernode", "--listen is missing: where visitors connect, such as "
+                                        "--listen [::]:6881");
     if (options->webroot != NULL && options->site_count > 1)
         return bad_value("--dir", options->webroot, "a folder is of one site: give one --site");
+    if (options->webroot != NULL && (stat(options->webroot, &info) != 0 || !S_ISDIR(info.st_mode)))
+        return bad_value("--dir", options->webroot,
+                         "there is no such folder: what the web server serves as / is needed");
     return CMD_OK;
 }
 
@@ -178,15 +194,16 @@ int cmd_supernode(int argc, char **argv)
                                      .no_port_map = true};
     int option, status = CMD_OK;
 
-    while (status == CMD_OK && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    opterr = 0;
+    while (status == CMD_OK && (option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
         if (option == OPT_HELP)
             return fputs(usage, stdout) >= 0 ? CMD_OK : CMD_FAILED;
-        status = take_option(&options, option, optarg);
+        status = option == ':' || option == '?'
+                     ? cmd_bad_option(argv[0], option, argv, long_options)
+                     : take_option(&options, option, optarg);
     }
-    if (status == CMD_OK && optind != argc)
-        status = cmd_usage(usage);
     if (status == CMD_OK)
-        status = check(&options);
+        status = check(&options, argc - optind);
     if (status == CMD_OK)
         status = find_places(&options, data, socket);
     if (status == CMD_OK)

@@ -436,9 +436,19 @@ class Publish(unittest.TestCase):
         done = self.revoke("--yes", key=self.keys / "other.key")
         self.assertEqual(done.returncode, 1)
         self.assertIn("--next-key", done.stderr)
-        for options, words in ((["--siet", "x"], "did you mean --site?"), (["static"], "takes no folder"), (["--key"], "needs a value")):
+        for options, words in ((["--siet", "x"], "did you mean --site?"), (["static"], "takes no folder"), (["--key"], "needs a value"),
+                               (["--yess"], "did you mean --yes?"), (["--unsigned=1"], "takes no value"), (["--out"], "needs a value"),
+                               (["--pln", "x"], "did you mean --plan?"), (["--expires", "3"], "`fringe revoke --help` lists them")):
             done = self.revoke("--yes", *options)
             self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
+        given = {"--site": SITE, "--key": str(self.keys / "site.key"), "--out": str(self.root)}
+        for name, value, words, status in (("--site", None, "--site is missing", 2), ("--key", None, "--key is missing", 2), ("--out", None, "--out is missing", 2),
+                                           ("--site", "game.example", "write it as https://game.example", 2), ("--site", "https://other.example", "other.example", 1),
+                                           ("--key", "/nowhere", "cannot read /nowhere", 1), ("--out", "/nowhere", "/nowhere", 1)):
+            line = [word for pair in {**given, name: value}.items() if pair[1] is not None for word in pair]
+            done = subprocess.run([FRINGE, "revoke", "--yes", *line], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            self.assertEqual(done.returncode, status, (name, value, done.stderr))
             self.assertIn(words, done.stderr)
         self.assertEqual(json.loads((self.fringe / "release.json").read_text())["seq"], 1)
 
@@ -520,8 +530,17 @@ class Publish(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("is there already", done.stderr)
         self.assertEqual(os.stat(self.keys / "site.key").st_mode & 0o777, 0o600)
-        for args in ([], ["--out"], ["--out", "x", "--no-password", "--password-file", "y"], ["--out", "x", "y"]):
-            self.assertEqual(subprocess.run([FRINGE, "keygen", *args], capture_output=True, stdin=subprocess.DEVNULL, cwd=self.root).returncode, 2)
+        for args, words in (([], "--out is missing"), (["--out"], "--out needs a value"), (["--out", ""], "--out is missing"),
+                            (["--ot", "x"], "did you mean --out?"), (["--out", "x", "--nopassword"], "did you mean --no-password?"),
+                            (["--out", "x", "--no-password", "--password-file", "y"], "exclude each other"),
+                            (["--out", "x", "--no-password=1"], "takes no value"), (["--out", "x", "y"], "nothing but options")):
+            done = subprocess.run([FRINGE, "keygen", *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=self.root)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+        done = subprocess.run([FRINGE, "keygen", "--out", "x", "--password-file", "missing"], capture_output=True, text=True, cwd=self.root)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot read missing", done.stderr)
 
     # --- refusals: files
 

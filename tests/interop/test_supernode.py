@@ -4,6 +4,7 @@ import configparser
 import contextlib
 import http.server
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -265,19 +266,48 @@ class SupernodeTest(SupernodeBase):
         node.stop()
         self.assertFalse(lab.can_connect(self.port))
 
-    def test_options(self):
-        for words, says in (((), "usage"), (("--site", "https://x.example"), "usage"),
-                            (("--site", "https://x.example/a", "--listen", "127.0.0.1:0"), "a site is needed"),
-                            (("--site", "https://x.example", "--listen", "nowhere"), "ADDR:PORT"),
-                            (("--site", "https://x.example", "--listen", "127.0.0.1:0", "--connections", "0"), "a number"),
-                            (("--site", "https://x.example", "--site", "https://y.example", "--listen", "127.0.0.1:0", "--dir", "/tmp"),
-                             "one --site"),
-                            (("--site", "https://x.example", "--listen", "127.0.0.1:0", "--dir", "/nowhere", "--data", str(self.lab.dir / "d")),
-                             "/nowhere")):
-            with self.subTest(words=words):
-                done = subprocess.run([lab.FRINGE, "supernode", *words], capture_output=True, text=True, timeout=20)
-                self.assertNotEqual(done.returncode, 0)
+    def test_each_typo_is_explained(self):
+        """Nothing is opened or made before all options are understood."""
+        good = {"--site": "https://x.example", "--listen": "127.0.0.1:0", "--data": str(self.lab.dir / "never")}
+        cases = (({"--site": None}, "--site is missing, such as"), ({"--listen": None}, "--listen is missing"),
+                 ({"--site": "https://x.example/a"}, "a site is needed"), ({"--site": "x.example"}, "a site is needed, such as https://"),
+                 ({"--site": "http://x.example"}, "a site is needed"), ({"--listen": "nowhere"}, "ADDR:PORT is needed"),
+                 ({"--listen": "localhost:1"}, "ADDR:PORT is needed"), ({"--listen": "127.0.0.1:99999"}, "ADDR:PORT is needed"),
+                 ({"--connections": "0"}, "a number from 1 to 65536"), ({"--connections": "1x"}, "a number"), ({"--connections": "65537"}, "a number"),
+                 ({"--websocket": "6882"}, "ADDR:PORT is needed"), ({"--metrics": "0.0.0.0:9180"}, "on loopback"), ({"--metrics": "x"}, "on loopback"),
+                 ({"--log": "loud"}, "error, warning, info or debug"), ({"--dir": "/nowhere"}, "no such folder"), ({"--dir": __file__}, "no such folder"),
+                 ({"--conections": "5"}, "did you mean --connections?"), ({"--lisen": "127.0.0.1:0"}, "did you mean --listen?"),
+                 ({"--nonsense": "x"}, "`fringe supernode --help` lists them"))
+        words = [(([word for pair in {**good, **change}.items() if pair[1] is not None for word in pair]), says) for change, says in cases]
+        whole = [word for pair in good.items() for word in pair]
+        words += [([*whole, "--site"], "--site needs a value"), ([*whole, "webroot"], "takes nothing but options"),
+                  ([*whole, "--site", "https://x.example"], "given twice"),
+                  ([*whole, "--site", "https://y.example", "--dir", "/tmp"], "one --site"),
+                  ([*whole, "--listen", "[::1]:5", "--listen", "127.0.0.1:6"], "all need the port of the first")]
+        for line, says in words:
+            with self.subTest(line):
+                done = subprocess.run([lab.FRINGE, "supernode", *line], capture_output=True, text=True, timeout=20)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn(says, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1, "one line says it")
+        self.assertFalse((self.lab.dir / "never").exists())
+        for option, value, says in (("--ca-file", "/nowhere", "/nowhere"), ("--listen", "192.0.2.1:6881", "192.0.2.1:6881"),
+                                    ("--websocket", "192.0.2.1:6882", "192.0.2.1:6882"), ("--data", "/proc/nowhere", "/proc/nowhere")):
+            with self.subTest(option):
+                line = [word for pair in {**good, option: value}.items() for word in pair]
+                done = subprocess.run([lab.FRINGE, "supernode", *line], capture_output=True, text=True, timeout=20)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(says, done.stderr)
+
+    def test_systemd_takes_the_unit_file(self):
+        """(Where systemd is there: its containers have none.)"""
+        program = shutil.which("systemd-analyze")
+        if program is None:
+            return
+        unit = self.lab.dir / SERVICE.name
+        unit.write_text(SERVICE.read_text().replace("/usr/local/bin/fringe", str(lab.FRINGE)))
+        done = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True)
+        self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if SERVICE.stem in line]), (0, []))
 
 
 # What publishers are given to put in front of it.
