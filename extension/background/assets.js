@@ -13,9 +13,11 @@ const MAX_LENGTH = 2 ** 40;
 
 export class Assets {
   #host;
+  #sites;
 
-  constructor(host) {
+  constructor(host, sites) {
     this.#host = host;
+    this.#sites = sites;
   }
 
   /** False while the host owes an answer to "are you there?": nobody should wait for it. */
@@ -43,11 +45,14 @@ export class Assets {
     return this.#want(record, path);
   }
 
-  async #want({ site, seq, doc }, path) {
+  async #want(record, path) {
+    const { site, seq, doc } = record;
     try {
       const answer = await this.#host.request('asset.want', { site, seq, path, doc }, { timeoutMs: WANT_TIMEOUT_MS });
-      if (answer.via !== 'gateway') return origin(typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : 'failed');
-      return checkAnswer(answer, this.#host.info?.gateway, path) ?? origin('bad-answer');
+      const located = answer.via === 'gateway' && checkAnswer(answer, this.#host.info?.gateway, path);
+      const reason = typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : 'failed';
+      this.#sites.located(record, path, located ? '' : reason);
+      return located || origin(located === null ? 'bad-answer' : reason);
     } catch (error) {
       return origin(error.code ?? 'failed');
     }

@@ -34,6 +34,7 @@ export class Host {
   #stateListeners = new Set();
   #eventListeners = new Set();
   #healthListeners = new Set();
+  #zoneListeners = new Set();
 
   /** `connectNative` gives a runtime.Port and `lastError` the browser's reason after a disconnect: both replaceable in tests. */
   constructor({ connectNative, lastError, version }) {
@@ -72,6 +73,23 @@ export class Host {
   /** `listener()` runs when the host says something else of the disk, the network or the clock. */
   onHealth(listener) {
     this.#healthListeners.add(listener);
+  }
+
+  /** `listener()` runs when the zone of sites without a choice has changed: `info.defaultZone`. */
+  onDefaultZone(listener) {
+    this.#zoneListeners.add(listener);
+  }
+
+  /** Sets the zone of sites without a choice, for all of the visitor's browsers. */
+  async setDefaultZone(zone) {
+    const { default_zone: now } = await this.request('settings', { default_zone: zone });
+    this.#defaultZoneIs(now);
+  }
+
+  #defaultZoneIs(zone) {
+    if (!this.ready || !ZONES.includes(zone) || zone === this.info.defaultZone) return;
+    this.info.defaultZone = zone;
+    for (const listener of this.#zoneListeners) listener();
   }
 
   /** Connects now unless a connection stands: at start, when a label was seen, when the visitor asks. */
@@ -164,6 +182,7 @@ export class Host {
     if (port !== this.#port || !message || typeof message !== 'object') return;
     if (typeof message.event === 'string') {
       if (message.event === 'health') this.#healthIs(checkHealth(message));
+      if (message.event === 'zone.changed') this.#defaultZoneIs(message.default_zone);
       for (const listener of this.#eventListeners) listener(message);
       return;
     }

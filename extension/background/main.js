@@ -5,12 +5,15 @@ import { api, canFilterResponses } from '../common/api.js';
 import { labelFromElement } from '../common/label.js';
 import { startFirefox } from '../firefox/start.js';
 import { Assets } from './assets.js';
+import { Badge } from './badge.js';
 import { Host } from './host.js';
 import { watchLabels } from './labels.js';
 import { keepSites } from './memory.js';
 import { Messages } from './messages.js';
 import { answerPopup } from './popup.js';
+import { answerSettings } from './settings.js';
 import { Sites } from './sites.js';
+import { welcomeNewVisitors } from './welcome.js';
 
 const host = new Host({
   connectNative: name => api.runtime.connectNative(name),
@@ -18,11 +21,14 @@ const host = new Host({
   version: api.runtime.getManifest().version,
 });
 const sites = new Sites(host);
-const parts = { host, sites, assets: new Assets(host), messages: new Messages() };
+const parts = { host, sites, assets: new Assets(host, sites), messages: new Messages() };
 
 keepSites(sites);
 watchLabels(sites);
 answerPopup(parts);
+answerSettings(parts);
+welcomeNewVisitors();
+new Badge(parts);
 parts.messages.on('page.label', {
   from: 'page',
   check: ({ href, seq }) => typeof href === 'string' && (seq === undefined || typeof seq === 'string'),

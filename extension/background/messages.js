@@ -1,11 +1,13 @@
-// One table for everything the popup and the content scripts may say to the background. A message counts only with a known
+// One table for everything the extension's pages and the content scripts may say to the background. A message counts only with a known
 // type, from the sender that type belongs to, and in the right shape; anything else gets no answer.
 import { api } from '../common/api.js';
+
+const OWN_PAGES = ['popup/', 'welcome/', 'options/'];
 
 export class Messages {
   #table = new Map();
 
-  /** `from` is "popup" or "page"; `check(message)` is true for the right shape; `handle(message, sender)` gives the answer. */
+  /** `from` is "ui" (a page of the extension's own) or "page"; `check(message)` is true for the right shape; `handle(message, sender)` gives the answer. */
   on(type, { from, check = () => true, handle }) {
     this.#table.set(type, { from, check, handle });
   }
@@ -24,13 +26,14 @@ export class Messages {
     if (!message || typeof message !== 'object' || typeof message.type !== 'string') return null;
     const entry = this.#table.get(message.type);
     if (!entry || sender.id !== api.runtime.id || sender.tab?.incognito) return null;
-    const allowed = entry.from === 'popup' ? isPopup(sender) : isPage(sender);
+    const allowed = entry.from === 'ui' ? isOwnPage(sender) : isPage(sender);
     return allowed && entry.check(message) ? entry : null;
   }
 }
 
-function isPopup(sender) {
-  return typeof sender.url === 'string' && sender.url.startsWith(api.runtime.getURL('popup/'));
+/** What the visitor opens. Not the bridge, which any site may frame. */
+function isOwnPage(sender) {
+  return typeof sender.url === 'string' && OWN_PAGES.some(folder => sender.url.startsWith(api.runtime.getURL(folder)));
 }
 
 /** A content script in the top frame of a tab. Its words are no more trusted than the page it runs in. */

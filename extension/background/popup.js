@@ -1,45 +1,63 @@
-// The popup's questions: what is known of one tab, and the switch for its site.
-import { isSite } from '../common/paths.js';
+// The popup's one question: what is known of the tab's site, of this page, and of the limits; and the switch for the site.
+import { api } from '../common/api.js';
+import { isSite, siteOf } from '../common/paths.js';
+import { asksVisitor, troubled } from './badge.js';
 import { ZONES } from './host.js';
+import { problemsOf } from './problems.js';
+import { describeSettings, numberOf, word } from './settings.js';
+
+const CHOICES = [...ZONES, 'default'];
+const SOURCES = ['cache', 'peers', 'supernode', 'origin'];
 
 export function answerPopup({ host, sites, messages }) {
   messages.on('popup.state', {
-    from: 'popup',
+    from: 'ui',
     check: ({ tab }) => Number.isInteger(tab),
     handle: ({ tab }) => describe(host, sites, tab),
   });
   messages.on('popup.zone', {
-    from: 'popup',
-    check: ({ site, zone }) => isSite(site) && ZONES.includes(zone),
+    from: 'ui',
+    check: ({ site, zone }) => isSite(site) && CHOICES.includes(zone),
     handle: async ({ site, zone }) => ({ zone: await sites.setZone(site, zone) }),
   });
-  messages.on('popup.retry', { from: 'popup', handle: () => host.connect() });
+  messages.on('popup.retry', { from: 'ui', handle: () => host.connect() });
 }
 
 async function describe(host, sites, tab) {
+  const record = await recordOf(sites, tab);
+  const [settings, status] = await Promise.all([describeSettings(host), record && host.ready ? sites.status(record.site, record.doc).catch(() => null) : null]);
+  const problems = problemsOf({ host, site: record && { ...troubled(record), origin: word(status?.origin) } });
+  return { ...settings, problems, ...(record ? describeSite(host, record, status) : { site: null, page: null }) };
+}
+
+/** A tab that went on to the browser's own pages still has its last record. */
+async function recordOf(sites, tab) {
   const record = sites.docOfTab(tab);
-  const answer = {
-    host: { state: host.state, detail: host.detail, version: host.info?.version ?? '' },
-    site: null,
-  };
-  if (!record?.site) return answer;
-  answer.site = pick(record, ['site', 'seq', 'state', 'zone', 'reason', 'version']);
-  answer.page = await pageBytes(host, sites, record);
-  return answer;
+  if (!record?.site) return null;
+  const { url } = await api.tabs.get(tab).catch(() => ({}));
+  return siteOf(url) === record.site ? record : null;
 }
 
-/** Bytes of this page by source. What the extension took from the origin itself is unknown to the host. */
-async function pageBytes(host, sites, record) {
-  const page = host.ready ? (await sites.status(record.site, record.doc).catch(() => null))?.page : null;
-  const bytes = name => Number.isSafeInteger(page?.[name]) && page[name] >= 0 ? page[name] : 0;
+function describeSite(host, record, status) {
+  const { site, seq, state, zone, chosen, reason, version, carried } = record;
   return {
-    files: bytes('files') + record.taken.files,
-    cache: bytes('cache'),
-    peers: bytes('peers') + bytes('supernode'),
-    origin: bytes('origin') + record.taken.bytes,
+    site: { site, seq, state, zone, chosen, reason, version, asks: asksVisitor(host, record), ...describeStatus(status) },
+    page: { files: carried, ...pageBytes(record, status?.page) },
   };
 }
 
-function pick(object, names) {
-  return Object.fromEntries(names.map(name => [name, object[name]]));
+function describeStatus(status) {
+  return {
+    peers: numberOf(status?.peers),
+    superNodesOnly: status?.release?.sharing === 'supernode-only',
+    life: word(status?.life),
+    uploaded: numberOf(status?.total?.uploaded),
+    spared: numberOf(status?.spared?.shared),
+  };
+}
+
+/** What the extension took from the origin itself is unknown to the host. */
+function pageBytes(record, page) {
+  const bytes = Object.fromEntries(SOURCES.map(source => [source, numberOf(page?.[source])]));
+  return { ...bytes, origin: bytes.origin + record.taken.bytes };
 }

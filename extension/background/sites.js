@@ -7,6 +7,9 @@ import { isPath } from '../common/paths.js';
 import { within } from '../common/within.js';
 import { ZONES } from './host.js';
 
+/** Paths remembered of one document, so that a file in several parts counts once. */
+const MAX_CARRIED_PATHS = 4096;
+
 export class Sites {
   #host;
   #docs = new Map();
@@ -14,6 +17,7 @@ export class Sites {
   #pages = new Map();
   #pageWaiters = new Map();
   #listeners = new Set();
+  #carriedListeners = new Set();
   #remember = () => {};
   #prefix = Math.random().toString(36).slice(2, 8);
   #count = 0;
@@ -25,11 +29,17 @@ export class Sites {
     host.onState(state => this.#hostState(state));
     host.onEvent(message => this.#hostEvent(message));
     host.onHealth(() => this.#tryAgain());
+    host.onDefaultZone(() => this.#reopen());
   }
 
   /** `listener(site)` runs whenever what is known of a site changes: opened, zone switched, host gone. */
   onChange(listener) {
     this.#listeners.add(listener);
+  }
+
+  /** `listener(record)` runs when one more file came through the host, or could not. */
+  onCarried(listener) {
+    this.#carriedListeners.add(listener);
   }
 
   /** A document of `tab` begins; `label` is null for a page that takes no part. */
@@ -43,9 +53,9 @@ export class Sites {
   /** Takes over records that an earlier run of the background remembered, oldest first. Newer knowledge stays. */
   restore(records) {
     const known = new Set(this.#tabs.keys());
-    for (const { doc, tab, site, seq, page, taken } of records) {
+    for (const { doc, tab, site, seq, page, taken, carried = 0 } of records) {
       if (known.has(tab)) continue;
-      const record = { ...newRecord(doc, tab, site ? { site, seq } : null), page, taken };
+      const record = { ...newRecord(doc, tab, site ? { site, seq } : null), page, taken, carried };
       this.#add(record);
       if (page) this.#pages.set(page, record);
     }
@@ -61,7 +71,7 @@ export class Sites {
 
   /** Everything `restore` needs. */
   records() {
-    return [...this.#docs.values()].map(({ doc, tab, site, seq, page, taken }) => ({ doc, tab, site, seq, page, taken }));
+    return [...this.#docs.values()].map(({ doc, tab, site, seq, page, taken, carried }) => ({ doc, tab, site, seq, page, taken, carried }));
   }
 
   /** The label stood in the document instead of a header. Only a document without one takes it. */
@@ -78,6 +88,10 @@ export class Sites {
 
   docOfTab(tab) {
     return this.#tabs.get(tab) ?? null;
+  }
+
+  tabs() {
+    return [...this.#tabs.keys()];
   }
 
   docsOfSite(site) {
@@ -123,6 +137,19 @@ export class Sites {
     record.taken.bytes += bytes;
   }
 
+  /** The host carries that file of the document, or says why not. */
+  located(record, path, reason) {
+    const before = record.carried;
+    record.trouble = reason === 'cannot-store' ? reason : '';
+    if (!reason && !record.paths.has(path)) {
+      record.carried++;
+      if (record.paths.size < MAX_CARRIED_PATHS) record.paths.add(path);
+    }
+    if (record.carried === before && !record.trouble) return;
+    this.#remember();
+    for (const listener of this.#carriedListeners) listener(record);
+  }
+
   /** False once the tab has moved on from the document. */
   isOpen(record) {
     return this.#tabs.get(record.tab) === record;
@@ -133,6 +160,12 @@ export class Sites {
     const { zone: now } = await this.#host.request('site.zone', { site, zone });
     await this.#reopen(site);
     return now;
+  }
+
+  /** Sets the zone of sites without a choice; resolves when all open pages follow. */
+  async setDefaultZone(zone) {
+    await this.#host.setDefaultZone(zone);
+    await Promise.all([...this.#docs.values()].map(record => record.opened));
   }
 
   /** What the host knows of the site and of one document's bytes. */
@@ -187,8 +220,9 @@ export class Sites {
     this.#changed(site);
   }
 
+  /** Asks again about the documents of `site`, or of all sites. */
   #reopen(site) {
-    const records = [...this.#docs.values()].filter(record => record.site === site);
+    const records = [...this.#docs.values()].filter(record => record.site && (!site || record.site === site));
     for (const record of records) this.#open(record);
     return Promise.all(records.map(record => record.opened));
   }
@@ -222,12 +256,13 @@ function newRecord(doc, tab, label) {
     site: label?.site ?? null,
     seq: label?.seq ?? 0,
     state: label ? 'opening' : 'unlabelled',
-    zone: null, reason: '', version: '', bases: [],
+    zone: null, chosen: false, reason: '', version: '', bases: [],
     opened: Promise.resolve(),
     /** Resolved when no request should wait for `opened` any longer. */
     patience: Promise.resolve(),
     page: null,
     taken: { files: 0, bytes: 0 },
+    carried: 0, paths: new Set(), trouble: '',
   };
 }
 
@@ -235,6 +270,7 @@ function newRecord(doc, tab, label) {
 function applyOpen(record, answer) {
   const reason = typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : '';
   record.zone = ZONES.includes(answer.zone) ? answer.zone : null;
+  record.chosen = ZONES.includes(answer.chosen);
   if (answer.state !== 'ready') {
     Object.assign(record, { state: answer.state === 'off' ? 'off' : 'failed', reason });
     return;

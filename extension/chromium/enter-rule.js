@@ -23,7 +23,8 @@ export class EnterRule {
     this.#host = host;
     this.#loaded = this.#load();
     host.onState(() => this.#hostChanged());
-    host.onEvent(({ event, site, zone }) => event === 'site.changed' && this.zoneIs(site, zone));
+    host.onDefaultZone(() => this.#apply());
+    host.onEvent(({ event, site, zone, chosen }) => event === 'site.changed' && this.chosenIs(site, chosen === 'default' ? null : zone));
     const enterPage = { urls: [`https://*/${ENTER_PAGE.slice(1)}*`], types: ['main_frame'] };
     api.webRequest.onHeadersReceived.addListener(details => this.#answered(details), enterPage);
     api.webRequest.onErrorOccurred.addListener(details => this.#giveUp(details), enterPage);
@@ -49,15 +50,16 @@ export class EnterRule {
   async #hostChanged() {
     if (this.#host.ready) {
       const { sites = [] } = await this.#host.request('sites').catch(() => ({}));
-      this.#zones = new Map(sites.filter(({ chosen }) => chosen).map(({ site, zone }) => [site, zone]));
+      this.#zones = new Map(sites.filter(({ chosen }) => chosen !== 'default').map(({ site, zone }) => [site, zone]));
     }
     await this.#apply();
   }
 
-  /** The zone now in force at a site. */
-  async zoneIs(site, zone) {
-    if (this.#zones.get(site) === zone) return;
-    this.#zones.set(site, zone);
+  /** The visitor's choice for a site, or null: what holds for all holds there. */
+  async chosenIs(site, zone) {
+    if ((this.#zones.get(site) ?? null) === zone) return;
+    if (zone) this.#zones.set(site, zone);
+    else this.#zones.delete(site);
     await this.#apply();
   }
 

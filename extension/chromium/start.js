@@ -18,7 +18,7 @@ export function startChromium({ host, sites, assets, messages }) {
   sites.onChange(site => {
     ports.tell(site, isOn(site));
     for (const record of sites.docsOfSite(site)) {
-      if (record.zone) enterRule.zoneIs(site, record.zone);
+      if (record.zone) enterRule.chosenIs(site, record.chosen ? record.zone : null);
       api.tabs.sendMessage(record.tab, { type: 'look' }, { frameId: 0 }).catch(() => {});
     }
   });

@@ -1,11 +1,16 @@
-// The popup: asks the background once a second while it is open, and switches the site's zone.
+// The popup: asks the background once a second while it is open, shows what it says, and passes on what the visitor changes.
 import { api } from '../common/api.js';
 import { siteOf } from '../common/paths.js';
-import { text } from './format.js';
-import { draw, translate } from './view.js';
+import { at, setText } from '../ui/dom.js';
+import { drawProblems } from '../ui/problems.js';
+import { SettingsForm, ask } from '../ui/settings.js';
+import { formatBytes, formatRate, text, translate } from '../ui/text.js';
+import { CacheView } from './cache.js';
+import { drawSite } from './site.js';
+import { Tabs } from './tabs.js';
 
 const REFRESH_MS = 1000;
-const zoneError = document.getElementById('zone-error');
+const DEFAULT_TEXTS = { off: 'chooseAsk', fetch: 'chooseFetch', share: 'chooseShare' };
 let site = null;
 let choosing = false;
 
@@ -23,15 +28,39 @@ async function refresh() {
   // Drawing now would show the old choice for a moment.
   if (choosing) return;
   site = state.site?.site ?? null;
-  draw(state, siteOf(tab.url) ? new URL(tab.url).host : '');
+  drawHost(state);
+  drawProblems(at('problems'), state.problems, retry);
+  drawSite(state, siteOf(tab.url) ? new URL(tab.url).host : '');
+  limits.draw(state);
+  drawTotals(state);
+  await cache.refresh(state);
   document.body.dataset.drawn = 'true';
+}
+
+function drawHost({ host, problems, sharing }) {
+  const trouble = problems.some(({ sign }) => sign !== 'note');
+  const paused = host.state === 'ready' && sharing === 'paused';
+  at('host').className = trouble ? 'trouble' : paused ? 'paused' : host.state;
+  setText(at('host'), text(trouble ? 'shortTrouble' : paused ? 'shortPaused' : host.state === 'ready' ? 'shortReady' : 'hostConnecting'));
+}
+
+function drawTotals({ total, rates, defaultZone }) {
+  setText(at('total-spared'), total ? formatBytes(total.cache + total.peers + total.supernode) : '–');
+  setText(at('total-origin'), total ? formatBytes(total.origin) : '–');
+  setText(at('total-given'), total ? formatBytes(total.uploaded) : '–');
+  setText(at('rates'), rates ? text('upAndDown', formatRate(rates.upload), formatRate(rates.download)) : '–');
+  setText(at('default-zone'), defaultZone ? text(DEFAULT_TEXTS[defaultZone]) : '–');
 }
 
 async function chooseZone(zone) {
   choosing = true;
-  const answer = await api.runtime.sendMessage({ type: 'popup.zone', site, zone });
+  try {
+    await ask('popup.zone', { site, zone });
+    setText(at('zone-error'), '');
+  } catch (error) {
+    setText(at('zone-error'), text('notChanged', error.message));
+  }
   choosing = false;
-  zoneError.textContent = answer.error ? text('zoneFailed', answer.text) : '';
   await refresh();
 }
 
@@ -40,8 +69,19 @@ async function retry() {
   await refresh();
 }
 
+function openPage(open) {
+  open();
+  window.close();
+}
+
 translate();
-document.getElementById('zones').addEventListener('change', event => chooseZone(event.target.value));
-document.getElementById('retry').addEventListener('click', retry);
+const limits = new SettingsForm(at('limits'));
+const cache = new CacheView(at('panel-cache'));
+new Tabs(at('tabs'), name => cache.show(name === 'cache')).choose('site');
+at('zones').addEventListener('change', event => chooseZone(event.target.value));
+at('zone-default').addEventListener('click', () => chooseZone('default'));
+at('change-default').addEventListener('click', () => openPage(() => api.tabs.create({ url: api.runtime.getURL('welcome/welcome.html') })));
+at('options').addEventListener('click', () => openPage(() => api.runtime.openOptionsPage()));
+at('footer').hidden = !api.runtime.getManifest().options_ui;
 await refresh();
 setInterval(refresh, REFRESH_MS);

@@ -269,8 +269,10 @@ static void tell_zone(struct node *node, const struct site *site, uint64_t excep
         struct buf json;
         buf_init(&json, LIMIT_FRAME_OUT);
         struct api_answer *event = api_event_begin(site != NULL ? "site.changed" : "zone.changed");
-        if (site != NULL)
+        if (site != NULL) {
             api_answer_text(event, "site", site->name);
+            api_answer_text(event, "chosen", zone_name(site->zone));
+        }
         api_answer_text(event, site != NULL ? "zone" : "default_zone",
                         zone_name(site != NULL ? site_zone(site) : node_default_zone(node)));
         api_answer_end(event, &json);

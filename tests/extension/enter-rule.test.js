@@ -74,7 +74,7 @@ test('the address behind an enter page', () => {
 });
 
 test('an enter page that fails sends the tab where the visitor wanted to go, whatever the site redirects to on the way', async () => {
-  new EnterRule({ onState: () => {}, onEvent: () => {}, ready: false });
+  new EnterRule({ onState: () => {}, onEvent: () => {}, onDefaultZone: () => {}, ready: false });
   const step = async (name, url, details) => {
     fired[name]({ url: `${ENTER}${url}`, tabId: 5, ...details });
     await new Promise(resolve => setImmediate(resolve));

@@ -38,20 +38,6 @@ test('every permission is explained in the README', () => {
   for (const name of [...manifest.permissions, ...manifest.host_permissions]) assert.ok(readme.includes(`\`${name}\``), name);
 });
 
-test('every text that is used exists', () => {
-  const used = new Set();
-  for (const [, name] of JSON.stringify(manifest).matchAll(/__MSG_(\w+)__/g)) used.add(name);
-  for (const file of readdirSync(at('extension/popup'))) {
-    const source = read(`extension/popup/${file}`);
-    for (const [, attribute, call] of source.matchAll(/data-i18n="(\w+)"|\btext\('(\w+)'/g)) used.add(attribute ?? call);
-  }
-  for (const name of used) assert.ok(messages[name], name);
-  for (const { message, placeholders = {} } of Object.values(messages)) {
-    const names = [...message.matchAll(/\$([A-Z]+)\$/g)].map(([, name]) => name.toLowerCase());
-    assert.deepEqual(names.sort(), Object.keys(placeholders).sort(), message);
-  }
-});
-
 test('the reasons of the protocol have a text each', () => {
   const [, list] = /`reason` is one of: ([^.]*)\./s.exec(read('host/PROTOCOL.md').replaceAll('\n', ' '));
   const reasons = [...list.matchAll(/`([a-z-]+)`/g)].map(([, reason]) => reason);

@@ -18,12 +18,14 @@ class FakeHost {
   answers = { 'site.open': ({ seq }) => ({ ...READY, seq: seq || 42 }), 'site.zone': ({ zone }) => ({ zone }), 'doc.close': () => ({}) };
   #states = [];
   #events = [];
+  #zones = [];
   onState = listener => this.#states.push(listener);
   onEvent = listener => this.#events.push(listener);
   #health = [];
   onHealth = listener => this.#health.push(listener);
   answering = true;
   doubt = () => this.asked.push({ type: 'doubt' });
+  onDefaultZone = listener => this.#zones.push(listener);
   connect = () => this.asked.push({ type: 'connect' });
 
   async request(type, fields) {
@@ -54,7 +56,7 @@ class FakeHost {
 function make() {
   const host = new FakeHost();
   const sites = new Sites(host);
-  return { host, sites, assets: new Assets(host) };
+  return { host, sites, assets: new Assets(host, sites) };
 }
 
 const label = (seq = 42, site = SITE) => ({ site, seq });

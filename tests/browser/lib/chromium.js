@@ -6,14 +6,15 @@ import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
 import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
+import { closeWelcome } from './welcome.js';
 
 export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
 
 /**
  * `origins`: the sites the visitor trusts and sees as public addresses. `extension`: a folder, or null for a browser without.
- * `host: false` leaves the native host uninstalled.
+ * `host: false` leaves the native host uninstalled, `welcome: true` the first-run page open.
  */
-export async function openChromium(scope, visitor, { origins = [], extension = EXTENSION, host = true, args = [] } = {}) {
+export async function openChromium(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, args = [] } = {}) {
   const profile = join(visitor.home, 'chromium');
   const certificates = join(visitor.home, '.pki', 'nssdb');
   mkdirSync(profile, { recursive: true });
@@ -44,13 +45,15 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
   scope.defer(close);
   if (extension) await extensionWorker(browser);
   const extensionUrl = path => `chrome-extension://${CHROMIUM_ID}/${path}`;
-  return {
+  const opened = {
     kind: 'chromium', browser, visitor, close,
     newPage: () => newPage(browser),
     extensionUrl,
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
     extensionWorker: () => extensionWorker(browser),
   };
+  if (extension && !welcome) await closeWelcome(opened, extension);
+  return opened;
 }
 
 async function openExtensionPage(browser, url) {

@@ -7,13 +7,14 @@ import { trustAuthorities } from './certs.js';
 import { EXTENSION, findProgram } from './paths.js';
 import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
+import { closeWelcome } from './welcome.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
 // Firefox gives an extension a random address on each profile; a known one lets tests open its pages.
 const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
 
 /** Options as for `openChromium`; `prefs` are set on top of ours. */
-export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, prefs = {} } = {}) {
+export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, prefs = {} } = {}) {
   const profile = join(visitor.home, 'firefox');
   mkdirSync(profile, { recursive: true });
   await trustAuthorities(profile, origins.map(origin => origin.caFile));
@@ -44,11 +45,13 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
   scope.defer(close);
   if (extension) await browser.installExtension(extension);
   const extensionUrl = path => `moz-extension://${FIREFOX_UUID}/${path}`;
-  return {
+  const opened = {
     kind: 'firefox', browser, visitor, close, extensionUrl,
     newPage: () => newPage(browser),
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
   };
+  if (extension && !welcome) await closeWelcome(opened, extension);
+  return opened;
 }
 
 /** Firefox tells nobody when an extension page has loaded, so `goto` would wait in vain. */

@@ -18,6 +18,8 @@ const TYPES = {
 
 let config = readConfig();
 const chosen = new Map();
+const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0 };
+let paused = 0;
 const tokens = new Map();
 const pages = new Map();
 
@@ -67,36 +69,58 @@ function received({ id, type, ...fields }) {
 
 const handlers = {
   hello: () => ({ api: config.api ?? 1, version: 'mock', pid: process.pid, gateway: `http://127.0.0.1:${server.address().port}`,
-    default_zone: config.defaultZone ?? 'share' }),
+    default_zone: defaultZone(), health: config.health }),
   'site.open': ({ site, seq }) => openSite(site, seq),
   'asset.want': want,
   'doc.close': ({ doc }) => (pages.delete(doc), {}),
-  'site.status': ({ site, doc }) => ({ ...openSite(site, 0), release: null, peers: 1, page: pageOf(doc), total: {} }),
+  'site.status': ({ site, doc }) => ({ ...openSite(site, 0), release: null, peers: 1, page: pageOf(doc), total: {}, ...config.siteStatus }),
   'site.zone': ({ site, zone }) => {
     if (zone === 'default') chosen.delete(site);
     else chosen.set(site, zone);
     return { zone: zoneOf(site) };
   },
-  sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: isChosen(site), state: 'ready', seq: 1, version: '' })) }),
-  status: () => ({ version: 'mock', pid: process.pid }),
+  settings: changes => {
+    Object.assign(settings, changes);
+    return { ...settings, default_zone: defaultZone() };
+  },
+  pause: ({ minutes }) => {
+    paused = minutes * 60;
+    return sharing();
+  },
+  resume: () => {
+    paused = 0;
+    return sharing();
+  },
+  sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: choiceFor(site), state: 'ready', seq: 1, version: '' })) }),
+  status: () => ({ version: 'mock', pid: process.pid, default_zone: defaultZone(), ...sharing(), limits: { ...settings, default_zone: defaultZone() },
+    cache: { files: 0, bytes: 0, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },
+    total: { cache: 0, peers: 0, supernode: 0, origin: 0, uploaded: 0, wasted: 0 }, ...config.status }),
 };
 
-function isChosen(site) {
-  return chosen.has(site) || Boolean(config.sites?.[site]?.zone);
+function sharing() {
+  return { sharing: paused ? 'paused' : 'on', paused_s: paused };
+}
+
+function choiceFor(site) {
+  return chosen.get(site) ?? config.sites?.[site]?.zone ?? 'default';
 }
 
 function zoneOf(site) {
-  return chosen.get(site) ?? config.sites?.[site]?.zone ?? config.defaultZone ?? 'share';
+  return choiceFor(site) === 'default' ? defaultZone() : choiceFor(site);
+}
+
+function defaultZone() {
+  return settings.default_zone ?? config.defaultZone ?? 'share';
 }
 
 function openSite(site, seq) {
-  const zone = zoneOf(site);
-  if (zone === 'off') return { zone, state: 'off', reason: 'zone-off' };
+  const zone = { zone: zoneOf(site), chosen: choiceFor(site) };
+  if (zone.zone === 'off') return { ...zone, state: 'off', reason: 'zone-off' };
   const release = config.sites?.[site];
-  if (!release) return { zone, state: 'failed', reason: 'no-release' };
-  if (release.reason) return { zone, state: 'failed', reason: release.reason };
-  if (!rootOf(release, seq)) return { zone, state: 'failed', reason: 'seq-mismatch' };
-  return { zone, state: 'ready', reason: '', seq: seq || release.seq, version: release.version ?? '', expires: 4102444800, bases: release.bases ?? ['/static/'] };
+  if (!release) return { ...zone, state: 'failed', reason: 'no-release' };
+  if (release.reason) return { ...zone, state: 'failed', reason: release.reason };
+  if (!rootOf(release, seq)) return { ...zone, state: 'failed', reason: 'seq-mismatch' };
+  return { ...zone, state: 'ready', reason: '', seq: seq || release.seq, version: release.version ?? '', expires: 4102444800, bases: release.bases ?? ['/static/'] };
 }
 
 /** The folder that holds the files of that release: `roots` names those of older ones. */
@@ -146,10 +170,11 @@ watchFile(CONFIG_FILE, { interval: 50 }, () => {
   config = readConfig();
   const before = announced;
   announced = config;
+  if (JSON.stringify(config.health) !== JSON.stringify(before.health)) send({ event: 'health', ...config.health });
   for (const site of Object.keys(config.sites ?? {})) {
     if (config.sites[site].zone === before.sites?.[site]?.zone) continue;
     chosen.delete(site);
-    send({ event: 'site.changed', site, zone: zoneOf(site) });
+    send({ event: 'site.changed', site, zone: zoneOf(site), chosen: choiceFor(site) });
   }
 });
 

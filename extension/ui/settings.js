@@ -1,0 +1,122 @@
+// The limits, as popup and options page show them: one description, one form. What is typed goes to the host at once
+// (background/settings.js), and what the host then says is shown.
+import { api } from '../common/api.js';
+import { make, setText } from './dom.js';
+import { formatBytes, formatMonth, formatRate, plural, text } from './text.js';
+
+/** Fields are left empty for "no limit"; `unit` is how many bytes one of theirs is, `least` the host's minimum (limits.h). */
+const FIELDS = [
+  { name: 'upload_rate', label: 'settingUploadRate', unit: 1000, unitText: 'unitRate', least: 8000 },
+  { name: 'monthly_cap', label: 'settingMonthlyCap', unit: 1e9, unitText: 'unitMonth', least: 1 },
+];
+/** Those that this host does not know are not shown. */
+const SWITCHES = [
+  { name: 'unmetered_only', label: 'settingUnmetered', help: 'settingUnmeteredHelp' },
+  { name: 'mains_only', label: 'settingMains', help: 'settingMainsHelp' },
+  { name: 'local_discovery', label: 'settingLocal', help: 'settingLocalHelp' },
+];
+const PAUSE_MINUTES = 60;
+
+export const ask = async (type, fields = {}) => {
+  const answer = await api.runtime.sendMessage({ type, ...fields });
+  if (answer?.error) throw new Error(answer.error === 'not-ready' ? text('noHost') : answer.text);
+  return answer;
+};
+
+export class SettingsForm {
+  #rows = new Map();
+  #error = make('p', { className: 'error', role: 'alert' });
+  #sharing = make('p', { role: 'status' });
+  #pause = make('button', { type: 'button' });
+  #month = make('p', { className: 'quiet' });
+  #monthBar = make('span', { className: 'of-used' });
+  #set = make('fieldset');
+  #paused = false;
+
+  /** Puts the form into `root`. */
+  constructor(root) {
+    this.#pause.addEventListener('click', () => this.#do(this.#paused ? 'settings.resume' : 'settings.pause', { minutes: PAUSE_MINUTES }));
+    this.#set.className = 'settings';
+    this.#set.append(
+      make('legend', { className: 'spoken' }, text('limitsTitle')),
+      make('div', { className: 'setting pause' }, this.#sharing, this.#pause),
+      ...FIELDS.map(field => this.#field(field)),
+      ...SWITCHES.map(field => this.#switch(field)),
+    );
+    root.append(this.#set, this.#error);
+  }
+
+  /** `state` is the answer to "settings.state", or that part of the popup's. Fields that are being edited stay as they are. */
+  draw({ settings, sharing, pausedSeconds, month }) {
+    this.#set.disabled = !settings;
+    this.#paused = sharing === 'paused';
+    setText(this.#sharing, sharingText(sharing, pausedSeconds));
+    setText(this.#pause, text(this.#paused ? 'resume' : 'pauseHour'));
+    for (const [name, row] of this.#rows) row.draw(settings?.[name]);
+    if (settings) this.#drawMonth(settings.monthly_cap, month);
+  }
+
+  #drawMonth(cap, { name, uploaded }) {
+    const bytes = formatBytes(uploaded);
+    setText(this.#month, cap ? text('monthUsed', bytes, formatBytes(cap), formatMonth(name)) : text('monthGiven', bytes, formatMonth(name)));
+    this.#monthBar.parentElement.hidden = !cap;
+    this.#monthBar.style.width = `${cap ? Math.min(100, 100 * uploaded / cap) : 0}%`;
+  }
+
+  #field({ name, label, unit, unitText, least }) {
+    const id = `setting-${name}`;
+    const input = make('input', { id, type: 'number', min: 0, step: 'any', inputMode: 'decimal', placeholder: text('noLimit'),
+      'aria-describedby': `${id}-unit` });
+    const row = make('div', { className: 'setting' }, make('div', { className: 'row' }, make('label', { for: id }, text(label)),
+      make('span', { className: 'field' }, input, make('span', { id: `${id}-unit`, className: 'quiet' }, text(unitText)))));
+    if (name === 'monthly_cap') row.append(make('div', { className: 'bar', 'aria-hidden': 'true' }, this.#monthBar), this.#month);
+    input.addEventListener('change', () => {
+      const value = Math.round(Number(input.value) * unit);
+      const good = input.validity.valid && (value === 0 || value >= least) && Number.isSafeInteger(value);
+      input.setAttribute('aria-invalid', String(!good));
+      if (good) this.#do('settings.set', { settings: { [name]: value } });
+      else this.#complain(text('settingTooSmall', unit === 1000 ? formatRate(least) : formatBytes(least)));
+    });
+    this.#rows.set(name, {
+      draw(value) {
+        const shown = value ? String(value / unit) : '';
+        if (document.activeElement !== input && input.getAttribute('aria-invalid') !== 'true' && input.value !== shown) input.value = shown;
+      },
+    });
+    return row;
+  }
+
+  #switch({ name, label, help }) {
+    const id = `setting-${name}`;
+    const input = make('input', { id, type: 'checkbox', role: 'switch', 'aria-describedby': `${id}-help` });
+    const row = make('div', { className: 'setting', hidden: true }, make('label', { className: 'switch' },
+      make('span', {}, make('span', { id: `${id}-label` }, text(label)), make('small', { id: `${id}-help` }, text(help))), input));
+    input.setAttribute('aria-labelledby', `${id}-label`);
+    input.addEventListener('change', () => this.#do('settings.set', { settings: { [name]: Number(input.checked) } }));
+    this.#rows.set(name, {
+      draw(value) {
+        row.hidden = value === undefined;
+        input.checked = Boolean(value);
+      },
+    });
+    return row;
+  }
+
+  async #do(type, fields) {
+    try {
+      this.draw(await ask(type, fields));
+      this.#complain('');
+    } catch (error) {
+      this.#complain(text('notChanged', error.message));
+    }
+  }
+
+  #complain(words) {
+    setText(this.#error, words);
+  }
+}
+
+export function sharingText(sharing, pausedSeconds) {
+  if (sharing === 'paused') return pausedSeconds ? plural('pausedMinutes', Math.ceil(pausedSeconds / 60)) : text('pausedOpen');
+  return text({ on: 'sharingOn', month: 'sharingMonth', metered: 'sharingMetered', battery: 'sharingBattery' }[sharing] ?? 'sharingUnknown');
+}
