@@ -18,7 +18,7 @@ NETSIM = BUILD / "tests" / "bench" / "netsim"
 CLONE_NEWNET = 0x40000000
 ORIGIN = "10.77.0.1"
 TRACKER = "10.77.0.2"
-DELAY_US = 10_000  # one way: a round trip takes 20 ms
+DELAY_US = 10_000  # of a host's uplink: a round trip takes 20 ms
 QUEUE_MS = 100
 
 
@@ -31,10 +31,11 @@ def ip(*words):
 
 
 class Network(contextlib.ExitStack):
-    """Up and down in bit/s; 0 is unlimited."""
+    """Up and down in bit/s; 0 is unlimited. From host to host it takes delay_us, and as long back."""
 
-    def __init__(self, visitors, up, down, origin_up):
+    def __init__(self, visitors, up, down, origin_up, delay_us=DELAY_US):
         super().__init__()
+        self.delay_us = delay_us
         self.prefix = f"fringe{os.getpid()}"
         self.hosts = [(self.name("origin"), ORIGIN, origin_up, 0), (self.name("tracker"), TRACKER, 0, 0)]
         self.hosts += [(self.visitor(i), visitor_address(i), up, down) for i in range(visitors)]
@@ -67,7 +68,7 @@ class Network(contextlib.ExitStack):
         self.callback(Lab.end, self.netsim)
         os.setpriority(os.PRIO_PROCESS, self.netsim.pid, -15)  # a network does not slow down because its hosts are busy
         for name, address, up, down in self.hosts:
-            self.netsim.stdin.write(f"{name} {address} {up:.0f} {down:.0f} {DELAY_US} {QUEUE_MS}\n")
+            self.netsim.stdin.write(f"{name} {address} {up:.0f} {down:.0f} {self.delay_us} {QUEUE_MS}\n")
         self.netsim.stdin.close()
         assert self.netsim.stdout.readline() == "ready\n", "netsim did not start"
         for name, address, *_ in self.hosts:

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const DAYS = '30';
 
 /** Makes ca.pem, server.pem and server.key in `folder` and returns their paths. */
-export async function makeCertificates(folder, names) {
+export async function makeCertificates(folder, names, addresses = ['127.0.0.1']) {
   const openssl = findProgram('openssl', 'openssl');
   const at = name => join(folder, name);
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -20,7 +20,7 @@ export async function makeCertificates(folder, names) {
   await run(openssl, ['req', ...newKey, '-keyout', at('server.key'), '-out', at('server.csr'), '-subj', '/CN=Fringe test site']);
   writeFileSync(at('server.ext'), [
     'basicConstraints=CA:FALSE', 'keyUsage=critical,digitalSignature', 'extendedKeyUsage=serverAuth',
-    `subjectAltName=${[...names.map(name => `DNS:${name}`), 'IP:127.0.0.1'].join(',')}`, '',
+    `subjectAltName=${[...names.map(name => `DNS:${name}`), ...addresses.map(address => `IP:${address}`)].join(',')}`, '',
   ].join('\n'));
   await run(openssl, ['x509', '-req', '-in', at('server.csr'), '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial',
     '-days', DAYS, '-extfile', at('server.ext'), '-out', at('server.pem')]);

@@ -8,9 +8,12 @@ import { freePort, waitFor } from './scope.js';
 
 const run = promisify(execFile);
 
-/** `peers`: addresses ("127.0.0.1:4001") or other hosts; `zone`: for sites the visitor has not chosen yet; `args`: any more flags. */
-export async function startHost(scope, visitor, { peers = [], caFile, zone = 'share', port, env = {}, args = [] } = {}) {
-  const listen = `127.0.0.1:${port ?? await freePort()}`;
+/**
+ * `peers`: addresses ("127.0.0.1:4001") or other hosts; `zone`: for sites the visitor has not chosen yet; `listen`: elsewhere than on
+ * loopback; `args`: any more flags.
+ */
+export async function startHost(scope, visitor, { peers = [], caFile, zone = 'share', port, listen, env = {}, args = [] } = {}) {
+  listen ??= `127.0.0.1:${port ?? await freePort()}`;
   const choices = ['--listen', listen, '--zone', zone, ...peers.flatMap(peer => ['--peer', peer.address ?? peer]),
     ...(caFile ? ['--ca-file', caFile] : []), ...args];
   // When this daemon dies, the browser's fringe-native starts another: it shall be the same kind of daemon.
