@@ -186,5 +186,9 @@ int cmd_daemon(int argc, char **argv)
         fputs("fringe daemon: no home folder is known: give --data and --socket\n", stderr);
         return CMD_USAGE;
     }
-    return daemon_run(&options) == ERR_OK ? CMD_OK : CMD_FAILED;
+    enum err err;
+    do
+        err = daemon_run(&options);
+    while (err == ERR_MORE);
+    return err == ERR_OK ? CMD_OK : CMD_FAILED;
 }

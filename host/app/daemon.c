@@ -72,6 +72,7 @@ void daemon_step(struct daemon *daemon, struct event *event)
         ws_flush(daemon->ws);
     set_timer(daemon);
     daemon_supernode_stepped(daemon);
+    daemon_health_stepped(daemon);
 }
 
 /* The router lets peers in only while there is a site for which the visitor has chosen that. */
@@ -142,6 +143,7 @@ static void got_http_head(void *user, uint64_t op, const struct http_head *head)
     event.http.total = head->total;
     event.http.validator = head->validator;
     event.http.max_age_s = head->max_age_s;
+    event.http.date_s = head->date_s;
     daemon_step(user, &event);
 }
 
@@ -297,8 +299,11 @@ static void flush_fired(void *user)
     struct daemon *daemon = user;
     enum err err = store_flush(daemon->store);
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         log_error("the cache index cannot be written: %s", err_text(err));
+        daemon_store_failed(daemon, err);
+        daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
+    }
     if (store_waits_for_sync(daemon->store))
         loop_timer_set(daemon->flush_timer, SYNC_MS);
 }
@@ -341,6 +346,8 @@ static enum err open_adapters(struct daemon *daemon)
     const char *what = options->data;
 
     enum err err = store_open(options->data, &daemon->store);
+    if (err == ERR_OK && options->supernode)
+        err = store_trouble(daemon->store); /* it would give nothing */
     if (err == ERR_OK) {
         what = "the peers' port";
         err = tcp_new(&daemon->loop, options->listen, options->listen_count, &tcp, &daemon->tcp);
@@ -481,6 +488,7 @@ static void close_adapters(struct daemon *daemon)
         struct settings_record record = node_settings(node);
         daemon_save_settings(daemon, &record);
     }
+    daemon_health_end(daemon);
     if (daemon->control != NULL)
         control_free(daemon->control);
     if (daemon->gateway != NULL)
@@ -512,6 +520,7 @@ static void close_loop(struct daemon *daemon)
     loop_timer_free(daemon->flush_timer);
     loop_timer_free(daemon->idle_timer);
     loop_timer_free(daemon->report_timer);
+    loop_timer_free(daemon->probe_timer);
     for (size_t i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     loop_done(&daemon->loop);
@@ -557,6 +566,7 @@ enum err daemon_run(const struct daemon_options *options)
     daemon.flush_timer = loop_timer_new(&daemon.loop, flush_fired, &daemon);
     daemon.idle_timer = loop_timer_new(&daemon.loop, idle_fired, &daemon);
     daemon.report_timer = loop_timer_new(&daemon.loop, daemon_supernode_report, &daemon);
+    daemon.probe_timer = loop_timer_new(&daemon.loop, daemon_health_probe, &daemon);
     watch_signals(&daemon);
     err = open_adapters(&daemon);
     if (err == ERR_OK) {
@@ -571,11 +581,12 @@ enum err daemon_run(const struct daemon_options *options)
         log_info("ready: socket %s, peers' port %u, gateway port %u", options->socket,
                  (unsigned)tcp_port(daemon.tcp), (unsigned)gateway_port(daemon.gateway));
         daemon_supernode_begin(&daemon);
+        daemon_health_begin(&daemon);
         loop_run(&daemon.loop);
         say_farewell(&daemon);
         daemon_supernode_end(&daemon);
     }
     close_adapters(&daemon);
     close_loop(&daemon);
-    return err;
+    return err == ERR_OK && daemon.restart ? ERR_MORE : err;
 }

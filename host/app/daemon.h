@@ -34,4 +34,5 @@ struct daemon_options {
 };
 
 /* Runs until it is told to stop. ERR_BUSY: another daemon has that data folder or socket. */
+/* ERR_MORE: it is to be run again, from the beginning: the cache can be written now. */
 enum err daemon_run(const struct daemon_options *options);

@@ -252,6 +252,7 @@ static void save_site(struct daemon *daemon, struct effect *effect)
 
     if (err != ERR_OK)
         log_error("cannot remember %s: %s", site.site, err_text(err));
+    daemon_store_failed(daemon, err);
 }
 
 static void save_torrent(struct daemon *daemon, struct effect *effect)
@@ -260,6 +261,7 @@ static void save_torrent(struct daemon *daemon, struct effect *effect)
                                       span_of(effect->text.data, effect->text.length));
     if (err != ERR_OK)
         log_error("cannot keep a torrent: %s", err_text(err));
+    daemon_store_failed(daemon, err);
 }
 
 /* Trackers are asked over the network, in any case. */

@@ -1,7 +1,7 @@
 /* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
  * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches),
- * daemon_dial.c (to super-nodes), daemon_supernode.c (a super-node's beginning and end).
- * Layer: app; private. */
+ * daemon_dial.c (to super-nodes), daemon_health.c (the disk and the network, when they fail),
+ * daemon_supernode.c (a super-node's beginning and end). Layer: app; private. */
 #pragma once
 
 #include "app/daemon.h"
@@ -12,6 +12,7 @@
 #include "io/hasher.h"
 #include "io/http.h"
 #include "io/multicast.h"
+#include "io/network.h"
 #include "io/portmap.h"
 #include "io/resolver.h"
 #include "io/store.h"
@@ -48,6 +49,9 @@ struct daemon {
     const struct daemon_options *options;
     struct loop loop;
     struct loop_timer *timer, *flush_timer, *idle_timer;
+    struct loop_timer *probe_timer; /* daemon_health.c: the store is looked at again */
+    bool probing, restart;
+    struct network *network;         /* NULL: the system does not tell */
     struct loop_timer *report_timer; /* daemon_supernode.c: the next report; the end of draining */
     uv_signal_t signals[3];
     struct store *store;
@@ -106,6 +110,13 @@ void daemon_supernode_stepped(struct daemon *daemon); /* has all that was asked 
 void daemon_supernode_report(void *user);
 void daemon_supernode_metrics(void *user, struct buf *out);
 void daemon_supernode_end(struct daemon *daemon);
+
+/* --- daemon_health.c */
+void daemon_health_begin(struct daemon *daemon);
+void daemon_health_stepped(struct daemon *daemon); /* is the store to be looked at again? */
+void daemon_store_failed(struct daemon *daemon, enum err why);
+void daemon_health_probe(void *user);
+void daemon_health_end(struct daemon *daemon);
 
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

@@ -220,8 +220,8 @@ bool delta_consider(struct want *want)
 
 static bool is_patchs_fault(enum err err)
 {
-    return err != ERR_OK && err != ERR_NOT_FOUND && err != ERR_NO_SPACE && err != ERR_IO &&
-           err != ERR_BUSY && err != ERR_CANCELLED;
+    return err != ERR_OK && err != ERR_NOT_FOUND && err != ERR_NO_SPACE && err != ERR_READ_ONLY &&
+           err != ERR_IO && err != ERR_BUSY && err != ERR_CANCELLED;
 }
 
 static void remember_bad(const struct delta *delta, enum err err)
@@ -258,7 +258,7 @@ void delta_rebuilt(struct delta *delta, const struct event *event)
     struct want *want = swarm_find_want(swarm, file);
     if (want != NULL && want->delta == delta)
         give_up(want);
-    if (result == ERR_NO_SPACE || result == ERR_IO)
+    if (result == ERR_NO_SPACE || result == ERR_READ_ONLY || result == ERR_IO)
         swarm_cannot_store(swarm, info->first_piece, result);
     node_wake(swarm->node, swarm->node->now_ms + 1); /* others may wait for their turn */
 }

@@ -17,6 +17,7 @@ void download_start(struct node *node, struct download *download, const char *ur
     effect->http.family = download->family;
     buf_put(&effect->text, url, strlen(url) + 1);
     download->max_age_s = 0;
+    download->date_s = 0;
     if (!download->conditional || download->validator[0] == '\0')
         return;
     effect->http.condition = effect->text.length;
@@ -43,6 +44,7 @@ void download_head(struct download *download, const struct event *event)
     const char *validator = event->http.validator;
 
     download->max_age_s = event->http.max_age_s;
+    download->date_s = event->http.date_s;
     if (event->http.status != 200)
         return;
     download->validator[0] = '\0';

@@ -55,11 +55,14 @@ enum event_kind {
     EVENT_LSD_HEARD,      /* somebody on our own network shares something (BEP 14) */
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
-    EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; ERR_NO_SPACE; ERR_IO */
+    EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; or why it cannot
+                             be written: ERR_NO_SPACE; ERR_READ_ONLY; ERR_IO */
     EVENT_LEAVES_LOADED,  /* ERR_OK; ERR_BAD_HASH: the piece is damaged; ERR_IO */
     EVENT_REBUILT,     /* ERR_OK: verified and written; ERR_NOT_FOUND: the old file or the patch is
                           not what was stored; ERR_NO_SPACE, ERR_IO, ERR_BUSY; else the patch is
                           no good */
+    EVENT_STORE,       /* can anything be written to it? ERR_OK: yes; else why not */
+    EVENT_NETWORK,     /* there is one, or there is none any more */
     EVENT_FILE_LOST,   /* the store found that its content is not what was stored */
     EVENT_PORT_MAPPED, /* what the home router says about the peers' port has changed */
 };
@@ -96,6 +99,7 @@ struct event {
             uint64_t length, first, last, total; /* head; total UINT64_MAX: unknown */
             const char *validator;               /* head: for asking again; NULL: none */
             uint32_t max_age_s;                  /* head; 0: not said */
+            uint64_t date_s;                     /* head: the server's clock; 0: not said */
             struct span data;                    /* body */
             enum err result;                     /* done: ERR_OK for any complete response */
             uint32_t retry_after_s;              /* done; 0: not said */
@@ -120,6 +124,7 @@ struct event {
             struct span data;    /* that piece's bytes */
             const uint8_t *root; /* EVENT_FILE_LOST */
         } store;
+        bool online;
         struct {
             struct address external;    /* where the internet reaches us; port 0: nowhere */
             const char *state, *method; /* for status; static text */

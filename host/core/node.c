@@ -280,6 +280,18 @@ static void tell_zone(struct node *node, const struct site *site, uint64_t excep
     }
 }
 
+void node_tell_health(struct node *node)
+{
+    for (struct client *client = node->clients; client != NULL; client = client->hh.next) {
+        struct buf json;
+        buf_init(&json, LIMIT_FRAME_OUT);
+        struct api_answer *event = api_event_begin("health");
+        health_put(node, event);
+        api_answer_end(event, &json);
+        node_answer(node, client->number, &json);
+    }
+}
+
 /* --- the step */
 
 static void request_step(struct node *node, const struct event *event)
@@ -413,6 +425,7 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     node->wall_s = event->wall_s;
     node->update = update;
     size_t before = update->count;
+    health_look_at_clock(node);
     switch (event->kind) {
     case EVENT_TICK:
         break;
@@ -458,6 +471,12 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_REBUILT:
         store_step(node, event);
         break;
+    case EVENT_STORE:
+        health_store(node, event->store.result);
+        break;
+    case EVENT_NETWORK:
+        health_network(node, event->online);
+        break;
     case EVENT_FILE_LOST:
         swarm_file_lost(node, event->store.root);
         break;
@@ -467,6 +486,7 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     }
     tick(node);
     fair_use_look_at_disk(node);
+    health_tell(node);
     count_messages(node, before);
     node->update = NULL;
 }
@@ -496,6 +516,11 @@ void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
 {
     node->cache_files = files;
     node->cache_bytes = bytes;
+}
+
+enum err node_store_error(const struct node *node)
+{
+    return node->store_error;
 }
 
 enum zone node_default_zone(const struct node *node)

@@ -61,6 +61,8 @@ uint64_t node_deadline(const struct node *node);
 
 /* For `status`: what the store says now; the adapter tells it when it changes much. */
 void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes);
+/* Why nothing could be written to the store last; ERR_OK: it could. */
+enum err node_store_error(const struct node *node);
 /* What to remember at the end of a run: EFFECT_SAVE_SETTINGS comes only every few seconds. */
 struct settings_record node_settings(const struct node *node);
 /* Is there a site whose files may come from, or go to, other visitors? */

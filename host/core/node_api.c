@@ -43,6 +43,9 @@ static void handle_hello(struct node *node, uint64_t client, const struct api_re
     api_answer_number(answer, "pid", node->config.pid);
     api_answer_text(answer, "gateway", node->config.gateway);
     api_answer_text(answer, "default_zone", zone_name(node_default_zone(node)));
+    api_answer_open_object(answer, "health");
+    health_put(node, answer);
+    api_answer_close(answer);
     finish(node, client, answer);
 }
 
@@ -148,6 +151,9 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     api_answer_number(answer, "files", node->cache_files);
     api_answer_number(answer, "bytes", node->cache_bytes);
     api_answer_text(answer, "state", err_name(node->store_error));
+    api_answer_close(answer);
+    api_answer_open_object(answer, "health");
+    health_put(node, answer);
     api_answer_close(answer);
     put_totals(node, answer);
     put_fair_use(node, answer);
@@ -341,6 +347,7 @@ static void handle_site_status(struct node *node, uint64_t client,
     api_answer_text(answer, "state", state);
     api_answer_text(answer, "reason", reason);
     api_answer_text(answer, "life", site_life_name(site_life(site)));
+    api_answer_text(answer, "origin", health_of_origin(site));
     put_release(answer, site);
     api_answer_number(answer, "peers", site_peer_count(site));
     put_page(answer, doc_get(node, request->doc, false));

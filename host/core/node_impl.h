@@ -9,6 +9,7 @@
 #include "core/choker.h"
 #include "core/fair_use.h"
 #include "core/flood.h"
+#include "core/health.h"
 #include "core/node.h"
 #include "core/rng.h"
 
@@ -67,8 +68,9 @@ struct node {
     uint64_t cache_files, cache_bytes;
     uint64_t up_bytes, up_since_ms, up_rate; /* what the uplink takes, bytes a second */
     uint64_t blocks_served;
-    uint32_t rebuilding;     /* files, from patches (delta.h) */
-    uint64_t storing_bytes;  /* handed to the store, not yet written */
+    uint32_t rebuilding;    /* files, from patches (delta.h) */
+    uint64_t storing_bytes; /* handed to the store, not yet written */
+    struct health health;
     enum err store_error;    /* why the store could not write last; ERR_OK: it could */
     uint64_t store_retry_ms; /* then: pages go to their sites until that time */
     bool bodies_held;        /* for the disk's sake (fair_use.h) */
@@ -117,6 +119,7 @@ uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
 void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */
 /* Be woken at `at_ms` or before. */
 void node_wake(struct node *node, uint64_t at_ms);
+void node_tell_health(struct node *node); /* to the extensions */
 enum zone node_default_zone(const struct node *node);
 void node_answer(struct node *node, uint64_t client, struct buf *json); /* takes json's memory */
 /* Says a thing once per key: a hostile peer must not fill the log. */
@@ -135,6 +138,7 @@ struct download {
     bool conditional; /* asks with the validator: done says status 304 if nothing has changed */
     char validator[LIMIT_VALIDATOR]; /* of the last answer that had one */
     uint32_t max_age_s;              /* as this answer says; 0: it does not */
+    uint64_t date_s;                 /* the same */
     void (*done)(void *owner, struct download *download, enum err result, int status,
                  uint32_t retry_after_s);
     void *owner;

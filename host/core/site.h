@@ -55,12 +55,15 @@ struct site {
     struct site_release *current;                              /* newest first */
     struct list waiting, swarms;
     uint32_t waiting_count;
-    uint32_t origin_active;        /* asset fetches under way */
-    uint64_t origin_not_before_ms; /* Retry-After */
-    uint64_t pieces_not_before_ms; /* origin_trust.c */
-    uint32_t origin_changed;       /* files in a row that are not the release's */
-    uint32_t origin_hangs;         /* in a row */
-    uint64_t wasted;               /* bytes that came in vain: twice, or with another hash */
+    uint32_t origin_active;         /* asset fetches under way */
+    uint64_t origin_not_before_ms;  /* Retry-After */
+    uint64_t pieces_not_before_ms;  /* origin_trust.c */
+    uint32_t origin_changed;        /* files in a row that are not the release's */
+    uint32_t origin_hangs;          /* in a row */
+    bool origin_tried, clock_heard; /* health.h, in this run */
+    enum err origin_error;          /* of the last answer, or why there was none */
+    int64_t clock_off_s;            /* how far we are ahead of its clock */
+    uint64_t wasted;                /* bytes that came in vain: twice, or with another hash */
     uint64_t bytes[SOURCE_COUNT_], uploaded;
     uint64_t releases;            /* accepted in this run */
     bool served;                  /* by this super-node */

@@ -29,6 +29,8 @@ static void part_done(void *owner, struct download *download, enum err result, i
 {
     struct site *site = owner;
 
+    health_tried(site, result);
+    health_heard(site, download->date_s);
     if (download == &site->get_signature)
         site->shown = status;
     if (result != ERR_OK)

@@ -15,8 +15,7 @@
 
 #define RETRY_MS        30000
 #define TORRENT_TIME_MS 30000
-#define GETTING_MS      1000  /* without an answer from the site: peers are asked as well */
-#define STORE_RETRY_MS  10000 /* after the disk has refused: another file may be tried */
+#define GETTING_MS      1000 /* without an answer from the site: peers are asked as well */
 
 static void fetch_torrent(struct swarm *swarm);
 
@@ -513,8 +512,7 @@ void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result)
     struct want *want = swarm_find_want(swarm, file);
 
     swarm->node->counts.store_errors++;
-    swarm->node->store_error = result;
-    swarm->node->store_retry_ms = swarm->node->now_ms + STORE_RETRY_MS;
+    health_store(swarm->node, result);
     node_log_once(swarm->node, span_text(err_name(result)),
                   "cannot write to the cache: %s; files go to the site itself meanwhile",
                   err_text(result));
@@ -540,7 +538,7 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     if (!kept)
         swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {
-        swarm->node->store_error = ERR_OK;
+        health_store(swarm->node, ERR_OK);
         blame_cases_piece_stored(swarm, number);
         swarm_piece_arrived(swarm, number, source);
     } else if (result != ERR_BAD_HASH) {

@@ -342,6 +342,7 @@ static void take_whole(struct origin_fetch *fetch)
 void origin_head(struct origin_fetch *fetch, const struct event *event)
 {
     struct want *want = fetch->want;
+    health_heard(want->swarm->site, event->http.date_s);
     uint64_t length = want->swarm->meta->files[want->file].length;
     uint64_t from = piece_start(want, fetch->piece);
     bool another = event->http.status == 200
@@ -483,6 +484,7 @@ void origin_done(struct origin_fetch *fetch, const struct event *event)
 {
     struct want *want = fetch->want;
     struct site *site = want->swarm->site;
+    health_tried(site, event->http.result);
     bool complete = fetch->piece == fetch->end; /* whatever else would have come */
 
     fetch_free(fetch);

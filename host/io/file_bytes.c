@@ -33,7 +33,9 @@ enum err file_bytes_write(int fd, const uint8_t *data, size_t length, uint64_t o
             int why = written < 0 ? errno : EIO;
 
             log_error("cannot write a content file: %s", strerror(why));
-            return why == ENOSPC || why == EDQUOT || why == EFBIG ? ERR_NO_SPACE : ERR_IO;
+            return why == ENOSPC || why == EDQUOT || why == EFBIG ? ERR_NO_SPACE
+                   : why == EROFS                                 ? ERR_READ_ONLY
+                                                                  : ERR_IO;
         }
         data += written;
         offset += (uint64_t)written;

@@ -47,6 +47,7 @@ struct http_head {
     char
         validator[LIMIT_VALIDATOR]; /* "If-None-Match: ..." or "If-Modified-Since: ..."; "": none */
     uint32_t max_age_s;             /* Cache-Control; 0: not said */
+    uint64_t date_s;                /* Date, and Age where a cache has answered; 0: not said */
 };
 
 struct http_events {

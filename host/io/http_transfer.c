@@ -70,6 +70,16 @@ static uint32_t read_max_age(CURL *easy)
     return seconds < MAX_AGE_MAX ? (uint32_t)seconds : MAX_AGE_MAX;
 }
 
+/* What the server's clock shows, seconds since 1970. */
+static uint64_t read_date(CURL *easy)
+{
+    const char *date = header_value(easy, "Date", 0), *age = header_value(easy, "Age", 0);
+    time_t then = date != NULL ? curl_getdate(date, NULL) : -1;
+    unsigned long old = age != NULL ? strtoul(age, NULL, 10) : 0;
+
+    return then <= 0 ? 0 : (uint64_t)then + (old < MAX_AGE_MAX ? old : MAX_AGE_MAX);
+}
+
 static struct http_head read_head(CURL *easy, int status)
 {
     struct http_head head = {.status = status};
@@ -78,6 +88,7 @@ static struct http_head read_head(CURL *easy, int status)
     curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     read_validator(easy, head.validator);
     head.max_age_s = read_max_age(easy);
+    head.date_s = read_date(easy);
     head.has_length = length >= 0;
     head.length = length >= 0 ? (uint64_t)length : 0;
     head.has_range =

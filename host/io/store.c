@@ -26,6 +26,7 @@ static bool make_folder(const char *path)
 static enum err make_folders(const char *path)
 {
     char *copy = mem_strdup(path);
+    enum err why;
     bool made = true;
 
     for (char *at = copy + 1; *copy != '\0' && made && (at = strchr(at, '/')) != NULL; at++) {
@@ -34,10 +35,11 @@ static enum err make_folders(const char *path)
         *at = '/';
     }
     made = made && make_folder(copy);
+    why = store_err_of(errno);
     if (!made)
         log_error("cannot make the folder %s: %s", path, strerror(errno));
     mem_free(copy);
-    return made ? ERR_OK : ERR_IO;
+    return made ? ERR_OK : why;
 }
 
 /* Without one, every boot is another: unsynced files are then verified at each start. */
@@ -69,9 +71,19 @@ static int open_folder(int at, const char *name)
     return fd;
 }
 
+/* On a disk that cannot be written the file may only be read, or stand for the folder itself. */
+static int open_lock(struct store *store)
+{
+    int fd = openat(store->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        fd = openat(store->dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 ? fd : openat(store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static enum err take_lock(struct store *store)
 {
-    store->lock = openat(store->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    store->lock = open_lock(store);
     if (store->lock < 0) {
         log_error("cannot open %s/lock: %s", store->path, strerror(errno));
         return ERR_IO;
@@ -97,15 +109,84 @@ static enum err open_all(struct store *store)
     if (err != ERR_OK)
         return err;
     if (mkdirat(store->dir, "content", 0700) != 0 && errno != EEXIST) {
+        err = store_err_of(errno);
         log_error("cannot make the folder %s/content: %s", store->path, strerror(errno));
-        return ERR_IO;
+        return err;
     }
     store->content = open_folder(store->dir, "content");
     if (store->content < 0)
         return ERR_IO;
-    err = store_db_open(store);
-    if (err == ERR_OK)
-        err = store_row_totals(store, &store->totals);
+    return store_db_open(store);
+}
+
+/* A folder that cannot be is a mistake of who named it, another daemon or a newer index is a reason
+ * to end. A full or read-only disk is neither. */
+static bool is_trouble(enum err err)
+{
+    return err == ERR_NO_SPACE || err == ERR_READ_ONLY;
+}
+
+static enum err open_or_stand_in(struct store *store)
+{
+    enum err err = open_all(store);
+
+    if (is_trouble(err)) {
+        log_warning("%s cannot be written (%s): nothing new is kept until it can", store->path,
+                    err_text(err));
+        store->trouble = err;
+        err = store_db_stand_in(store);
+    }
+    return err == ERR_OK ? store_row_totals(store, &store->totals) : err;
+}
+
+enum err store_err_of(int why)
+{
+    switch (why) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ERR_NO_SPACE;
+    case EROFS:
+    case EACCES:
+    case EPERM:
+        return ERR_READ_ONLY;
+    default:
+        return ERR_IO;
+    }
+}
+
+enum err store_trouble(const struct store *store)
+{
+    return store->trouble;
+}
+
+/* --- can it be written? */
+
+static enum err try_to_write(int fd, uint64_t bytes)
+{
+    static const uint8_t some[4096];
+    uint64_t room = bytes > sizeof some ? bytes : sizeof some;
+
+    if (pwrite(fd, some, sizeof some, 0) != (ssize_t)sizeof some)
+        return store_err_of(errno);
+    if (fallocate(fd, 0, 0, (off_t)room) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+        return store_err_of(errno);
+    return ERR_OK;
+}
+
+enum err store_probe(struct store *store)
+{
+    enum err err = store->dir >= 0 ? ERR_OK : make_folders(store->path);
+    char *name = mem_printf("%s/probe", store->path);
+
+    if (err == ERR_OK) {
+        int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        err = fd >= 0 ? try_to_write(fd, store->refused) : store_err_of(errno);
+        if (fd >= 0)
+            close(fd);
+        unlink(name);
+    }
+    mem_free(name);
     return err;
 }
 
@@ -135,7 +216,7 @@ enum err store_open(const char *dir, struct store **ret)
     list_init(&store->idle);
     list_init(&store->changed);
     read_boot(store->boot);
-    err = open_all(store);
+    err = open_or_stand_in(store);
     if (err != ERR_OK) {
         close_all(store);
         return err;
@@ -239,6 +320,8 @@ enum err store_flush(struct store *store)
 {
     enum err err = ERR_OK;
 
+    if (store->stand_in == STAND_IN_READING)
+        return store->trouble;
     if (store->db_broken)
         err = renew(store);
     if (err == ERR_OK && !list_empty(&store->changed)) {

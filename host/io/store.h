@@ -29,15 +29,21 @@ struct store;
  * moved aside (index.sqlite.corrupt) and a new one begun; content is then found again by
  * verification. Creates DIR with mode 0700. */
 enum err store_open(const char *dir, struct store **ret);
+/* A disk that is full or read-only is no reason not to open: what can be read is read, nothing is
+ * kept. ERR_OK, or why. It stays so until the store is opened again. */
+enum err store_trouble(const struct store *store);
+/* Could something be written now? ERR_OK, ERR_NO_SPACE, ERR_READ_ONLY, ERR_IO. Tries with as much
+ * room as was refused last. */
+enum err store_probe(struct store *store);
 void store_close(struct store *store); /* records and syncs what is open */
 
 /* --- sites and releases */
 struct store_site {
     const char *site;
-    enum zone zone;               /* ZONE_DEFAULT: never chosen */
-    bool has_key, blocked;        /* blocked: it has shown another key since */
-    struct minisign_key key;      /* pinned */
-    uint64_t seq;                 /* highest accepted; 0: none */
+    enum zone zone;                 /* ZONE_DEFAULT: never chosen */
+    bool has_key, blocked;          /* blocked: it has shown another key since */
+    struct minisign_key key;        /* pinned */
+    uint64_t seq;                   /* highest accepted; 0: none */
     struct span release, signature; /* the current release, {NULL, 0} when none */
 };
 /* Calls each for every site, most recently used first; everything borrowed for the call. */

@@ -38,6 +38,12 @@ static int open_name(const struct store *store, const char *name, bool create)
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (create ? O_CREAT : 0);
     int fd = openat(store->content, name, flags, 0600);
 
+    if (fd < 0 && (errno == EROFS || errno == EACCES)) { /* for those who only read */
+        int why = errno;
+        fd = openat(store->content, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        errno = why;
+        return fd;
+    }
     if (fd < 0 && errno == ENOENT && create) {
         char folder[3] = {name[0], name[1], '\0'};
 
@@ -46,6 +52,11 @@ static int open_name(const struct store *store, const char *name, bool create)
         fd = openat(store->content, name, flags, 0600);
     }
     return fd;
+}
+
+bool store_can_write(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
 enum err store_content_open(struct store *store, struct store_file *file, bool create,
@@ -65,7 +76,7 @@ enum err store_content_open(struct store *store, struct store_file *file, bool c
         int why = errno;
 
         log_error("cannot open %s/content/%s: %s", store->path, name, strerror(why));
-        return why == ENOSPC || why == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+        return store_err_of(why);
     }
     if (fstat(file->fd, ret_status) != 0 || !S_ISREG(ret_status->st_mode)) {
         log_error("%s/content/%s is not a file", store->path, name);
@@ -109,7 +120,8 @@ enum err store_content_reserve(struct store *store, struct store_file *file,
               store->path, strerror(why));
     if (status->st_size == 0)
         unlinkat(store->content, name, 0); /* what fallocate got before it failed goes too */
-    return why == ENOSPC || why == EDQUOT || why == EFBIG ? ERR_NO_SPACE : ERR_IO;
+    store->refused = file->length;
+    return store_err_of(why);
 }
 
 /* --- verification */

@@ -57,9 +57,15 @@ enum err store_db_err(struct store *store, int result, const char *what)
               store->db != NULL ? sqlite3_errmsg(store->db) : "not open");
     if (is_broken(result))
         store->db_broken = true;
+    int why = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
     switch (result & 0xff) {
     case SQLITE_FULL:
         return ERR_NO_SPACE;
+    case SQLITE_READONLY:
+        return ERR_READ_ONLY;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return store_err_of(why);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return ERR_BUSY;
@@ -229,9 +235,10 @@ static enum err open_once(struct store *store)
     /* SQLite gives its other files the mode of this one. */
     fd = openat(store->dir, "index.sqlite", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
+        err = store_err_of(errno);
         log_error("cannot open %s: %s", path, strerror(errno));
         mem_free(path);
-        return ERR_IO;
+        return err;
     }
     close(fd);
     result = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -273,6 +280,45 @@ enum err store_db_renew(struct store *store)
     move_aside(store);
     store->db_broken = false;
     return open_once(store);
+}
+
+/* The index as it is on a disk that cannot be written. "immutable": without a log beside it. What
+ * is only in the log is not seen, and found again by verification. */
+static enum err open_for_reading(struct store *store)
+{
+    char *uri = mem_printf("file:/proc/self/fd/%d/index.sqlite?immutable=1", store->dir);
+    int result = sqlite3_open_v2(
+        uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+    sqlite3_int64 version = -1;
+
+    mem_free(uri);
+    if (result == SQLITE_OK)
+        version = ask_number(store, "PRAGMA user_version", &result);
+    if (version != STORE_SCHEMA_NUMBER || !schema_is_ours(store, STORE_SCHEMA_COUNT))
+        return ERR_IO;
+    return prepare(store);
+}
+
+static enum err open_in_memory(struct store *store)
+{
+    int result =
+        sqlite3_open_v2(":memory:", &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    enum err err = store_db_err(store, result, "be opened");
+
+    if (err == ERR_OK)
+        err = create_schema(store, 0);
+    return err == ERR_OK ? prepare(store) : err;
+}
+
+enum err store_db_stand_in(struct store *store)
+{
+    store->db_broken = false;
+    store->stand_in = STAND_IN_READING;
+    if (store->dir >= 0 && open_for_reading(store) == ERR_OK)
+        return ERR_OK;
+    store_db_close(store);
+    store->stand_in = STAND_IN_EMPTY;
+    return open_in_memory(store);
 }
 
 enum err store_db_open(struct store *store)

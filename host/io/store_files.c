@@ -262,12 +262,17 @@ static enum err recheck(struct store *store, struct store_file *file,
 static enum err open_file(struct store *store, struct store_file *file,
                           const struct metainfo_file *wanted)
 {
+    bool complete = store_file_complete(file);
     struct stat status;
     enum err err;
 
+    if (!complete && store->stand_in != STAND_IN_NONE)
+        return store->trouble;
     err = store_content_open(store, file, true, &status);
     if (err == ERR_OK && file->have.count > 0 && !store_file_holds(file, &status))
         err = recheck(store, file, wanted);
+    if (err == ERR_OK && !complete && !store_can_write(file->fd))
+        return ERR_READ_ONLY;
     if (err == ERR_OK && (uint64_t)status.st_size != file->length) {
         err = store_content_reserve(store, file, &status);
         store_file_change(store, file, true);

@@ -88,13 +88,23 @@ struct store_unsynced {
     int64_t mtime_ns;
 };
 
+/* In place of an index that cannot be opened for writing. */
+enum store_stand_in {
+    STAND_IN_NONE,
+    STAND_IN_READING, /* the index as it was, only read */
+    STAND_IN_EMPTY    /* one in memory: nothing is known */
+};
+
 struct store {
     char *path;
     int dir, content, lock; /* descriptors */
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT_];
-    bool db_broken; /* found corrupt while running: begun anew at the next flush */
-    bool odd_row;   /* one was found, and said so */
+    enum store_stand_in stand_in;
+    enum err trouble; /* why there is a stand-in */
+    uint64_t refused; /* bytes for which there was no room last */
+    bool db_broken;   /* found corrupt while running: begun anew at the next flush */
+    bool odd_row;     /* one was found, and said so */
     uint8_t boot[STORE_BOOT];
     struct store_file *files; /* uthash by root */
     struct list idle;         /* least recently used first */
@@ -116,6 +126,10 @@ struct store {
 /* --- store_db.c */
 enum err store_db_open(struct store *store);
 void store_db_close(struct store *store);
+/* A stand-in for an index that cannot be written. */
+enum err store_db_stand_in(struct store *store);
+/* What the system's word means for who wanted to write. */
+enum err store_err_of(int why);
 /* Moves a broken index aside and begins a new one. */
 enum err store_db_renew(struct store *store);
 enum err store_db_err(struct store *store, int result, const char *what);
@@ -172,6 +186,8 @@ bool store_content_stat(const struct store *store, const uint8_t root[HASH_LENGT
 /* Opens the file's content into file->fd, making it when `create`. */
 enum err store_content_open(struct store *store, struct store_file *file, bool create,
                             struct stat *ret_status);
+/* False: the disk let it be opened for reading only. */
+bool store_can_write(int fd);
 /* Gives it its full length, with the space reserved; an empty file that does not fit is removed. */
 enum err store_content_reserve(struct store *store, struct store_file *file,
                                const struct stat *status);

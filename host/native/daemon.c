@@ -189,10 +189,9 @@ int daemon_connect(const struct daemon *daemon)
         fprintf(stderr, "fringe-native: %s: %s\n", daemon->socket, strerror(errno));
         return -1;
     }
-    if (make_folders(daemon->data) != 0) {
+    /* Without its folder the daemon runs all the same, and says why nothing is kept. */
+    if (make_folders(daemon->data) != 0)
         fprintf(stderr, "fringe-native: cannot make %s: %s\n", daemon->data, strerror(errno));
-        return -1;
-    }
     int error = start_daemon(daemon);
     if (error != 0) {
         fprintf(stderr, "fringe-native: cannot start %s: %s\n", daemon->program, strerror(error));

@@ -199,6 +199,7 @@ static void fire_head(struct world *world, uint64_t number, uint64_t b)
     event.http.length = transfer->body_end - transfer->body_first;
     event.http.has_range = transfer->partial;
     event.http.total = UINT64_MAX;
+    event.http.date_s = WORLD_WALL_S + world_elapsed_us(world) / 1000000;
     const struct resource *resource = transfer_resource(transfer);
     if (resource != NULL && (transfer->status == 200 || transfer->status == 304)) {
         event.http.validator = resource->validator;
