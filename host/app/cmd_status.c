@@ -72,10 +72,25 @@ static const char *cache_trouble(const json_t *cache)
 {
     const char *state = client_text(cache, "state", "ok");
 
+    if (strcmp(state, "read-only") == 0)
+        return ", and the disk is read-only: files come from their sites";
     if (strcmp(state, "no-space") == 0)
         return ", and no space for more: files come from their sites";
     return strcmp(state, "ok") == 0 ? ""
                                     : ", and it cannot be written: files come from their sites";
+}
+
+static void print_health(const json_t *health)
+{
+    const char *clock = client_text(health, "clock", "ok");
+    uint64_t hours = (client_number(health, "clock_off_s") + 1800) / 3600;
+
+    if (strcmp(client_text(health, "network", "ok"), "none") == 0)
+        cmd_print("network    none");
+    if (strcmp(clock, "ok") != 0)
+        cmd_print("clock      %llu %s %s, the sites say: set the date and the time",
+                  (unsigned long long)(hours < 48 ? hours : hours / 24),
+                  hours < 48 ? "hours" : "days", clock);
 }
 
 static void print_table(const json_t *answer)
@@ -93,6 +108,7 @@ static void print_table(const json_t *answer)
     cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
     cmd_print("cache      %llu files, %s%s", (unsigned long long)client_number(cache, "files"),
               cmd_bytes(client_number(cache, "bytes"), size), cache_trouble(cache));
+    print_health(json_object_get(answer, "health"));
     print_total(json_object_get(answer, "total"));
     print_month(answer);
     limits_print(json_object_get(answer, "limits"));
