@@ -257,6 +257,8 @@ static bool try_site_open(struct site *site, uint64_t client, const struct api_r
         /* With one bundle there is no doubt what the page will ask for next. */
         if (release->bundle_count == 1)
             site_start_swarms(site);
+        if (release->supernode_count > 0) /* the connection may have been given up meanwhile */
+            node_wake(site->node, site->node->now_ms);
     }
     finish(site->node, client, answer);
     return true;

@@ -5,6 +5,7 @@
 #include "server.h"
 #include "visitor.h"
 #include "wire/json.h"
+#include "wire/supernode_url.h"
 #include "wire/udp_tracker.h"
 
 #include <string.h>
@@ -30,22 +31,36 @@ static struct conn *conn_of(struct visitor *visitor, uint64_t name, const char *
     return conn;
 }
 
+/* A super-node's URL, by whatever it carries its bytes, with a numeric address in it. */
+static struct address address_of_url(struct visitor *visitor, const char *text)
+{
+    struct supernode_url url;
+    struct address address = {.family = 0};
+
+    if (!supernode_url_parse(text, &url) || address_parse(url.authority, &address) != ERR_OK)
+        world_fail(visitor->world, "%s dials the super-node %s", visitor->host->name, text);
+    return address;
+}
+
 static void do_dial(struct visitor *visitor, const struct effect *effect)
 {
-    char to[ADDRESS_TEXT];
+    char to_text[ADDRESS_TEXT];
+    struct address to = effect->text.length > 0
+                            ? address_of_url(visitor, (const char *)effect->text.data)
+                            : effect->peer.to;
 
-    address_format(&effect->peer.to, to);
+    address_format(&to, to_text);
     check_may_talk(visitor, "dial");
     if (visitor_socket(visitor, effect->peer.conn) != NULL)
         world_fail(visitor->world, "%s dials with a number that it uses", visitor->host->name);
     if (gauges_paused(visitor))
         world_fail(visitor->world, "%s dials though it is paused", visitor->host->name);
     visitor->counts.dials++;
-    struct host *host = link_find_address(visitor->world, &effect->peer.to);
+    struct host *host = link_find_address(visitor->world, &to);
     world_trace(visitor->world, "%s > dial %s", visitor->host->name,
-                host != NULL ? host->name : to);
-    struct conn *conn = link_dial(visitor->host, &effect->peer.to, effect->peer.conn,
-                                  &visitor_peer_events, visitor);
+                host != NULL ? host->name : to_text);
+    struct conn *conn =
+        link_dial(visitor->host, &to, effect->peer.conn, &visitor_peer_events, visitor);
     visitor_add_socket(visitor, effect->peer.conn, conn, 0);
 }
 

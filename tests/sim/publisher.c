@@ -113,6 +113,8 @@ static void publisher_free(struct publisher *publisher)
         mem_free(publisher->published[i].path);
     for (size_t i = 0; i < publisher->tracker_count; i++)
         mem_free(publisher->trackers[i]);
+    for (size_t i = 0; i < publisher->supernode_count; i++)
+        mem_free(publisher->supernodes[i]);
     mem_free(publisher->published);
     mem_free(publisher->site);
     buf_done(&publisher->json);
@@ -298,11 +300,20 @@ static uint64_t wall_s(const struct world *world)
     return WORLD_WALL_S + world_elapsed_us(world) / 1000000;
 }
 
+void publisher_add_supernode(struct publisher *publisher, const char *scheme,
+                             const struct host *host)
+{
+    char address[ADDRESS_TEXT];
+
+    address_format(&host->address, address);
+    publisher->supernodes[publisher->supernode_count++] = mem_printf("%s://%s", scheme, address);
+}
+
 void publisher_publish(struct publisher *publisher)
 {
     struct release_bundle bundles[PUBLISHER_BUNDLES];
     struct reason reason;
-    char version[] = "sim", sharing[] = "peers";
+    char version[] = "sim", peers[] = "peers", supernodes[] = "supernode-only";
 
     publisher->seq++;
     for (size_t i = 0; i < publisher->bundle_count; i++) {
@@ -311,7 +322,7 @@ void publisher_publish(struct publisher *publisher)
     }
     struct release release = {.site = publisher->site,
                               .version = version,
-                              .sharing = sharing,
+                              .sharing = publisher->supernodes_only ? supernodes : peers,
                               .next_key = (char *)publisher->next_key,
                               .seq = publisher->seq,
                               .issued = wall_s(publisher->world),
@@ -319,7 +330,9 @@ void publisher_publish(struct publisher *publisher)
                               .bundle_count = publisher->bundle_count,
                               .bundles = bundles,
                               .trackers = publisher->trackers,
-                              .tracker_count = publisher->tracker_count};
+                              .tracker_count = publisher->tracker_count,
+                              .supernodes = publisher->supernodes,
+                              .supernode_count = publisher->supernode_count};
     buf_clear(&publisher->json);
     enum err err = release_write(&release, &publisher->json, &reason);
     if (err != ERR_OK)

@@ -60,6 +60,9 @@ struct publisher {
     uint64_t lifetime_s;
     char *trackers[4];
     size_t tracker_count;
+    char *supernodes[4];
+    size_t supernode_count;
+    bool supernodes_only;
     const char *next_key;
     struct publisher_bundle bundles[PUBLISHER_BUNDLES];
     size_t bundle_count;
@@ -77,6 +80,9 @@ size_t publisher_add_bundle(struct publisher *publisher, const char *base, uint3
 /* Adds or replaces a file; its content depends on content_seed and length only. */
 void publisher_add(struct publisher *publisher, size_t bundle, const char *path, uint64_t length,
                    uint64_t content_seed);
+/* Visitors of the next release are told of a super-node there: "tcp", "wss". */
+void publisher_add_supernode(struct publisher *publisher, const char *scheme,
+                             const struct host *host);
 /* The file of that path; an empty one is made when there is none. */
 struct publisher_file *publisher_file(struct publisher_bundle *bundle, const char *path);
 /* Its torrent's entry; the layer is the caller's. */
