@@ -1,4 +1,4 @@
-"""Each attack of the table in host/PROTOCOL.md 1.4 against the real daemon: the web server is scripted, and in the attacker's hands."""
+"""Each attack of the table in host/PROTOCOL.md 1.5 against the real daemon: the web server is scripted, and in the attacker's hands."""
 import hashlib
 import http.server
 import json
@@ -11,7 +11,7 @@ import time
 import unittest
 
 from control import Control
-from lab import FRINGE, WithSite, tool, wait_for
+from lab import WithSite, free_port, tool, wait_for
 from raw_peer import RawPeer
 
 SITE_FILES = "/.well-known/fringe/"
@@ -328,18 +328,128 @@ class Attacks(WithSite):
         wait_for("the new release", lambda: self.request("site.status")["release"]["seq"] == 2)
         self.assertEqual(self.origin.asked.count(RELEASE), asked)
 
-    def test_a_redirect_is_not_followed(self):
-        def redirect(handler):
-            handler.send_response(302)
-            handler.send_header("Location", f"http://127.0.0.1:{self.lab.origin_port}/elsewhere")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
+    # --- an origin that does not do its part
 
+    def test_a_redirect_is_not_followed(self):
+        """Neither to elsewhere on the site, nor to another server, nor to one without TLS; and no other address is asked."""
+        other = Origin(free_port(), self.lab.web)
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
         self.show_signed()
-        self.origin.instead["/elsewhere"] = self.origin.instead[SIGNATURE]
-        self.origin.instead[SIGNATURE] = redirect
-        self.check_refused(2, "no-release")
+        signature = self.origin.instead[SIGNATURE]
+        self.origin.instead["/elsewhere"] = signature
+        other.instead.update(self.origin.instead)
+        port = other.server_address[1]
+        targets = (f"http://127.0.0.1:{self.lab.origin_port}/elsewhere", f"http://localhost:{port}{SIGNATURE}", f"https://localhost:{port}{SIGNATURE}",
+                   "/elsewhere", "file:///etc/passwd")
+        for number, (status, target) in enumerate(zip((301, 302, 307, 308, 303), targets)):
+            with self.subTest(target):
+                self.origin.instead[SIGNATURE] = redirect(status, target)
+                self.check_refused(2 + number, "no-release")
         self.assertNotIn("/elsewhere", self.origin.asked)
+        self.assertEqual(other.asked, [])
+        self.origin.instead[SIGNATURE] = signature
+        self.assertEqual(self.open(2, "again")["state"], "ready")
+
+    def test_html_for_the_fingerprint(self):
+        """A catch-all page, with the status of success: when the site is new, and when it is looked at again."""
+        page = b"<!doctype html><title>Not found</title>" + b"x" * 400
+        self.show_signed()
+        self.origin.instead[SIGNATURE] = page
+        self.check_refused(2, "bad-release", "bad-signature")
+        other = self.lab.daemon("w")
+        with Control(other.socket) as control:
+            self.assertIn(control.request("site.open", site=self.lab.site, seq=2, doc="d")["reason"], ("bad-release", "bad-signature"))
+        self.show_signed(seq=3)
+        self.assertEqual(self.open(3)["state"], "ready")
+
+    def test_an_origin_that_goes_away_half_way(self):
+        """In the middle of each small document, with or without a length; then it is back."""
+        self.show_signed()
+        whole = dict(self.origin.instead)
+        seq = 2
+        for path in (SIGNATURE, RELEASE):
+            for length in (len(whole[path]), None):
+                with self.subTest(path, length=length):
+                    self.origin.instead = {**whole, path: cut(whole[path], length)}
+                    answer = self.open(seq)
+                    self.assertEqual(answer["state"], "failed", answer)
+                    self.assertEqual(self.request("site.status")["release"]["seq"], 1)
+                    self.assertEqual(self.daemon.visit(self.lab.site, ["/static/a.js"])["/static/a.js"], (200, self.files["a.js"]))
+                    seq += 1
+        self.origin.instead = whole
+        self.assertEqual(self.open(2, "again")["state"], "ready")
+
+    def test_an_origin_that_is_gone(self):
+        """The old release goes on as long as it is valid; what is not there is the page's to fetch."""
+        self.origin.shutdown()
+        self.origin.server_close()
+        self.check_refused(2, "no-release", "seq-mismatch")
+        self.get_all(self.daemon)
+        self.daemon.stop()
+        self.daemon.start()
+        self.assertEqual(self.open(1, "again")["state"], "ready")
+        self.get_all(self.daemon)
+
+    # --- a key that is on another machine
+
+    def publish_unsigned(self):
+        """The line that is printed for that machine, without `minisign -S -s KEY -m FILE`: the trusted comment."""
+        self.lab.write("a.js", 21000, seed=9)
+        done = self.lab.fringe("publish", str(self.lab.static), "--site", self.lab.site, "--base", "/static/", "--unsigned", "--key",
+                               str(self.lab.dir / "key.pub"), "--out", str(self.lab.web))
+        return next(line for line in done.stdout.splitlines() if "minisign -S" in line).split("-t '")[1].rstrip("'")
+
+    def minisign(self, comment, key="key"):
+        subprocess.run([tool("minisign", "minisign"), "-S", "-s", self.new_key(key), "-m", self.lab.web / RELEASE[1:], "-t", comment], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def test_stock_minisign_signs_what_was_published_unsigned(self):
+        comment = self.publish_unsigned()
+        self.check_refused(2, "bad-signature", "no-release")  # not signed yet
+        for number, wrong in enumerate((comment.replace("seq=2", "seq=3"), comment.replace(self.lab.site, "https://other.example"),
+                                        comment[:-1] + ("0" if comment[-1] != "0" else "1"), comment.replace("expires=", "expires=1"), "",
+                                        "timestamp:1 file:release.json")):
+            with self.subTest(wrong):
+                self.minisign(wrong)
+                self.check_refused(3 + number, "bad-release", "wrong-site", "bad-signature")
+        self.minisign(comment)
+        self.assertEqual(self.open(2, "signed")["state"], "ready")
+        self.files["a.js"] = (self.lab.static / "a.js").read_bytes()
+        self.get_all(self.daemon)
+
+    def test_an_unsigned_release_that_the_wrong_key_signs(self):
+        comment = self.publish_unsigned()
+        self.minisign(comment, key="thief")
+        self.assertEqual(self.open(2)["reason"], "key-changed")
+        self.assertEqual(self.life(), "blocked")
+        self.minisign(self.publish_unsigned())
+        self.assertEqual(self.open(3)["state"], "ready")
+        self.assertNotEqual(self.life(), "blocked")
+
+
+def redirect(status, target):
+    def answer(handler):
+        handler.send_response(status)
+        handler.send_header("Location", target)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def cut(data, length):
+    """Half of it, and then the server is gone."""
+    def answer(handler):
+        handler.send_response(200)
+        if length is not None:
+            handler.send_header("Content-Length", str(length))
+        handler.end_headers()
+        handler.wfile.write(data[:len(data) // 2])
+        handler.close_connection = True
+
+    return answer
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """A super-node among real visitors: `fringe supernode` over TCP, from a folder and from the site."""
 # Takes long: tests/run begins with it.
+import base64
 import configparser
 import contextlib
+import hashlib
 import http.server
 import re
 import shutil
@@ -15,8 +17,9 @@ import unittest
 import urllib.request
 
 import lab
+import libtorrent as lt
 from lab import Daemon, WithSite, free_port, wait_for
-from raw_peer import HAVE_ALL, INTERESTED, PIECE, REJECT, REQUEST, UNCHOKE, RawPeer, RawSeed, handshake, message
+from raw_peer import CHOKE, EXTENDED, HAVE, HAVE_ALL, INTERESTED, PIECE, REJECT, REQUEST, SUGGEST, UNCHOKE, RawPeer, RawSeed, handshake, message
 
 FILES = {"a.js": 20000, "b.bin": 1 << 20, "c.wasm": 300000}
 
@@ -68,6 +71,70 @@ class Relay:
             while data := a.recv(65536):
                 b.sendall(data)
             b.shutdown(socket.SHUT_WR)
+
+
+BLOCK = 16384
+OFFER = b"\0" + lt.bencode({b"m": {b"fringe_claim": 3, b"fringe_release": 4, b"ut_metadata": 2, b"ut_pex": 1}, b"reqq": 1})
+# What a super-node may say without an end, after its handshake.
+FLOODS = {
+    "blocks": message(PIECE, bytes(8 + BLOCK)),
+    "haves": message(HAVE, bytes(4)),
+    "suggestions": message(SUGGEST, bytes(4)),
+    "chokes": message(UNCHOKE) + message(CHOKE),
+    "keep-alives": bytes(4),
+    "extended handshakes": message(EXTENDED, OFFER),
+    "one message": b"\x7f\xff\xff\xff\x07" + bytes(1 << 16),
+}
+# What it may say over a WebSocket instead of that.
+WS_FLOODS = {
+    "blocks": b"\x82\x7f" + (13 + BLOCK).to_bytes(8, "big") + FLOODS["blocks"],
+    "pings": b"\x89\x7d" + bytes(125),
+    "pongs": b"\x8a\0",
+    "text": b"\x81\x7e\xff\xff" + b"x" * 65535,
+    "a message without an end": b"\x02\x7e\xff\xff" + bytes(65535) + b"\0\x7e\xff\xff" + bytes(65535),
+    "empty frames": b"\x02\0" + b"\0\0" * 4000,
+    "a head without an end": None,
+}
+
+
+class Flooder:
+    """A super-node that has nothing, answers nothing, and talks. What comes first, and then without an end."""
+
+    def __init__(self, port, first, flood):
+        self.first, self.flood, self.connections, self.sent, self.ended = first, flood, 0, 0, 0
+        self.server = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer = self.server.accept()[0]
+                self.connections += 1
+                threading.Thread(target=self.talk, args=(peer,), daemon=True).start()
+
+    def talk(self, peer):
+        chunk = self.flood * max(1, 65536 // len(self.flood))
+        with peer, contextlib.suppress(OSError):
+            peer.sendall(self.first(peer))
+            while True:
+                peer.sendall(chunk)
+                self.sent += len(chunk)
+        self.ended += 1
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+def accept_upgrade(peer):
+    """The head that says yes to a WebSocket."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += peer.recv(4096)
+    key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head).group(1)
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: fringe.bittorrent\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
 
 
 class SupernodeBase(WithSite):
@@ -257,6 +324,39 @@ class SupernodeTest(SupernodeBase):
                 self.assertEqual(visitor.status()["total"]["supernode"], 0)
                 relay.close()
                 seed.close()
+
+    def flooded(self, name, first, flood):
+        """A visitor whose super-node floods it: the page is whole, memory does not grow with the flood, and that is ended."""
+        flooder = Flooder(self.port, first, flood)
+        visitor = self.lab.daemon(name.replace(" ", "-"))
+        memory = visitor.memory_kb()
+        self.visit_all(visitor)
+        if name in ("pings", "pongs"):  # which libwebsockets answers or drops by itself, and says nothing of
+            wait_for("the flood", lambda: flooder.sent > 32 << 20, 60)
+        else:
+            wait_for("the end of the flood", lambda: flooder.ended > 0)
+        self.visit_all(visitor)
+        self.assertLess(visitor.memory_kb() - memory, 32 << 10)
+        self.assertLess(flooder.connections, 5, "it is not dialled again and again")
+        self.assertEqual(visitor.status()["total"]["supernode"], 0)
+        visitor.stop()
+        flooder.close()
+
+    def test_visitors_do_without_one_that_floods(self):
+        self.begin()
+        hello = handshake(self.lab.infohash) + message(EXTENDED, OFFER) + message(HAVE_ALL) + message(UNCHOKE)
+        for name, flood in FLOODS.items():
+            with self.subTest(name):
+                self.flooded(name, lambda _: hello, flood)
+
+    def test_visitors_do_without_one_that_floods_over_websocket(self):
+        self.begin(url="ws://localhost:{port}/")
+        hello = handshake(self.lab.infohash) + message(HAVE_ALL) + message(UNCHOKE)
+        frame = b"\x82" + bytes([len(hello)]) + hello
+        for name, flood in WS_FLOODS.items():
+            with self.subTest(name):
+                first = (lambda _: b"HTTP/1.1 101 Switching Protocols\r\n") if flood is None else lambda peer: accept_upgrade(peer) + frame
+                self.flooded(name, first, flood or b"X-A: " + b"a" * 1000 + b"\r\n")
 
     def test_it_drains(self):
         """After SIGTERM what has been asked for is given, and nobody new is let in."""
