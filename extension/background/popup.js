@@ -23,19 +23,22 @@ export function answerPopup({ host, sites, messages }) {
   messages.on('popup.retry', { from: 'ui', handle: () => host.connect() });
 }
 
-async function describe(host, sites, tab) {
-  const record = await recordOf(sites, tab);
-  const [settings, status] = await Promise.all([describeSettings(host), record && host.ready ? sites.status(record.site, record.doc).catch(() => null) : null]);
+/** `tabId` 0 is the tab in front. */
+async function describe(host, sites, tabId) {
+  const settingsSoon = describeSettings(host);
+  const tab = tabId ? await api.tabs.get(tabId).catch(() => null) : (await api.tabs.query({ active: true, lastFocusedWindow: true }))[0];
+  const record = recordOf(sites, tab);
+  const status = record && host.ready ? await sites.status(record.site, record.doc).catch(() => null) : null;
+  const settings = await settingsSoon;
   const problems = problemsOf({ host, site: record && { ...troubled(record), origin: word(status?.origin) } });
-  return { ...settings, problems, ...(record ? describeSite(host, record, status) : { site: null, page: null }) };
+  const tabHost = siteOf(tab?.url) ? new URL(tab.url).host : '';
+  return { ...settings, problems, tabHost, ...(record ? describeSite(host, record, status) : { site: null, page: null }) };
 }
 
 /** A tab that went on to the browser's own pages still has its last record. */
-async function recordOf(sites, tab) {
-  const record = sites.docOfTab(tab);
-  if (!record?.site) return null;
-  const { url } = await api.tabs.get(tab).catch(() => ({}));
-  return siteOf(url) === record.site ? record : null;
+function recordOf(sites, tab) {
+  const record = tab && sites.docOfTab(tab.id);
+  return record?.site && siteOf(tab.url) === record.site ? record : null;
 }
 
 function describeSite(host, record, status) {

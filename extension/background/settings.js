@@ -9,6 +9,9 @@ const NAME = /^[a-z_]{1,32}$/;
 const MAX_NAMES = 32;
 const MAX_PAUSE_MINUTES = 10080;
 
+/** A promise of the zone that the host has not got yet, or ''. */
+let pending = null;
+
 export function answerSettings({ host, sites, messages }) {
   messages.on('settings.state', { from: 'ui', handle: () => describeSettings(host) });
   messages.on('settings.set', {
@@ -74,15 +77,18 @@ function checkStatus({ limits, sharing, paused_s: paused, month, rates, total, c
 
 /** Kept until the host has it. */
 async function chooseDefault(host, sites, zone) {
+  pending = Promise.resolve(zone);
   await api.storage.local.set({ [PENDING]: zone });
   if (!host.ready) return;
   await sites.setDefaultZone(zone);
+  pending = Promise.resolve('');
   await api.storage.local.remove(PENDING);
 }
 
-async function pendingZone() {
-  const { [PENDING]: zone } = await api.storage.local.get(PENDING);
-  return ZONES.includes(zone) ? zone : '';
+/** Read once; the popup does not wait for a disk. */
+function pendingZone() {
+  pending ??= api.storage.local.get(PENDING).then(({ [PENDING]: zone }) => (ZONES.includes(zone) ? zone : ''));
+  return pending;
 }
 
 function areSettings(settings) {

@@ -5,10 +5,10 @@ import { formatBytes, formatNumber, plural, text } from '../ui/text.js';
 const SOURCES = ['cache', 'peers', 'supernode', 'origin'];
 const ZONE_TEXTS = { off: 'zoneOff', fetch: 'zoneFetch', share: 'zoneShare' };
 
-/** `siteName` is the tab's host name, '' for the browser's own pages. */
-export function drawSite({ host, site, page, defaultZone }, siteName) {
-  setText(at('site-name'), site ? new URL(site.site).host : siteName || text('siteNone'));
-  setText(at('site-state'), site ? siteState(site) : text(siteName ? 'siteUnsupported' : 'siteNoneHelp'));
+/** `tabHost` is the tab's host name, '' for the browser's own pages. */
+export function drawSite({ host, site, page, defaultZone, tabHost }) {
+  setText(at('site-name'), site ? new URL(site.site).host : tabHost || text('siteNone'));
+  setText(at('site-state'), site ? siteState(site) : text(tabHost ? 'siteUnsupported' : 'siteNoneHelp'));
   drawZones(host, site, defaultZone);
   // Without the host nobody counted, and noughts would mislead.
   const counted = Boolean(page) && host.state === 'ready' && (site.state === 'ready' || page.files > 0);
