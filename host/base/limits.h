@@ -22,6 +22,7 @@
 #define LIMIT_URL                 2400
 #define LIMIT_VERSION_TEXT        64
 #define LIMIT_BUNDLES             64
+#define LIMIT_CATALOG_PAGE        KIB(64) /* of a list of bundles in pages */
 #define LIMIT_RELEASE_HEADERS     16
 #define LIMIT_RELEASE_TYPES       64
 #define LIMIT_HEADER_VALUE        1024

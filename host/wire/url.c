@@ -127,7 +127,7 @@ bool path_segment_ok(const char *segment, size_t length)
     return true;
 }
 
-static bool segments_ok(const char *path, size_t length)
+bool path_segments_ok(const char *path, size_t length)
 {
     size_t start = 0;
     for (size_t i = 0; i <= length; i++) {
@@ -154,7 +154,7 @@ enum err path_decode(const char *path, size_t length, char *ret_path)
         ret_path[used++] = (char)byte;
     }
     ret_path[used] = '\0';
-    return segments_ok(ret_path + 1, used - 1) ? ERR_OK : ERR_BAD_NAME;
+    return path_segments_ok(ret_path + 1, used - 1) ? ERR_OK : ERR_BAD_NAME;
 }
 
 /* RFC 3986 pchar without "%": what stands for itself in a path segment. */
@@ -183,5 +183,5 @@ bool path_base_ok(const char *base)
         if (base[i] != '/' && !is_pchar(base[i]))
             return false;
     }
-    return segments_ok(base + 1, length - 2);
+    return path_segments_ok(base + 1, length - 2);
 }

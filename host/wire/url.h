@@ -23,6 +23,8 @@ enum err path_decode(const char *path, size_t length, char *ret_path);
 void path_encode(const char *raw, struct buf *out);
 /* May these raw bytes be one segment of a file name in a bundle? */
 bool path_segment_ok(const char *segment, size_t length);
+/* The same of a whole relative path, '/' between its segments. */
+bool path_segments_ok(const char *path, size_t length);
 /* May this be the base of a bundle? "/" segments "/", at least one of them, made only of characters
  * that stand for themselves in a URL: so the raw and the encoded base are the same bytes. */
 bool path_base_ok(const char *base);
