@@ -7,6 +7,7 @@ import { startFirefox } from '../firefox/start.js';
 import { Assets } from './assets.js';
 import { Badge } from './badge.js';
 import { Host } from './host.js';
+import { answerKnownSites } from './known-sites.js';
 import { watchLabels } from './labels.js';
 import { keepSites } from './memory.js';
 import { Messages } from './messages.js';
@@ -27,6 +28,7 @@ keepSites(sites);
 watchLabels(sites);
 answerPopup(parts);
 answerSettings(parts);
+answerKnownSites(parts);
 welcomeNewVisitors();
 new Badge(parts);
 parts.messages.on('page.label', {

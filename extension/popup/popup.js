@@ -76,7 +76,7 @@ function openPage(open) {
 const first = state();
 translate();
 const limits = new SettingsForm(at('limits'));
-const cache = new CacheView(at('panel-cache'));
+const cache = new CacheView();
 new Tabs(at('tabs'), name => cache.show(name === 'cache')).choose('site');
 at('zones').addEventListener('change', event => chooseZone(event.target.value));
 at('zone-default').addEventListener('click', () => chooseZone('default'));

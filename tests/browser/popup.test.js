@@ -165,11 +165,43 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
       await close();
     });
 
+    test('a thousand sites: a part is shown, the field finds any, and its switch works', async () => {
+      const before = visitor.mock.config.sites;
+      const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`https://site-${i}.example`, { ...site, zone: 'fetch' }]));
+      visitor.mock.set({ sites: { ...before, ...many } });
+      const { popup, close } = await openPopup(browser, `${origin.url}/`);
+      await popup.bringToFront();
+      await popup.click('#tab-cache');
+      await textIs(popup, 'site-count', /^1,001 sites$/);
+      const rows = () => popup.evaluate(() => document.querySelectorAll('#site-list li').length);
+      assert.equal(await rows(), 40);
+      await popup.click('#more-sites');
+      assert.equal(await rows(), 80);
+      assert.equal(await popup.evaluate(() => [...document.querySelectorAll('#site-list li')].findIndex(row => row.contains(document.activeElement))), 40);
+      await popup.focus('#find-site');
+      await popup.keyboard.type('site-777');
+      await textIs(popup, 'site-count', /^1 found$/);
+      await waitFor('one row', async () => await rows() === 1);
+      assert.deepEqual(await unnamed(popup), []);
+      await popup.select('#site-list select', 'off');
+      await waitFor('off', () => asked('site.zone')?.site === 'https://site-777.example' && asked('site.zone').zone === 'off');
+      await popup.evaluate(() => {
+        document.getElementById('find-site').value = '';
+        document.getElementById('find-site').dispatchEvent(new Event('input'));
+        document.activeElement.blur();
+      });
+      await textIs(popup, 'site-count', /sites/);
+      await picture(popup, `popup-${kind}-sites`);
+      visitor.mock.set({ sites: before });
+      assert.deepEqual(await popup.errors(), []);
+      await close();
+    });
+
     test('every control has a name, and the keyboard reaches all of them in order', async () => {
       const { popup, close } = await openPopup(browser, `${origin.url}/`);
       await popup.bringToFront();
       await isChosen(popup, 'share');
-      const expected = { site: ['tab-site', 'share'], cache: ['tab-cache'], limits: ['tab-limits', 'BUTTON', 'setting-upload_rate', 'setting-monthly_cap'] };
+      const expected = { site: ['tab-site', 'share'], cache: ['tab-cache', 'default'], limits: ['tab-limits', 'BUTTON', 'setting-upload_rate', 'setting-monthly_cap'] };
       for (const [name, controls] of Object.entries(expected)) {
         await popup.evaluate(() => document.activeElement.blur());
         await popup.focus(`#tab-${name === 'site' ? 'site' : name === 'cache' ? 'site' : 'cache'}`);
@@ -228,3 +260,26 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
     });
   }
 }
+
+/** What is too wide in German sticks out of a narrow window; `picture` looks for that. */
+test('pictures: dark, narrow and in German', async () => {
+  const visitor = newMockVisitor(scope, 'hans', { sites: { [origin.url]: { ...site, zone: 'share' } }, source: 'peers', siteStatus: { peers: 12, spared: { shared: 3_900_000 } } });
+  visitor.env.LANGUAGE = 'de';
+  const browser = await openChromium(scope, visitor, { origins: [origin], extension });
+  await waitForHost(browser);
+  const { page, popup, close } = await openPopup(browser, `${origin.url}/`, { width: 320 });
+  await waitForWorker(page);
+  await fetchInPage(page, '/static/big.bin');
+  await textIs(popup, 'bytes-peers', /4\s?MB/);
+  for (const [scheme, width] of [['light', 320], ['dark', 360]]) {
+    await popup.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await popup.setViewport({ width, height: 600 });
+    for (const [tab, element, words] of [['site', 'page', /Von anderen Besuchern/], ['cache', 'site-count', /1 Website/], ['limits', 'limits', /Upload-Grenze/]]) {
+      await popup.click(`#tab-${tab}`);
+      await textIs(popup, element, words);
+      await picture(popup, `popup-de-${tab}-${width === 320 ? 'narrow' : scheme}`);
+    }
+  }
+  await close();
+  await browser.close();
+});
