@@ -264,8 +264,7 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
 /** What is too wide in German sticks out of a narrow window; `picture` looks for that. */
 test('pictures: dark, narrow and in German', async () => {
   const visitor = newMockVisitor(scope, 'hans', { sites: { [origin.url]: { ...site, zone: 'share' } }, source: 'peers', siteStatus: { peers: 12, spared: { shared: 3_900_000 } } });
-  visitor.env.LANGUAGE = 'de';
-  const browser = await openChromium(scope, visitor, { origins: [origin], extension });
+  const browser = await openChromium(scope, visitor, { origins: [origin], extension, args: ['--lang=de'] });
   await waitForHost(browser);
   const { page, popup, close } = await openPopup(browser, `${origin.url}/`, { width: 320 });
   await waitForWorker(page);
