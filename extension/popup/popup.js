@@ -10,27 +10,29 @@ import { Tabs } from './tabs.js';
 
 const REFRESH_MS = 1000;
 const DEFAULT_TEXTS = { off: 'chooseAsk', fetch: 'chooseFetch', share: 'chooseShare' };
-let site = null;
+const VIEWS = {
+  site: drawSite,
+  cache: state => cache.refresh(state),
+  limits: state => {
+    limits.draw(state);
+    drawTotals(state);
+  },
+};
+let last = null;
 let choosing = false;
 
-/** The tab named in the address ("#tab=5") when the popup is opened as a page of its own; otherwise, 0, the one in front. */
-const named = /^#tab=(\d+)$/.exec(location.hash);
-const state = () => api.runtime.sendMessage({ type: 'popup.state', tab: named ? Number(named[1]) : 0 });
-
+/** `named` is the tab in the address ("#tab=5") when the popup is opened as a page of its own; 0 stands for the one in front. */
 async function refresh() {
-  draw(await state());
+  draw(await api.runtime.sendMessage({ type: 'popup.state', tab: globalThis.named }));
 }
 
 function draw(state) {
   // Drawing now would show the old choice for a moment.
   if (choosing) return;
-  site = state.site?.site ?? null;
+  last = state;
   drawHost(state);
   drawProblems(at('problems'), state.problems, retry);
-  drawSite(state);
-  limits.draw(state);
-  drawTotals(state);
-  cache.refresh(state);
+  VIEWS[tabs.name](state);
   if (!document.body.dataset.drawn) performance.mark('drawn');
   document.body.dataset.drawn = 'true';
 }
@@ -53,7 +55,7 @@ function drawTotals({ total, rates, defaultZone }) {
 async function chooseZone(zone) {
   choosing = true;
   try {
-    await ask('popup.zone', { site, zone });
+    await ask('popup.zone', { site: last.site.site, zone });
     setText(at('zone-error'), '');
   } catch (error) {
     setText(at('zone-error'), text('notChanged', error.message));
@@ -72,16 +74,18 @@ function openPage(open) {
   window.close();
 }
 
-// Asked before anything else: the answer is what takes time.
-const first = state();
 translate();
 const limits = new SettingsForm(at('limits'));
 const cache = new CacheView();
-new Tabs(at('tabs'), name => cache.show(name === 'cache')).choose('site');
+const tabs = new Tabs(at('tabs'), name => {
+  cache.show(name === 'cache');
+  if (last) draw(last);
+});
+tabs.choose('site');
 at('zones').addEventListener('change', event => chooseZone(event.target.value));
 at('zone-default').addEventListener('click', () => chooseZone('default'));
 at('change-default').addEventListener('click', () => openPage(() => api.tabs.create({ url: api.runtime.getURL('welcome/welcome.html') })));
 at('options').addEventListener('click', () => openPage(() => api.runtime.openOptionsPage()));
 at('footer').hidden = !api.runtime.getManifest().options_ui;
-draw(await first);
+draw(await globalThis.firstState);
 setInterval(refresh, REFRESH_MS);

@@ -2,7 +2,15 @@
 import { api } from '../common/api.js';
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
-const STEPS = [['day', 86400], ['hour', 3600], ['minute', 60]];
+
+const formatters = new Map();
+
+/** One Intl formatter of each kind, made when it is first needed: making them is what takes time. */
+function formatter(kind, options = {}) {
+  const key = kind.name + JSON.stringify(options);
+  if (!formatters.has(key)) formatters.set(key, new kind(language(), options));
+  return formatters.get(key);
+}
 
 const language = () => text('@@ui_locale').replace('_', '-');
 
@@ -12,12 +20,12 @@ export function text(name, ...values) {
 
 /** NAME_one or NAME_other, with the number as the first placeholder. */
 export function plural(name, number, ...values) {
-  const form = new Intl.PluralRules(language()).select(number) === 'one' ? 'one' : 'other';
+  const form = formatter(Intl.PluralRules).select(number) === 'one' ? 'one' : 'other';
   return text(`${name}_${form}`, formatNumber(number), ...values);
 }
 
 export function formatNumber(number) {
-  return new Intl.NumberFormat(language()).format(number);
+  return formatter(Intl.NumberFormat).format(number);
 }
 
 /** Bytes in decimal units with three digits at most. */
@@ -26,30 +34,23 @@ export function formatBytes(bytes) {
   const value = bytes / 1000 ** power;
   const maximumFractionDigits = power && value < 100 ? 1 : 0;
   const unitDisplay = power ? 'short' : 'long';
-  return new Intl.NumberFormat(language(), { style: 'unit', unit: UNITS[power], unitDisplay, maximumFractionDigits }).format(value);
+  return formatter(Intl.NumberFormat, { style: 'unit', unit: UNITS[power], unitDisplay, maximumFractionDigits }).format(value);
 }
 
 export function formatRate(bytesPerSecond) {
   return text('perSecond', formatBytes(bytesPerSecond));
 }
 
-/** "2 days ago", "now"; `seconds` since then. */
-export function formatAgo(seconds) {
-  const format = new Intl.RelativeTimeFormat(language(), { numeric: 'auto' });
-  const [unit, length] = STEPS.find(([, least]) => seconds >= least) ?? ['second', seconds + 1];
-  return format.format(-Math.floor(seconds / length), unit);
-}
-
 /** {number, unit} as "3 days". */
 export function formatLength({ number, unit }) {
-  return new Intl.NumberFormat(language(), { style: 'unit', unit, unitDisplay: 'long' }).format(number);
+  return formatter(Intl.NumberFormat, { style: 'unit', unit, unitDisplay: 'long' }).format(number);
 }
 
 /** "2026-11" as "November 2026"; whatever else as it is. */
 export function formatMonth(name) {
   const [, year, month] = /^(\d{4})-(\d{2})$/.exec(name) ?? [];
   if (!year) return name;
-  return new Intl.DateTimeFormat(language(), { year: 'numeric', month: 'long', timeZone: 'UTC' }).format(Date.UTC(year, month - 1));
+  return formatter(Intl.DateTimeFormat, { year: 'numeric', month: 'long', timeZone: 'UTC' }).format(Date.UTC(year, month - 1));
 }
 
 /** Fills in the texts that never change: data-i18n is an element's text, data-i18n-label its accessible name. */
