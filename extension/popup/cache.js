@@ -1,12 +1,12 @@
 // What is kept on this computer, and the sites it belongs to. There may be thousands of sites: a part of the list is drawn, the
 // field above it finds the others.
+import { ask } from '../ui/ask.js';
 import { at, make, setText } from '../ui/dom.js';
-import { ask } from '../ui/settings.js';
 import { formatBytes, formatNumber, plural, text } from '../ui/text.js';
 
-const PART = 40;
+const PART = 20;
 const REFRESH_MS = 3000;
-const ZONES = [['default', 'zoneDefault'], ['off', 'zoneOff'], ['fetch', 'zoneFetch'], ['share', 'zoneShare']];
+const ZONES = [['default', 'zoneAll'], ['off', 'zoneOff'], ['fetch', 'zoneFetch'], ['share', 'zoneShare']];
 
 export class CacheView {
   #sites = [];

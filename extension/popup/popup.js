@@ -1,10 +1,8 @@
 // The popup: asks the background once a second while it is open, shows what it says, and passes on what the visitor changes.
 import { api } from '../common/api.js';
+import { ask } from '../ui/ask.js';
 import { at, setText } from '../ui/dom.js';
-import { drawProblems } from '../ui/problems.js';
-import { SettingsForm, ask } from '../ui/settings.js';
 import { formatBytes, formatRate, text, translate } from '../ui/text.js';
-import { CacheView } from './cache.js';
 import { drawSite } from './site.js';
 import { Tabs } from './tabs.js';
 
@@ -12,12 +10,13 @@ const REFRESH_MS = 1000;
 const DEFAULT_TEXTS = { off: 'chooseAsk', fetch: 'chooseFetch', share: 'chooseShare' };
 const VIEWS = {
   site: drawSite,
-  cache: state => cache.refresh(state),
+  cache: state => more?.cache.refresh(state),
   limits: state => {
-    limits.draw(state);
+    more?.limits.draw(state);
     drawTotals(state);
   },
 };
+let more = null;
 let last = null;
 let choosing = false;
 
@@ -31,10 +30,8 @@ function draw(state) {
   if (choosing) return;
   last = state;
   drawHost(state);
-  drawProblems(at('problems'), state.problems, retry);
+  more?.drawProblems(at('problems'), state.problems, retry);
   VIEWS[tabs.name](state);
-  if (!document.body.dataset.drawn) performance.mark('drawn');
-  document.body.dataset.drawn = 'true';
 }
 
 function drawHost({ host, problems, sharing }) {
@@ -74,11 +71,18 @@ function openPage(open) {
   window.close();
 }
 
+/** The other views, which nobody sees yet. */
+async function loadMore() {
+  const { CacheView, SettingsForm, drawProblems } = await import('./more.js');
+  more = { limits: new SettingsForm(at('limits')), cache: new CacheView(), drawProblems };
+  more.cache.show(tabs.name === 'cache');
+  draw(last);
+  document.body.dataset.drawn = 'true';
+}
+
 translate();
-const limits = new SettingsForm(at('limits'));
-const cache = new CacheView();
 const tabs = new Tabs(at('tabs'), name => {
-  cache.show(name === 'cache');
+  more?.cache.show(name === 'cache');
   if (last) draw(last);
 });
 tabs.choose('site');
@@ -88,4 +92,6 @@ at('change-default').addEventListener('click', () => openPage(() => api.tabs.cre
 at('options').addEventListener('click', () => openPage(() => api.runtime.openOptionsPage()));
 at('footer').hidden = !api.runtime.getManifest().options_ui;
 draw(await globalThis.firstState);
+performance.mark('drawn');
+await loadMore();
 setInterval(refresh, REFRESH_MS);

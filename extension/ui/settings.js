@@ -1,6 +1,6 @@
 // The limits, as popup and options page show them: one description, one form. What is typed goes to the host at once
 // (background/settings.js), and what the host then says is shown.
-import { api } from '../common/api.js';
+import { ask } from './ask.js';
 import { make, setText } from './dom.js';
 import { formatBytes, formatMonth, formatRate, plural, text } from './text.js';
 
@@ -16,12 +16,6 @@ const SWITCHES = [
   { name: 'local_discovery', label: 'settingLocal', help: 'settingLocalHelp' },
 ];
 const PAUSE_MINUTES = 60;
-
-export const ask = async (type, fields = {}) => {
-  const answer = await api.runtime.sendMessage({ type, ...fields });
-  if (answer?.error) throw new Error(answer.error === 'not-ready' ? text('noHost') : answer.text);
-  return answer;
-};
 
 export class SettingsForm {
   #rows = new Map();

@@ -12,7 +12,12 @@ function formatter(kind, options = {}) {
   return formatters.get(key);
 }
 
-const language = () => text('@@ui_locale').replace('_', '-');
+/** That of the texts; of the same language spoken elsewhere, its way to write numbers. */
+function language() {
+  const ours = text('language');
+  const browsers = text('@@ui_locale').replace('_', '-');
+  return browsers.split('-')[0] === ours ? browsers : ours;
+}
 
 export function text(name, ...values) {
   return api.i18n.getMessage(name, values.map(String));

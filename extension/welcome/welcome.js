@@ -1,8 +1,8 @@
 // The first-run page: says what happens and asks once what shall hold for all sites. It may also be opened later.
 import { api } from '../common/api.js';
+import { ask } from '../ui/ask.js';
 import { at, setText } from '../ui/dom.js';
 import { drawProblems } from '../ui/problems.js';
-import { ask } from '../ui/settings.js';
 import { text, translate } from '../ui/text.js';
 
 const REFRESH_MS = 2000;
