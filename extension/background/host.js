@@ -199,7 +199,7 @@ export class Host {
   #disconnected(port, disconnected) {
     if (port !== this.#port) return;
     const words = disconnected?.error?.message ?? this.lastError() ?? '';
-    const fault = faultOf(words);
+    const fault = faultOf(words, this.ready);
     this.#lost(fault === 'ended' ? 'crashed' : 'missing', fault, words);
   }
 
@@ -246,7 +246,9 @@ const WORDS = {
   'not-startable': /failed to start native|does not exist, or is not executable/i,
 };
 
-function faultOf(words) {
+/** Firefox has a word for a program that it cannot start which it may use for others too, of one that has run. */
+function faultOf(words, hasRun = false) {
+  if (!hasRun && /an unexpected error occurred/i.test(words)) return 'not-startable';
   return Object.keys(WORDS).find(fault => WORDS[fault].test(words)) ?? 'ended';
 }
 

@@ -163,7 +163,7 @@ const MISSING = {
   'Specified native messaging host not found.': 'not-installed', 'No such native application org.fringe.host': 'not-installed',
   'Access to the specified native messaging host is forbidden.': 'not-allowed',
   'This extension does not have permission to use native application org.fringe.host (or the application is not installed)': 'not-allowed',
-  'Failed to start native messaging host.': 'not-startable', 'File at path "/x/fringe-native" does not exist, or is not executable': 'not-startable',
+  'Failed to start native messaging host.': 'not-startable', 'An unexpected error occurred': 'not-startable', 'File at path "/x/fringe-native" does not exist, or is not executable': 'not-startable',
 };
 for (const [words, fault] of Object.entries(MISSING)) {
   test(`missing: ${words}`, async t => {

@@ -12,9 +12,9 @@ export const CHROMIUM_ID = 'gnngkgnlcojnaaapcfnmdjionaonmblf';
 
 /**
  * `origins`: the sites the visitor trusts and sees as public addresses. `extension`: a folder, or null for a browser without.
- * `host: false` leaves the native host uninstalled, `welcome: true` the first-run page open.
+ * `host: false` leaves the native host uninstalled, `welcome: true` the first-run page open. `first`: the page that the browser begins with.
  */
-export async function openChromium(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, args = [] } = {}) {
+export async function openChromium(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, first = null, args = [] } = {}) {
   const profile = join(visitor.home, 'chromium');
   const certificates = join(visitor.home, '.pki', 'nssdb');
   mkdirSync(profile, { recursive: true });
@@ -38,6 +38,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
       ...(origins.length ? [`--ip-address-space-overrides=${origins.map(origin => `${origin.address}=public`).join(',')}`] : []),
       ...(extension ? [`--load-extension=${extension}`] : []),
       ...args,
+      ...(first ? [first] : []),
     ],
   });
   killAtExit(browser.process());
@@ -51,6 +52,7 @@ export async function openChromium(scope, visitor, { origins = [], extension = E
     extensionUrl,
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
     extensionWorker: () => extensionWorker(browser),
+    updateExtension: () => updateExtension(browser),
   };
   if (extension && !welcome) await closeWelcome(opened, extension);
   return opened;
@@ -60,6 +62,21 @@ async function openExtensionPage(browser, url) {
   const page = await newPage(browser);
   await page.goto(url);
   return page;
+}
+
+/** Takes up what stands in the extension's folder now, as an update does. Outside developer mode it would be disabled by that. */
+async function updateExtension(browser) {
+  const page = await newPage(browser);
+  await page.goto('chrome://extensions');
+  const started = new Promise(resolve => {
+    browser.on('targetcreated', target => target.type() === 'service_worker' && target.url().startsWith('chrome-extension://') && resolve());
+  });
+  await page.evaluate(async id => {
+    await chrome.developerPrivate.updateProfileConfiguration({ inDeveloperMode: true });
+    await chrome.developerPrivate.reload(id, { failQuietly: true });
+  }, CHROMIUM_ID);
+  await started;
+  await page.close();
 }
 
 /** The extension's service worker, for `evaluate`; waking one that went to sleep is up to the caller. */

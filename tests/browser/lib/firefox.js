@@ -14,7 +14,7 @@ export const FIREFOX_ID = 'fringe@fringe.example';
 const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
 
 /** Options as for `openChromium`; `prefs` are set on top of ours. */
-export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, prefs = {} } = {}) {
+export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, first = null, prefs = {} } = {}) {
   const profile = join(visitor.home, 'firefox');
   mkdirSync(profile, { recursive: true });
   await trustAuthorities(profile, origins.map(origin => origin.caFile));
@@ -28,7 +28,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     ...LEAVE_SIGNALS,
     userDataDir: profile,
     // Without it no extension page may be opened.
-    args: ['--remote-allow-system-access'],
+    args: ['--remote-allow-system-access', ...(first ? [first] : [])],
     env: { ...process.env, ...visitor.env, MOZ_CRASHREPORTER_DISABLE: '1' },
     extraPrefsFirefox: {
       'network.dns.disableIPv6': true,
@@ -49,6 +49,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     kind: 'firefox', browser, visitor, close, extensionUrl,
     newPage: () => newPage(browser),
     openExtensionPage: path => openExtensionPage(browser, extensionUrl(path)),
+    updateExtension: folder => browser.installExtension(folder),
   };
   if (extension && !welcome) await closeWelcome(opened, extension);
   return opened;

@@ -47,7 +47,7 @@ class Fragile {
       return readFileSync(`/proc/${holder.pid}/comm`, 'utf8').trim() === 'sleep';
     });
     this.#inside = ['-t', String(holder.pid), '-U', '--preserve-credentials', '-m', '--'];
-    await this.onDisk(`mount -t tmpfs -o size=${DISK},mode=700 tmpfs .`, '/');
+    await this.onDisk(`mount -t tmpfs -o size=${DISK},mode=700 tmpfs "$0"`);
     const library = join(this.folder, 'wrong_clock.so');
     await run(findProgram('gcc', 'gcc'), ['-shared', '-fPIC', '-o', library, CLOCK_SOURCE]);
     this.setClock(0);
@@ -61,7 +61,7 @@ class Fragile {
 
   /** Runs a shell command in the folder of the host's data, as the host sees it. */
   async onDisk(command) {
-    await run(findProgram('nsenter', 'util-linux'), [...this.#inside, 'sh', '-ec', `cd "$0" && ${command.replace(/tmpfs \.$/, 'tmpfs "$0"')}`, this.#visitor.data]);
+    await run(findProgram('nsenter', 'util-linux'), [...this.#inside, 'sh', '-ec', `cd "$0" && ${command}`, this.#visitor.data]);
   }
 
   fill() {
