@@ -30,7 +30,7 @@ async function describe(host, sites, tabId) {
   const record = recordOf(sites, tab);
   const status = record && host.ready ? await sites.status(record.site, record.doc).catch(() => null) : null;
   const settings = await settingsSoon;
-  const problems = problemsOf({ host, site: record && { ...troubled(record), origin: word(status?.origin) } });
+  const problems = problemsOf({ host, site: record && { ...troubled(record), origin: word(status?.origin) }, unseen: await isUnseen(sites, tab) });
   const tabHost = siteOf(tab?.url) ? new URL(tab.url).host : '';
   return { ...settings, problems, tabHost, ...(record ? describeSite(host, record, status) : { site: null, page: null }) };
 }
@@ -39,6 +39,12 @@ async function describe(host, sites, tabId) {
 function recordOf(sites, tab) {
   const record = tab && sites.docOfTab(tab.id);
   return record?.site && siteOf(tab.url) === record.site ? record : null;
+}
+
+/** Its document came before this background ran: before the extension did, or an update of it. */
+async function isUnseen(sites, tab) {
+  await sites.restored;
+  return Boolean(tab) && !sites.docOfTab(tab.id) && siteOf(tab.url) !== null;
 }
 
 function describeSite(host, record, status) {

@@ -2,4 +2,4 @@
 import { testBreaks } from './lib/breaks.js';
 import { openChromium } from './lib/chromium.js';
 
-testBreaks(openChromium, { cacheNeedsSite: false, tellsWhy: false });
+testBreaks(openChromium, { cacheNeedsSite: false, tellsProgram: false });

@@ -1,5 +1,6 @@
 """The daemon as a program: options, exit statuses, who may run beside whom, and when it ends."""
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -50,6 +51,15 @@ class Daemon(unittest.TestCase):
             self.assertIsNone(daemon.process.poll(), "it ended under a client")
         wait_for("the daemon to end", lambda: daemon.process.poll() is not None)
         self.assertEqual(daemon.process.returncode, 0)
+
+    def test_stop_ends_one_that_hangs(self):
+        daemon = self.lab.daemon("hanging")
+        daemon.process.send_signal(signal.SIGSTOP)
+        done = daemon.run("stop")
+        self.assertIn(f"process {daemon.process.pid}", done.stdout)
+        self.assertEqual(daemon.process.wait(20), -signal.SIGKILL)
+        daemon.start()
+        self.assertTrue(daemon.status())
 
     def test_stop_answers_and_ends(self):
         daemon = self.lab.daemon("stopped")

@@ -35,10 +35,10 @@ process.stdin.on('end', () => process.exit(0));
 `;
 
 /**
- * `open` is openChromium or openFirefox. `cacheNeedsSite`: files from the cache come only while the site answers. `tellsWhy`: the browser
- * tells a program that is missing from a host that is not installed.
+ * `open` is openChromium or openFirefox. `cacheNeedsSite`: files from the cache come only while the site answers. `tellsProgram`: the browser
+ * tells when the host's program is gone (and not when the host is for another extension).
  */
-export function testBreaks(open, { cacheNeedsSite, tellsWhy }) {
+export function testBreaks(open, { cacheNeedsSite, tellsProgram }) {
   const scope = new Scope();
   let origin;
   let visitor;
@@ -227,9 +227,9 @@ export function testBreaks(open, { cacheNeedsSite, tellsWhy }) {
     'is of an older version': ['host-older', () => fragile.breakProgram(sayingHello({ api: 0 }))],
     'is of a newer version': ['host-newer', () => fragile.breakProgram(sayingHello({ api: 2 }))],
     'ends at once': ['host-ended', () => fragile.breakProgram('#!/bin/sh\nexit 1\n')],
-    // Chromium does not tell the two apart.
-    'has lost its program': [tellsWhy ? 'host-not-startable' : 'host-missing', () => fragile.breakProgram(null)],
-    'is for another extension': ['host-not-allowed', () => fragile.breakManifest(browser, text => text.replace(/gnngk\w+|fringe@[\w.]+/, id => id.split('').reverse().join('')))],
+    // What each browser does not tell from one that is not installed: Chromium a program that is gone, Firefox another extension's host.
+    'has lost its program': [tellsProgram ? 'host-not-startable' : 'host-missing', () => fragile.breakProgram(null)],
+    'is for another extension': [tellsProgram ? 'host-missing' : 'host-not-allowed', () => fragile.breakManifest(browser, text => text.replace(/gnngk\w+|fringe@[\w.]+/, id => id.split('').reverse().join('')))],
     'is not installed': ['host-missing', () => fragile.breakManifest(browser, null)],
   };
   for (const [name, [id, breakIt]] of Object.entries(programs)) {
