@@ -274,6 +274,11 @@ export function testBreaks(open, { cacheNeedsSite, tellsProgram }) {
     const page = await waitFor('the first page', async () => (await browser.browser.pages()).find(each => each.url().startsWith(`${origin.url}/`)) ?? openPage());
     await waitFor('the page itself', () => page.evaluate(() => window.ran === true && document.readyState === 'complete'));
     await isWhole(page, nextFresh());
+    // Which of the two was there first is the browser's affair.
+    const said = await problems(page);
+    assert.ok(['', 'page-unseen'].includes(said.join()), lastWords);
+    await page.reload();
+    await says('', page);
     await load();
     await isWell();
   });
