@@ -134,4 +134,8 @@
 
 /* --- the visitor's machine */
 #define LIMIT_SITES               4096
+#define LIMIT_LOG_LINES           20000   /* of transfers; the oldest go */
+#define LIMIT_LOG_BATCH           128     /* lines in memory before they are written */
+#define LIMIT_LOG_PAGE            200     /* lines that are read at once */
+#define LIMIT_LOG_PEER            64      /* an address with its port */
 #define LIMIT_CACHE_BYTES         (10ull << 30)
