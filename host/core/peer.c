@@ -178,6 +178,8 @@ void peer_closed(struct peer *peer)
 
 void peer_send(struct peer *peer, const struct peer_msg *msg)
 {
+    if (peer->later_count > 0)
+        peer_send_later(peer);
     peer_msg_encode(msg, update_send(peer->node->update, peer->conn));
     peer->out_ms = peer->node->now_ms;
 }
@@ -351,6 +353,8 @@ static uint64_t first_deadline(const struct peer *peer)
     uint64_t alive = peer->out_ms + KEEP_ALIVE_MS;
 
     at = alive < at ? alive : at;
+    if (peer->later_count > 0 && peer->later_ms < at)
+        at = peer->later_ms;
     if (peer->asked.count > 0) {
         uint64_t due = peer->block_ms + (peer->snubbed ? DEAD_MS : PEER_SNUB_MS);
         at = due < at ? due : at;
@@ -379,6 +383,8 @@ uint64_t peer_tick(struct peer *peer)
         peer_close(peer, false);
         return UINT64_MAX;
     }
+    if (peer->later_count > 0 && now >= peer->later_ms)
+        peer_send_later(peer);
     if (now >= peer->out_ms + KEEP_ALIVE_MS)
         peer_send_simple(peer, PEER_KEEP_ALIVE);
     if (peer->wanted.count > 0)

@@ -74,6 +74,9 @@ struct peer {
     bool snubbed;          /* answered nothing for long: asked for one block at a time */
     bool told_all;         /* a super-node has everything: what it has not yet it gets */
     bool told_have;        /* knows what we have: not in zone fetch */
+    uint32_t later[16];    /* pieces that it has as well: it hears with the next message that ... */
+    uint32_t later_count;  /* ... we have them now, */
+    uint64_t later_ms;     /* or then (peer_state.c) */
     bool said_extended;    /* our extended handshake has gone */
     uint8_t id[PEER_ID_LENGTH];
     uint32_t reqq;                    /* requests that it queues; 0: not said */
@@ -145,7 +148,8 @@ uint64_t peer_tick(struct peer *peer);                /* may free; returns the n
 /* Have both everything? Then it goes a little later, in peer_tick; true: now. */
 bool peer_check_redundant(struct peer *peer);
 
-void peer_have(struct peer *peer, uint32_t piece);
+void peer_have(struct peer *peer, uint32_t piece);      /* we have it now */
+void peer_send_later(struct peer *peer);                /* what was put off of that goes out */
 void peer_dont_have(struct peer *peer, uint32_t piece); /* any more */
 void peer_update_interest(struct peer *peer);
 void peer_update_choke(struct peer *peer);

@@ -5,7 +5,7 @@
 #include "core/peer.h"
 
 /* At a socket as much as this, a peer has enough to take: others come first. */
-#define UPLOAD_ENOUGH KIB(32)
+#define UPLOAD_ENOUGH KIB(24)
 
 /* The peer who is next among those whose turn it can be, or NULL. */
 struct peer *upload_next(struct node *node, bool (*may_serve)(const struct peer *peer));
