@@ -85,7 +85,7 @@ static void check_at_once(struct crowd *crowd, const char *how)
         fetch_begin(crowd->visitors[i], SITE, 1, "/static/big.bin", "doc");
     ck_assert(world_run_until(crowd->scene.world, fetches_are_over, crowd->scene.world, 120000));
     check_crowd(crowd, how, MIB(8), 12000, 1.25);
-    check_heads(crowd, how, 4000);
+    check_heads(crowd, how, 4500);
 }
 
 START_TEST(test_a_crowd_at_once)
