@@ -68,5 +68,5 @@ function describeStatus(status) {
 /** What the extension took from the origin itself is unknown to the host. */
 function pageBytes(record, page) {
   const bytes = Object.fromEntries(SOURCES.map(source => [source, numberOf(page?.[source])]));
-  return { ...bytes, origin: bytes.origin + record.taken.bytes };
+  return { ...bytes, origin: bytes.origin + record.taken };
 }

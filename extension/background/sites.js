@@ -131,10 +131,9 @@ export class Sites {
     }), PAGE_WAIT_MS).finally(() => this.#pageWaiters.delete(page));
   }
 
-  /** Bytes that came from the origin past the host; `files` is 0 when they only served to carry a file from elsewhere. */
-  took(record, bytes, files = 1) {
-    record.taken.files += files;
-    record.taken.bytes += bytes;
+  /** Bytes that came from the origin past the host. */
+  took(record, bytes) {
+    record.taken += bytes;
   }
 
   /** The host carries that file of the document, or says why not. */
@@ -261,7 +260,7 @@ function newRecord(doc, tab, label) {
     /** Resolved when no request should wait for `opened` any longer. */
     patience: Promise.resolve(),
     page: null,
-    taken: { files: 0, bytes: 0 },
+    taken: 0,
     carried: 0, paths: new Set(), trouble: '',
   };
 }

@@ -77,7 +77,7 @@ export class Exchange {
     // A few bytes of a file that nothing completes: once more from the start, and without us.
     if (decision === 'again' || (decision === 'replace' && this.#plan.tiny)) return { redirectUrl: details.url };
     this.again = null;
-    if (!details.fromCache && details.statusCode < 300) this.#count(bodyLength(details.responseHeaders), 1);
+    if (!details.fromCache && details.statusCode < 300) this.#count(bodyLength(details.responseHeaders));
     return {};
   }
 
@@ -87,7 +87,7 @@ export class Exchange {
     this.#position = this.#plan.start;
     this.#entityTag = headerValue(responseHeaders, 'etag');
     const cost = bodyLength(responseHeaders);
-    this.#count(fromCache ? 0 : this.#plan.tiny ? cost : Math.min(cost, PLAIN_COST_BYTES), 0);
+    this.#count(fromCache ? 0 : this.#plan.tiny ? cost : Math.min(cost, PLAIN_COST_BYTES));
     return { responseHeaders: mendResponseHeaders(responseHeaders, this.#plan, this.#located) };
   }
 
@@ -143,7 +143,7 @@ export class Exchange {
     for await (const chunk of fromOrigin(url, this.#plan, from, this.#tail.bytes(), this.#entityTag, this.#abort.signal)) {
       this.#write(chunk);
     }
-    this.#count(this.#position - from, 0);
+    this.#count(this.#position - from);
   }
 
   #write(chunk) {
@@ -154,8 +154,8 @@ export class Exchange {
     this.#tail.push(chunk);
   }
 
-  #count(bytes, files) {
-    this.#sites.took(this.#record, bytes, files);
+  #count(bytes) {
+    this.#sites.took(this.#record, bytes);
   }
 }
 
