@@ -12,6 +12,9 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, 'j'},
     {"output", required_argument, NULL, 'o'},
     {"site", required_argument, NULL, 'S'},
+    {"limit", required_argument, NULL, 'l'},
+    {"csv", no_argument, NULL, 'c'},
+    {"clear", no_argument, NULL, 'C'},
     {"help", no_argument, NULL, 'h'},
     {"upload-rate", required_argument, NULL, FIRST_SETTING + SETTING_UPLOAD_RATE},
     {"download-rate", required_argument, NULL, FIRST_SETTING + SETTING_DOWNLOAD_RATE},
@@ -41,6 +44,12 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
             options->output = optarg;
         else if (option == 'S' && options->takes_site)
             options->site = optarg;
+        else if (option == 'l' && options->takes_log)
+            options->limit = optarg;
+        else if (option == 'c' && options->takes_log)
+            options->csv = true;
+        else if (option == 'C' && options->takes_log)
+            options->clear = true;
         else if (option >= FIRST_SETTING && options->takes_settings) {
             options->settings[option - FIRST_SETTING] = optarg;
             options->has_settings = true;

@@ -11,7 +11,9 @@ struct client_options {
     bool takes_json, takes_output, takes_site; /* set before */
     bool takes_settings;                       /* set before: limits instead of the words */
     const char *socket, *output, *site;
-    bool json;
+    bool takes_log; /* set before: --limit, --csv, --clear */
+    const char *limit;
+    bool json, csv, clear;
     char **words;
     int word_count;
     const char *settings[SETTING_COUNT_]; /* NULL: not given */

@@ -14,6 +14,7 @@ enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
 int cmd_daemon(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
+int cmd_log(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_port_map(int argc, char **argv);
 int cmd_publish(int argc, char **argv);

@@ -252,6 +252,10 @@ static void client_message(void *user, uint64_t client, struct span json)
             answer_bad_request(daemon, client, request.id, code, err);
         return;
     }
+    if (request.type == API_LOG || request.type == API_LOG_CLEAR) {
+        daemon_log_request(daemon, client, &request);
+        return;
+    }
     if (request.type == API_STATUS) {
         struct store_totals totals = store_totals(daemon->store);
         node_set_cache_totals(daemon->node, totals.files, totals.bytes);
@@ -304,6 +308,7 @@ static void flush_fired(void *user)
         daemon_store_failed(daemon, err);
         daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
     }
+    daemon_log_flush(daemon);
     if (store_waits_for_sync(daemon->store))
         loop_timer_set(daemon->flush_timer, SYNC_MS);
 }
@@ -409,6 +414,7 @@ static void make_node(struct daemon *daemon)
     config.peer_count = options->peer_count;
     config.local_discovery = options->local_discovery;
     config.supernode = options->supernode;
+    config.tells_transfers = daemon->transfers != NULL;
     config.has_folder = options->webroot != NULL;
     memcpy(config.sites, options->sites, sizeof config.sites);
     config.site_count = options->site_count;
@@ -508,6 +514,7 @@ static void close_adapters(struct daemon *daemon)
         hasher_free(daemon->hasher);
     if (daemon->store != NULL)
         store_close(daemon->store);
+    transfer_log_close(daemon->transfers);
     node_free(node);
     daemon_forget_pieces(daemon);
     daemon_forget_rebuilding(daemon);
@@ -570,6 +577,7 @@ enum err daemon_run(const struct daemon_options *options)
     watch_signals(&daemon);
     err = open_adapters(&daemon);
     if (err == ERR_OK) {
+        daemon_log_open(&daemon);
         make_node(&daemon);
         open_portmap(&daemon);
         err = restore(&daemon);

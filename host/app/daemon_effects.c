@@ -416,6 +416,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
     case EFFECT_LOG:
         log_message(effect->level, "%s", (const char *)effect->text.data);
         break;
+    case EFFECT_TRANSFER:
+        daemon_log_transfer(daemon, effect);
+        break;
     case EFFECT_STOP:
         loop_stop(&daemon->loop);
         break;

@@ -17,6 +17,7 @@
 #include "io/resolver.h"
 #include "io/store.h"
 #include "io/tcp.h"
+#include "io/transfer_log.h"
 #include "io/udp.h"
 #include "io/webroot.h"
 #include "io/ws.h"
@@ -55,6 +56,7 @@ struct daemon {
     struct loop_timer *report_timer; /* daemon_supernode.c: the next report; the end of draining */
     uv_signal_t signals[3];
     struct store *store;
+    struct transfer_log *transfers; /* daemon_log.c; NULL: none is kept */
     struct tcp *tcp;
     struct http *http;
     struct udp *udp;
@@ -117,6 +119,12 @@ void daemon_health_stepped(struct daemon *daemon); /* is the store to be looked 
 void daemon_store_failed(struct daemon *daemon, enum err why);
 void daemon_health_probe(void *user);
 void daemon_health_end(struct daemon *daemon);
+
+/* --- daemon_log.c: what came from whom */
+void daemon_log_open(struct daemon *daemon);
+void daemon_log_transfer(struct daemon *daemon, const struct effect *effect);
+void daemon_log_flush(struct daemon *daemon);
+void daemon_log_request(struct daemon *daemon, uint64_t client, const struct api_request *request);
 
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

@@ -20,6 +20,7 @@ static const struct {
     {"supernode", "hold a site whole and give it to its visitors (for publishers)", cmd_supernode},
     {"status", "what the host is doing", cmd_status},
     {"sites", "the sites that the host knows and what was chosen for them", cmd_sites},
+    {"log", "what was fetched from whom and given to whom, newest first", cmd_log},
     {"set", "choose for a site: off, fetch, share or default; limits for all", cmd_set},
     {"pause", "give nothing to other visitors and take nothing from them for a while", cmd_pause},
     {"resume", "end a pause", cmd_resume},

@@ -90,6 +90,8 @@ void asset_count(struct site *site, const char *id, struct swarm *swarm, uint32_
     doc->files++;
     doc->bytes[SOURCE_CACHE] += cached;
     site->bytes[SOURCE_CACHE] += cached;
+    struct transfer_tale tale = {.source = SOURCE_CACHE, .bytes = cached};
+    transfer_tell(swarm, file, &tale);
     if (!swarm_has_file(swarm, file))
         want_add_doc(want_get(swarm, file), doc->serial);
 }

@@ -39,6 +39,7 @@ struct node_config {
     bool supernode;
     const char *sites[LIMIT_SUPERNODE_SITES];
     size_t site_count;
+    bool tells_transfers; /* EFFECT_TRANSFER */
     bool has_folder;      /* what it fetches costs the site nothing */
     uint32_t connections; /* at once; 0: LIMIT_PEERS */
     uint64_t start_ms;

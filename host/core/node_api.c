@@ -493,6 +493,10 @@ void node_handle_request(struct node *node, uint64_t client, const struct api_re
         refuse(node, client, request->id, "too-many", "too many sites at once: try again later");
         return;
     }
+    if (handlers[request->type] == NULL) { /* the adapter's own */
+        refuse(node, client, request->id, "failed", "not of this host");
+        return;
+    }
     handlers[request->type](node, client, request);
 }
 

@@ -119,6 +119,8 @@ static void send_block(struct peer *peer, const struct peer_request *request)
     swarm->node->send_queued += effect->text.length + request->length;
     peer->out_ms = swarm->node->now_ms;
     swarm->site->uploaded += real;
+    struct transfer_tale tale = {.shared = true, .bytes = real, .peer = &peer->remote};
+    transfer_tell(swarm, file, &tale);
     fair_use_sent_block(swarm->node, effect->text.length + request->length);
 }
 

@@ -535,6 +535,8 @@ void swarm_piece_stored(struct piece *piece, const struct event *event)
     bool kept = result == ERR_BAD_HASH && source != SOURCE_ORIGIN && blame_begin(piece, event);
     if (result == ERR_BAD_HASH && !kept)
         swarm->site->wasted += piece->length;
+    if (result == ERR_OK)
+        transfer_tell_piece(piece);
     if (!kept)
         swarm_drop_piece(swarm, piece);
     if (result == ERR_OK) {

@@ -380,6 +380,16 @@ void origin_watch(struct want *want); /* is it too slow? */
 void origin_start(struct want *want, uint32_t first, uint32_t end);
 
 /* --- finding peers */
+/* --- transfer_tell.c: for the visitor's log */
+struct transfer_tale {
+    bool shared;
+    enum source source; /* when not shared */
+    uint64_t bytes;
+    const struct address *peer; /* NULL: none */
+};
+void transfer_tell(struct swarm *swarm, uint32_t file, const struct transfer_tale *tale);
+void transfer_tell_piece(const struct piece *piece); /* it is verified and stored */
+
 void swarm_find_peers(struct swarm *swarm);
 /* An incoming peer has said where it listens (peer->dialable). */
 void swarm_peer_listens(struct swarm *swarm, struct peer *peer);

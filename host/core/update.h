@@ -36,6 +36,7 @@ enum effect_kind {
     EFFECT_SAVE_SETTINGS,
     EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
     EFFECT_LOG,          /* `text`: a line for the log */
+    EFFECT_TRANSFER,     /* `text`: for the visitor: the site, NUL, the URL's path, NUL */
     EFFECT_STOP,         /* end the daemon */
 };
 
@@ -102,6 +103,13 @@ struct effect {
             bool bodies_held; /* paced responses, at least */
             uint32_t chunk;   /* bytes to take at a time; 0: as many as there are */
         } receive;
+        struct {
+            bool shared; /* given to another visitor */
+            enum source source;
+            uint64_t bytes, size, seq; /* moved; of the file; of the release */
+            size_t path;               /* where in `text` */
+            struct address peer;       /* family 0: none, or gone */
+        } transfer;
         struct settings_record settings;
         struct site_record site; /* borrowed from the node for the call */
         enum log_level level;

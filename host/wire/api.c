@@ -71,6 +71,8 @@ enum {
     FIELD_HELLO = 32,
     FIELD_MINUTES = 64,
     FIELD_SETTINGS = 128,
+    FIELD_BEFORE = 256,
+    FIELD_LIMIT = 512,
 };
 
 static const struct {
@@ -89,6 +91,8 @@ static const struct {
     [API_SETTINGS] = {"settings", FIELD_SETTINGS, 0},
     [API_PAUSE] = {"pause", 0, FIELD_MINUTES},
     [API_RESUME] = {"resume", 0, 0},
+    [API_LOG] = {"log", 0, FIELD_SITE | FIELD_BEFORE | FIELD_LIMIT},
+    [API_LOG_CLEAR] = {"log.clear", 0, FIELD_SITE},
 };
 
 /* --- one reader a field; each answers the code of PROTOCOL.md, NULL when all is well */
@@ -166,6 +170,18 @@ static const char *read_minutes(const json_t *root, struct api_request *ret, enu
     return *ret_err == ERR_OK ? NULL : "bad-request";
 }
 
+static const char *read_before(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "before", 0, JSON_INTEGER_MAX, &ret->before);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
+static const char *read_limit(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "limit", 1, LIMIT_LOG_PAGE, &ret->limit);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
 /* A number, but for the zone, which goes by its name. */
 static enum err read_setting(const json_t *root, enum setting setting, uint64_t *ret)
 {
@@ -206,6 +222,7 @@ static const struct {
     {FIELD_PATH, "path", read_path},          {FIELD_DOC, "doc", read_doc},
     {FIELD_ZONE, "zone", read_zone},          {FIELD_HELLO, "api", read_hello},
     {FIELD_MINUTES, "minutes", read_minutes}, {FIELD_SETTINGS, "settings", read_settings},
+    {FIELD_BEFORE, "before", read_before},    {FIELD_LIMIT, "limit", read_limit},
 };
 
 static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
@@ -298,6 +315,10 @@ void api_request_write(const struct api_request *request, struct buf *out)
         put_text_field(out, "zone", zone_name(request->zone));
     if (has & FIELD_MINUTES)
         buf_printf(out, ",\"minutes\":%llu", (unsigned long long)request->minutes);
+    if ((has & FIELD_BEFORE) && request->before > 0)
+        buf_printf(out, ",\"before\":%llu", (unsigned long long)request->before);
+    if ((has & FIELD_LIMIT) && request->limit > 0)
+        buf_printf(out, ",\"limit\":%llu", (unsigned long long)request->limit);
     for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
         if (request->given[i])
             put_setting(out, (enum setting)i, request->settings[i]);

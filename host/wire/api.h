@@ -26,6 +26,8 @@ enum api_type {
     API_SETTINGS,
     API_PAUSE,
     API_RESUME,
+    API_LOG,
+    API_LOG_CLEAR,
     API_TYPE_COUNT_
 };
 
@@ -56,6 +58,7 @@ struct api_request {
     uint64_t seq;
     bool given[SETTING_COUNT_]; /* settings: which are to be changed */
     uint64_t settings[SETTING_COUNT_];
+    uint64_t before, limit;    /* log: 0: from the newest; as many as are given at once */
     uint64_t minutes;          /* pause; 0: until resumed */
     char site[LIMIT_SITE + 1]; /* canonical, checked */
     char path[LIMIT_PATH + 1]; /* as sent, begins with '/'; path_decode it */

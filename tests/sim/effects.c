@@ -285,6 +285,8 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_LOG:
         do_log(visitor, effect);
         break;
+    case EFFECT_TRANSFER: /* no visitor here keeps a log */
+        break;
     case EFFECT_STOP:
         world_trace(visitor->world, "%s > stop", visitor->host->name);
         visitor->counts.stops++;

@@ -1,0 +1,64 @@
+"""The log of transfers: what one visitor fetched from another stands in both logs, as `fringe log` shows it."""
+import csv
+import io
+import json
+import unittest
+
+from lab import WithSite, wait_for
+
+SIZES = {"a.bin": 300_000, "deep/b.bin": 70_001}
+
+
+class Log(WithSite):
+    def setUp(self):
+        super().setUp()
+        self.make_site(SIZES)
+        self.lab.origin()
+        self.first = self.lab.daemon("first")
+        self.get_all(self.first)
+
+    def lines(self, daemon, *words):
+        said = daemon.run("log", "--json", *words).stdout
+        return [json.loads(line) for line in said.splitlines()]
+
+    def sums(self, daemon, kind):
+        sums = {}
+        for line in self.lines(daemon):
+            if line["kind"] == kind:
+                name = line["path"].removeprefix("/static/")
+                self.assertEqual((line["site"], line["size"]), (self.lab.site, SIZES[name]))
+                sums[name] = sums.get(name, 0) + line["bytes"]
+        return sums
+
+    def test_both_sides_have_it(self):
+        self.assertEqual(self.sums(self.first, "origin"), SIZES)
+        second = self.lab.daemon("second", peers=[self.first.address()])
+        self.get_all(second)
+        wait_for("both to have written it", lambda: self.sums(second, "peers") == SIZES)
+        self.assertEqual(self.sums(self.first, "shared"), SIZES)
+        fetched = [line for line in self.lines(second) if line["kind"] == "peers"]
+        self.assertEqual({line["peer"] for line in fetched}, {self.first.address()})
+        numbers = [line["n"] for line in self.lines(second)]
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+        self.assertEqual([line["n"] for line in self.lines(second, "--limit", "1")], numbers[:1])
+
+    def test_survives_and_is_cleared(self):
+        before = self.lines(self.first)
+        self.first.stop()
+        self.first.start()
+        self.assertEqual(self.lines(self.first), before)
+        table = list(csv.DictReader(io.StringIO(self.first.run("log", "--csv").stdout)))
+        self.assertEqual([(row["path"], row["bytes"]) for row in table], [(line["path"], str(line["bytes"])) for line in before])
+        self.first.run("log", "--clear", "--site", "https://other.example")
+        self.assertEqual(self.lines(self.first, "--site", self.lab.site), before)
+        self.first.run("log", "--clear", "--site", self.lab.site)
+        self.assertEqual(self.lines(self.first), [])
+
+    def test_what_is_no_request_is_refused(self):
+        for words in (("--limit", "0"), ("--limit", "-1"), ("--limit", "99999999"), ("--site", "nonsense"), ("--json", "--csv")):
+            with self.subTest(words):
+                self.assertNotEqual(self.first.run("log", *words, check=False).returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
