@@ -339,6 +339,16 @@ static bool check_texts(const struct publish_options *options)
 
 /* --- the steps */
 
+static bool check_large(const struct publish_options *options, const struct publish_plan *plan)
+{
+    if (plan->catalog.slice_count == 0 || options->previous_count == 0)
+        return true;
+    return cmd_fail(
+               "--previous: patches are made for folders of up to 10,000 files, and %s has more: "
+               "publish it without",
+               options->dir) == CMD_OK;
+}
+
 static bool publish(const struct publish_options *options, const struct minisign_secret *secret)
 {
     struct publish_files files = {0};
@@ -347,7 +357,10 @@ static bool publish(const struct publish_options *options, const struct minisign
     bool good = lock >= 0 && publish_worker_is_ours(options) &&
                 publish_scan(options->dir, options->base, &files);
     uint32_t piece_length = publish_piece_length(files.bytes);
-    good = good && publish_plan_check(options, &files, secret, &plan) &&
+    if (good && publish_is_large(&files))
+        piece_length = publish_catalog_cut(&files, &plan.catalog);
+    good = good && check_large(options, &plan) &&
+           publish_plan_check(options, &files, secret, &plan) &&
            publish_hash(options->dir, &files, piece_length) &&
            publish_patches(options, &files, &plan) &&
            publish_plan_build(options, &files, piece_length, secret, &plan);

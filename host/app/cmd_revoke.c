@@ -66,7 +66,7 @@ static bool something_to_revoke(const struct publish_plan *plan)
     if (plan->before == NULL)
         return cmd_fail("there is no release here to revoke: --out must be the folder that "
                         "`fringe publish` writes to") == CMD_OK;
-    if (plan->before->bundle_count == 0)
+    if (release_is_empty(plan->before))
         return cmd_fail("release %llu shares nothing already; to replace it, publish and revoke "
                         "again",
                         (unsigned long long)plan->before->seq) == CMD_OK;

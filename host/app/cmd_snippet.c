@@ -111,6 +111,8 @@ static void nginx(struct buf *out, const struct release *release)
                       "lines into it instead.\n");
     for (size_t i = 0; i < release->bundle_count; i++)
         nginx_base(out, release, release->bundles[i].base);
+    if (release->catalog.base != NULL)
+        nginx_base(out, release, release->catalog.base);
 }
 
 /* --- Apache */
@@ -194,6 +196,8 @@ static void apache(struct buf *out, const struct release *release)
     buf_put_text(out, "\n# The shared files.\n");
     for (size_t i = 0; i < release->bundle_count; i++)
         apache_base(out, release, release->bundles[i].base);
+    if (release->catalog.base != NULL)
+        apache_base(out, release, release->catalog.base);
 }
 
 /* --- the command */

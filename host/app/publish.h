@@ -3,6 +3,7 @@
  *   publish_scan   DIR -> a list of files, refusing what could not be served or shared
  *   publish_hash   the list -> pieces roots and layers, on all cores
  *   publish_delta  patches from older versions, a bundle of their own
+ *   publish_catalog  a folder of very many files in bundles, and the list of them
  *   publish_plan   the release before, the bundles that stay, the new release
  *   publish_write  everything into WEBROOT, the signature last
  *   publish_past   which files belong to which of the last releases, and which to none any more
@@ -13,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "wire/catalog.h"
 #include "wire/metainfo.h"
 #include "wire/minisign.h"
 #include "wire/release.h"
@@ -71,11 +73,28 @@ struct publish_options {
     bool new_key;     /* sign with another key although hosts will object */
 };
 
+/* A large folder, cut into bundles; all of it is empty for others. */
+struct publish_catalog {
+    struct publish_slice {
+        size_t start, count; /* of the files */
+        uint64_t bytes;
+        struct release_bundle bundle;
+        struct buf torrent;
+    } * slices;
+    size_t slice_count;
+    struct publish_page {
+        char name[HEX_LENGTH(HASH_LENGTH) + sizeof ".catalog"];
+        struct buf data;
+    } * pages; /* the index last */
+    size_t page_count;
+};
+
 /* What is on its way to WEBROOT. */
 struct publish_plan {
     struct release *before; /* NULL: the first release */
     struct release release; /* borrows from options and before; bundles is its own */
-    size_t own;             /* which of the bundles is DIR */
+    size_t own;             /* which of the bundles is DIR, if catalog has no slices */
+    struct publish_catalog catalog;
     struct buf torrent, json, signature;
     struct minisign_key key; /* of the signature, also of one that is still to be made */
     bool has_key;
@@ -110,6 +129,17 @@ bool publish_patches(const struct publish_options *options, const struct publish
 /* NULL when it is not there, or not what the release says. */
 struct metainfo *publish_read_torrent(const struct publish_options *options,
                                       const struct release_bundle *bundle);
+/* So many files that they are cut into bundles of a catalog. */
+bool publish_is_large(const struct publish_files *files);
+/* Fills in the slices and answers the piece length for all. */
+uint32_t publish_catalog_cut(const struct publish_files *files, struct publish_catalog *catalog);
+/* With the hashes: the torrents, the pages, and what the release says of them. */
+bool publish_catalog_build(const struct publish_options *options, const struct publish_files *files,
+                           uint32_t piece_length, struct publish_plan *plan);
+void publish_catalog_done(struct publish_catalog *catalog);
+/* The torrent of these files, with its info-hash in bundle. */
+bool publish_torrent(const struct publish_options *options, const struct publish_files *files,
+                     uint32_t piece_length, struct release_bundle *bundle, struct buf *torrent);
 /* With the hashes: the torrent, release.json, its signature (not with is_unsigned). */
 bool publish_plan_build(const struct publish_options *options, const struct publish_files *files,
                         uint32_t piece_length, const struct minisign_secret *secret,

@@ -25,7 +25,8 @@ static char *history_path(const struct publish_options *options)
 
 #define PATCH "delta/"
 
-/* "<64 hex>.torrent" or a patch: whatever history.json says, nothing else is removed. */
+/* "<64 hex>.torrent", a page of a catalog or a patch: whatever history.json says, nothing else is
+ * removed. */
 static bool name_ok(const char *name)
 {
     uint8_t hash[HASH_LENGTH];
@@ -34,7 +35,7 @@ static bool name_ok(const char *name)
     if (strncmp(name, PATCH, strlen(PATCH)) == 0)
         return delta_name_parse(name + strlen(PATCH), mark, old);
     return dot != NULL && hex_decode(hash, sizeof hash, name, (size_t)(dot - name)) &&
-           strcmp(dot, ".torrent") == 0;
+           (strcmp(dot, ".torrent") == 0 || strcmp(dot, ".catalog") == 0);
 }
 
 static bool has_name(const struct publish_names *names, const char *name)
@@ -72,15 +73,38 @@ static struct publish_past_release *add_release(struct publish_past *past, uint6
     return &past->releases[past->count++];
 }
 
-static void add_bundles(struct publish_past *past, const struct release *release)
+static void add_torrent(struct publish_names *names, const uint8_t infohash[HASH_LENGTH])
 {
     char name[HEX_LENGTH(HASH_LENGTH) + sizeof ".torrent"], hex[HEX_LENGTH(HASH_LENGTH)];
+
+    hex_encode(hex, infohash, HASH_LENGTH);
+    snprintf(name, sizeof name, "%s.torrent", hex);
+    add_name(names, name);
+}
+
+static void add_bundles(struct publish_past *past, const struct release *release)
+{
     struct publish_past_release *entry = add_release(past, release->seq);
-    for (size_t i = 0; i < release->bundle_count; i++) {
-        hex_encode(hex, release->bundles[i].infohash, HASH_LENGTH);
-        snprintf(name, sizeof name, "%s.torrent", hex);
-        add_name(&entry->files, name);
-    }
+    for (size_t i = 0; i < release->bundle_count; i++)
+        add_torrent(&entry->files, release->bundles[i].infohash);
+}
+
+/* Of the newest release; one that stays as it was has what the release before had. */
+static void add_catalog(struct publish_past *past, const struct publish_plan *plan)
+{
+    struct publish_names *files = &past->releases[past->count - 1].files;
+    const struct publish_catalog *catalog = &plan->catalog;
+
+    for (size_t i = 0; i < catalog->slice_count; i++)
+        add_torrent(files, catalog->slices[i].bundle.infohash);
+    for (size_t i = 0; i < catalog->page_count; i++)
+        add_name(files, catalog->pages[i].name);
+    if (catalog->slice_count > 0 || plan->release.catalog.base == NULL || past->count < 2)
+        return;
+    const struct publish_names *before = &past->releases[past->count - 2].files;
+    for (size_t i = 0; i < before->count; i++)
+        if (strchr(before->items[i], '/') == NULL && !has_name(files, before->items[i]))
+            add_name(files, before->items[i]);
 }
 
 /* Of the newest release. */
@@ -156,6 +180,7 @@ void publish_past_add(const struct publish_options *options, struct publish_plan
 {
     struct publish_past *past = &plan->past;
     add_bundles(past, &plan->release);
+    add_catalog(past, plan);
     add_patches(past, &plan->patches);
     size_t first = past->count > options->keep ? past->count - (size_t)options->keep : 0;
     for (size_t i = 0; i < first; i++) {

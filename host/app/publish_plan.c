@@ -209,6 +209,25 @@ static bool no_overlap(const struct publish_options *options, const struct publi
     return good;
 }
 
+/* The catalog of another base stays, if it can. */
+static bool choose_catalog(const struct publish_options *options, struct publish_plan *plan)
+{
+    const struct release *before = plan->before;
+    const char *base = before != NULL && !options->only ? before->catalog.base : NULL;
+    bool large = plan->catalog.slice_count > 0;
+
+    if (base != NULL && strcmp(base, options->base) != 0) {
+        if (large || starts_with(base, options->base) || starts_with(options->base, base))
+            return cmd_fail("%s of the release before has very many files, and %s cannot be beside "
+                            "it: publish a folder that holds both, or say --only to forget %s",
+                            base, options->base, base) == CMD_OK;
+        plan->release.catalog = before->catalog;
+    }
+    if (large)
+        plan->release.catalog = (struct release_catalog){.base = options->base};
+    return true;
+}
+
 static bool choose_bundles(const struct publish_options *options, const struct publish_files *files,
                            struct publish_plan *plan)
 {
@@ -217,6 +236,8 @@ static bool choose_bundles(const struct publish_options *options, const struct p
     release->bundles = mem_calloc(before + 2, sizeof *release->bundles);
     if (options->base == NULL)
         return true;
+    if (!choose_catalog(options, plan))
+        return false;
     for (size_t i = 0; i < before; i++) {
         const struct release_bundle *kept = &plan->before->bundles[i];
         if (strcmp(kept->base, options->base) == 0)
@@ -230,12 +251,15 @@ static bool choose_bundles(const struct publish_options *options, const struct p
             return false;
         release->bundles[release->bundle_count++] = *kept;
     }
-    if (release->bundle_count == LIMIT_BUNDLES) {
+    if (release->bundle_count == LIMIT_BUNDLES && plan->catalog.slice_count == 0) {
         cmd_fail("a release has at most %d bundles: publish a larger folder instead",
                  LIMIT_BUNDLES);
         return false;
     }
-    plan->own = release->bundle_count++;
+    plan->own = release->bundle_count;
+    if (plan->catalog.slice_count > 0)
+        return true;
+    release->bundle_count++;
     release->bundles[plan->own] = (struct release_bundle){.base = options->base};
     return true;
 }
@@ -277,7 +301,10 @@ static bool rehearse(const struct publish_files *files, struct publish_plan *pla
 {
     struct buf text;
     struct reason reason;
-    if (plan->release.bundle_count > 0) {
+    if (plan->catalog.slice_count > 0) {
+        plan->release.catalog.bytes = LIMIT_CATALOG_PAGE;
+        plan->release.catalog.files = files->count;
+    } else if (plan->release.bundle_count > 0) {
         struct release_bundle *own = &plan->release.bundles[plan->own];
         memset(own->infohash, 0xff, HASH_LENGTH);
         own->files = files->count;
@@ -295,7 +322,6 @@ static bool rehearse(const struct publish_files *files, struct publish_plan *pla
 bool publish_plan_check(const struct publish_options *options, const struct publish_files *files,
                         const struct minisign_secret *secret, struct publish_plan *plan)
 {
-    *plan = (struct publish_plan){0};
     buf_init(&plan->torrent, LIMIT_TORRENT);
     buf_init(&plan->patch_torrent, LIMIT_TORRENT);
     buf_init(&plan->json, LIMIT_RELEASE);
@@ -310,8 +336,8 @@ bool publish_plan_check(const struct publish_options *options, const struct publ
 }
 
 /* "/a/static/" -> name "static", web seed "https://site/a/". Appends to torrent. */
-static bool build_torrent(const struct publish_options *options, const struct publish_files *files,
-                          uint32_t piece_length, struct release_bundle *bundle, struct buf *torrent)
+bool publish_torrent(const struct publish_options *options, const struct publish_files *files,
+                     uint32_t piece_length, struct release_bundle *bundle, struct buf *torrent)
 {
     char *base = mem_strndup(bundle->base, strlen(bundle->base) - 1);
     char *slash = strrchr(base, '/');
@@ -350,7 +376,7 @@ static bool add_patches(const struct publish_options *options, struct publish_pl
                                       .files = patches->count,
                                       .bytes = patches->bytes,
                                       .piece_length = plan->patch_piece_length};
-    return build_torrent(options, patches, bundle->piece_length, bundle, &plan->patch_torrent);
+    return publish_torrent(options, patches, bundle->piece_length, bundle, &plan->patch_torrent);
 }
 
 static bool check_distinct(const struct publish_plan *plan)
@@ -380,15 +406,22 @@ static void sign(const struct minisign_secret *secret, struct publish_plan *plan
     buf_done(&comment);
 }
 
+static bool build_bundles(const struct publish_options *options, const struct publish_files *files,
+                          uint32_t piece_length, struct publish_plan *plan)
+{
+    if (plan->catalog.slice_count > 0)
+        return publish_catalog_build(options, files, piece_length, plan);
+    return publish_torrent(options, files, piece_length, &plan->release.bundles[plan->own],
+                           &plan->torrent) &&
+           check_distinct(plan) && add_patches(options, plan);
+}
+
 bool publish_plan_build(const struct publish_options *options, const struct publish_files *files,
                         uint32_t piece_length, const struct minisign_secret *secret,
                         struct publish_plan *plan)
 {
     struct reason reason;
-    if (options->base != NULL &&
-        (!build_torrent(options, files, piece_length, &plan->release.bundles[plan->own],
-                        &plan->torrent) ||
-         !check_distinct(plan) || !add_patches(options, plan)))
+    if (options->base != NULL && !build_bundles(options, files, piece_length, plan))
         return false;
     if (release_write(&plan->release, &plan->json, &reason) != ERR_OK) {
         cmd_fail("the release cannot be made: %s", reason.text);
@@ -403,6 +436,7 @@ bool publish_plan_build(const struct publish_options *options, const struct publ
 void publish_plan_done(struct publish_plan *plan)
 {
     publish_past_done(&plan->past);
+    publish_catalog_done(&plan->catalog);
     metainfo_free(plan->own_before);
     metainfo_free(plan->patches_before);
     publish_files_done(&plan->patches);

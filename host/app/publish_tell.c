@@ -91,6 +91,10 @@ static void list_steps(struct steps *steps, const struct publish_options *option
         put_torrent(steps, &plan->release.bundles[plan->own]);
     if (plan->patches.count > 0)
         put_torrent(steps, &plan->release.bundles[plan->own + 1]);
+    for (size_t i = 0; i < plan->catalog.slice_count; i++)
+        put_torrent(steps, &plan->catalog.slices[i].bundle);
+    for (size_t i = 0; i < plan->catalog.page_count; i++)
+        put_path(steps, STEP_TORRENTS, folder, plan->catalog.pages[i].name);
     put_path(steps, STEP_TORRENTS, folder, "enter.html");
     if (plan->has_key)
         put_path(steps, STEP_RELEASE, folder, "key.pub");
@@ -137,7 +141,7 @@ static void tell_label(uint64_t seq)
 static void tell_order(const struct steps *steps, const struct publish_options *options,
                        const struct publish_plan *plan)
 {
-    bool shares = plan->release.bundle_count > 0;
+    bool shares = !release_is_empty(&plan->release);
     cmd_print("  - upload in this order, each step after the one before it, so that no visitor "
               "meets half");
     cmd_print("    a release (all of it is in %s, as long as your files are):", options->out);
@@ -213,6 +217,21 @@ static void tell_bundle(const struct publish_plan *plan, size_t index)
     cmd_print("      infohash %s", hex);
 }
 
+static void tell_catalog(const struct publish_plan *plan, const struct publish_files *files)
+{
+    const struct publish_catalog *catalog = &plan->catalog;
+    const struct release_catalog *said = &plan->release.catalog;
+    char size[BYTES_TEXT];
+
+    if (catalog->slice_count > 0)
+        cmd_print("  %s   %zu files, %s, in %zu bundles that a catalog of %zu pages names",
+                  said->base, files->count, cmd_bytes(files->bytes, size), catalog->slice_count,
+                  catalog->page_count);
+    else if (said->base != NULL)
+        cmd_print("  %s   %llu files in the bundles of a catalog, kept as it was", said->base,
+                  (unsigned long long)said->files);
+}
+
 static void tell_signing(const struct publish_options *options, const struct publish_plan *plan)
 {
     struct buf comment;
@@ -258,6 +277,7 @@ static void tell_release(const struct publish_options *options, const struct pub
     cmd_print("release %llu of %s", (unsigned long long)release->seq, release->site);
     for (size_t i = 0; i < release->bundle_count; i++)
         tell_bundle(plan, i);
+    tell_catalog(plan, files);
     tell_patches(options, plan);
     if (files->hidden > 0)
         cmd_print("  left out: %zu hidden, for example %s", files->hidden, files->hidden_example);
@@ -292,7 +312,7 @@ bool publish_tell(const struct publish_options *options, const struct publish_pl
     cmd_print("  - `fringe verify %s/` looks at the result as a stranger would",
               plan->release.site);
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&expires));
-    if (plan->release.bundle_count > 0)
+    if (!release_is_empty(&plan->release))
         cmd_print("  - publish again whenever a file changes, and before %s", date);
     else
         cmd_print("  - nothing of the site is shared any more; `fringe publish` begins anew");

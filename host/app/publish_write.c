@@ -28,6 +28,11 @@ static void put_config(const struct release *release, struct buf *out)
             buf_put_u8(out, ',');
         json_put_string(out, release->bundles[i].base);
     }
+    if (release->catalog.base != NULL) {
+        if (release->bundle_count > 0)
+            buf_put_u8(out, ',');
+        json_put_string(out, release->catalog.base);
+    }
     buf_put_text(out, "]}; // " CONFIG_MARK);
 }
 
@@ -104,6 +109,18 @@ static bool add_torrents(struct write_set *set, const struct publish_options *op
            (plan->patches.count == 0 || add_torrent(set, options, own + 1, &plan->patch_torrent));
 }
 
+static bool add_catalog(struct write_set *set, const struct publish_options *options,
+                        const struct publish_catalog *catalog)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < catalog->slice_count; i++)
+        good = add_torrent(set, options, &catalog->slices[i].bundle, &catalog->slices[i].torrent);
+    for (size_t i = 0; good && i < catalog->page_count; i++)
+        good = add(set, options, catalog->pages[i].name, catalog->pages[i].data.data,
+                   catalog->pages[i].data.length);
+    return good;
+}
+
 static bool add_key(struct write_set *set, const struct publish_options *options,
                     const struct publish_plan *plan)
 {
@@ -131,6 +148,7 @@ static bool add_all(struct write_set *set, const struct publish_options *options
                     const struct publish_plan *plan)
 {
     return add_history(set, options, plan) && add_torrents(set, options, plan) &&
+           add_catalog(set, options, &plan->catalog) &&
            add(set, options, "enter.html", site_enter, site_enter_length()) &&
            add_worker(set, options, plan) && (!plan->has_key || add_key(set, options, plan)) &&
            add(set, options, "release.json", plan->json.data, plan->json.length) &&

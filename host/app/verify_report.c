@@ -68,7 +68,7 @@ static void tell_head(const struct verify *verify)
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&expires));
     cmd_print("%s, release %llu%s%s, until %s", release->site, (unsigned long long)release->seq,
               release->version[0] != '\0' ? ", version " : "", release->version, date);
-    if (release->bundle_count == 0)
+    if (release_is_empty(release))
         cmd_print("  it shares nothing: sharing has been ended with `fringe revoke`");
     else
         cmd_print("  looked at %llu of %llu files, %s%s", (unsigned long long)verify->checked_files,

@@ -22,6 +22,9 @@
 #define LIMIT_URL                 2400
 #define LIMIT_VERSION_TEXT        64
 #define LIMIT_BUNDLES             64
+#define LIMIT_CATALOG_FILES       100000000
+#define LIMIT_CATALOG_SWARMS      256   /* of one release in use at a time, ... */
+#define LIMIT_CATALOG_SWARMS_SERVED 4096 /* ... at a super-node */
 #define LIMIT_CATALOG_PAGE        KIB(64) /* of a list of bundles in pages */
 #define LIMIT_RELEASE_HEADERS     16
 #define LIMIT_RELEASE_TYPES       64

@@ -1,6 +1,7 @@
 #include "core/asset.h"
 
 #include "base/mem.h"
+#include "core/site_catalog.h"
 #include "wire/url.h"
 
 #include <string.h>
@@ -9,6 +10,27 @@
 static struct asset refuse(const char *reason)
 {
     return (struct asset){.reason = reason};
+}
+
+/* The swarm of the bundle that covers the path, and the path in it. NULL with *ret_reason NULL: it
+ * is not known yet. */
+static struct swarm *find_swarm(struct site *site, struct site_release *entry, const char *path,
+                                const char **ret_relative, const char **ret_reason)
+{
+    const char *in_catalog = release_in_catalog(entry->release, path);
+
+    if (in_catalog != NULL) {
+        struct swarm *swarm = site_catalog_swarm(site, entry, in_catalog, ret_reason);
+        if (swarm != NULL)
+            swarm_need(swarm);
+        *ret_relative = in_catalog;
+        return swarm;
+    }
+    const struct release_bundle *bundle = release_find_bundle(entry->release, path, ret_relative);
+    if (bundle != NULL)
+        return site_release_swarm(site, entry, (size_t)(bundle - entry->release->bundles));
+    *ret_reason = "not-listed";
+    return NULL;
 }
 
 struct asset asset_resolve(struct site *site, uint64_t seq, const char *path)
@@ -21,11 +43,9 @@ struct asset asset_resolve(struct site *site, uint64_t seq, const char *path)
     struct site_release *release = site_find_release(site, seq, &reason);
     if (release == NULL)
         return refuse(reason);
-    const struct release_bundle *bundle = release_find_bundle(release->release, decoded, &relative);
-    if (bundle == NULL)
-        return refuse("not-listed");
-    size_t number = (size_t)(bundle - release->release->bundles);
-    struct swarm *swarm = site_release_swarm(site, release, number);
+    struct swarm *swarm = find_swarm(site, release, decoded, &relative, &reason);
+    if (swarm == NULL)
+        return (struct asset){.reason = reason};
     if (swarm->state == SWARM_FAILED)
         return refuse(swarm->reason);
     if (swarm->state == SWARM_LOADING)

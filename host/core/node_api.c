@@ -253,6 +253,8 @@ static bool try_site_open(struct site *site, uint64_t client, const struct api_r
         api_answer_open_array(answer, "bases");
         for (size_t i = 0; i < release->bundle_count; i++)
             api_answer_item_text(answer, release->bundles[i].base);
+        if (release->catalog.base != NULL)
+            api_answer_item_text(answer, release->catalog.base);
         api_answer_close(answer);
         /* With one bundle there is no doubt what the page will ask for next. */
         if (release->bundle_count == 1)
@@ -306,13 +308,14 @@ static void put_site_totals(struct api_answer *answer, const struct site *site)
 
 static void put_release(struct api_answer *answer, const struct site *site)
 {
-    uint64_t files = 0, bytes = 0;
+    uint64_t files, bytes = 0;
 
     if (site->current == NULL) {
         api_answer_text(answer, "release", NULL);
         return;
     }
     const struct release *release = site->current->release;
+    files = release->catalog.files;
     for (size_t i = 0; i < release->bundle_count; i++) {
         files += release->bundles[i].files;
         bytes += release->bundles[i].bytes;

@@ -5,6 +5,7 @@
  *   site_fetch.c   a release from the origin, and the judgement of it
  *   site_learn.h   hearing of the next one: when the site is asked, and site_gossip.c
  *   site_update.c  what it has changed, in the background
+ *   site_catalog.h where the files of a large site lie
  *
  * unknown -> fetching -> current <-> updating; current -> expired or blocked. A site that hears of
  * a newer release fetches it while the old one stays in use for the pages that belong to it. */
@@ -22,8 +23,11 @@ struct swarm;
 /* One verified release. Its swarms belong to the site and may be shared between releases. */
 struct site_release {
     struct release *release;
-    struct swarm **swarms; /* per bundle; NULL: not needed yet */
-    uint64_t used_ms;      /* an older one: when a page last needed it */
+    struct swarm **swarms; /* per bundle, NULL: not needed yet; then those of its catalog in use */
+    size_t swarm_count;
+    char **firsts; /* per bundle of its catalog that is in use: the first path of it */
+    struct site_catalog *catalog; /* site_catalog.h; NULL: not needed yet */
+    uint64_t used_ms;             /* an older one: when a page last needed it */
     struct site_release *older;
 };
 
@@ -116,6 +120,7 @@ void site_add_release(struct site *site, struct release *release);
 /* A document of that release is open, or has just been closed. */
 void site_release_used(struct site *site, uint64_t seq);
 void site_restore(struct node *node, const struct site_record *record);
+struct swarm *site_find_swarm(struct site *site, const uint8_t infohash[HASH_LENGTH]);
 /* The bundle's swarm, begun when it was not. */
 struct swarm *site_release_swarm(struct site *site, struct site_release *release, size_t bundle);
 void site_start_swarms(struct site *site);   /* of the current release, for a page */

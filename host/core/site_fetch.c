@@ -295,7 +295,7 @@ static void accept(struct site *site, const struct verdict *verdict)
     site->key_is_new = false;
     keep(&site->json, &site->get_json.body);
     keep(&site->signature, &site->get_signature.body);
-    if (release->bundle_count == 0 && !same)
+    if (release_is_empty(release) && !same)
         site_learn_tell_the_end(site, release->seq);
     if (same) {
         site->blocked = false;

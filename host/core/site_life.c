@@ -1,6 +1,7 @@
 /* A site's releases in memory. The current one is for new pages; an older one stays as long as
  * pages of it are open, and some minutes more for those that are just coming. */
 #include "base/mem.h"
+#include "core/site_catalog.h"
 #include "core/swarm.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 /* The publisher's kill switch: a release that shares nothing. */
 static bool is_revoked(const struct site *site)
 {
-    return site->current != NULL && site->current->release->bundle_count == 0;
+    return site->current != NULL && release_is_empty(site->current->release);
 }
 
 const char *site_blocked_reason(const struct site *site)
@@ -53,7 +54,7 @@ const char *site_life_name(enum site_life life)
 
 /* --- swarms of releases */
 
-static struct swarm *find_swarm(struct site *site, const uint8_t infohash[HASH_LENGTH])
+struct swarm *site_find_swarm(struct site *site, const uint8_t infohash[HASH_LENGTH])
 {
     list_for_each(link, next, &site->swarms)
     {
@@ -69,7 +70,7 @@ static struct swarm *get_swarm(struct site *site, struct site_release *entry, si
     const struct release_bundle *bundle = &entry->release->bundles[number];
 
     if (entry->swarms[number] == NULL)
-        entry->swarms[number] = find_swarm(site, bundle->infohash);
+        entry->swarms[number] = site_find_swarm(site, bundle->infohash);
     if (entry->swarms[number] == NULL)
         entry->swarms[number] = swarm_new(site, bundle);
     return entry->swarms[number];
@@ -103,7 +104,7 @@ void site_start_swarms(struct site *site)
 static bool is_used(const struct site *site, const struct swarm *swarm)
 {
     for (struct site_release *entry = site->current; entry != NULL; entry = entry->older)
-        for (size_t i = 0; i < entry->release->bundle_count; i++)
+        for (size_t i = 0; i < entry->swarm_count; i++)
             if (entry->swarms[i] == swarm)
                 return true;
     return false;
@@ -113,6 +114,7 @@ static bool is_used(const struct site *site, const struct swarm *swarm)
 
 static void entry_free(struct site_release *entry)
 {
+    site_catalog_free(entry);
     release_free(entry->release);
     mem_free(entry->swarms);
     mem_free(entry);
@@ -178,6 +180,7 @@ void site_add_release(struct site *site, struct release *release)
 
     entry->release = release;
     entry->swarms = mem_calloc(release->bundle_count, sizeof *entry->swarms);
+    entry->swarm_count = release->bundle_count;
     entry->older = site->current;
     if (site->current != NULL)
         site->current->used_ms = site->node->now_ms;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "core/crowd.h"
 #include "core/find.h"
+#include "core/site_catalog.h"
 
 #include <string.h>
 
@@ -71,7 +72,7 @@ static void compare_file(struct swarm *swarm, const struct swarm *older, uint32_
 /* Against the release before: what was had of still older ones was updated then. */
 static void compare(struct swarm *swarm, const struct site_release *before)
 {
-    for (size_t i = 0; i < before->release->bundle_count; i++) {
+    for (size_t i = 0; i < before->swarm_count; i++) {
         const struct swarm *older = before->swarms[i];
         if (older == NULL || older == swarm || older->state != SWARM_READY ||
             strcmp(older->base, swarm->base) != 0)
@@ -155,7 +156,7 @@ static bool update_swarm(struct swarm *swarm, bool wait)
 
 bool site_is_updating(const struct site *site)
 {
-    for (size_t i = 0; i < site->current->release->bundle_count; i++) {
+    for (size_t i = 0; i < site->current->swarm_count; i++) {
         const struct swarm *swarm = site->current->swarms[i];
         if (swarm != NULL && (swarm->outdated_count > 0 ||
                               (swarm->state == SWARM_LOADING && site->current->older != NULL)))
@@ -171,8 +172,9 @@ uint64_t site_update_tick(struct site *site)
 
     if (!site_may_use_peers(site) || site->served || site->node->fair.paused)
         return UINT64_MAX;
+    site_catalog_follow(site);
     bool wait = site_is_updating(site) && pages_wait(site->node);
-    for (size_t i = 0; i < current->release->bundle_count; i++) {
+    for (size_t i = 0; i < current->swarm_count; i++) {
         struct swarm *swarm = current->swarms[i];
         if (swarm == NULL || swarm->state != SWARM_READY)
             continue;

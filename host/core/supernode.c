@@ -2,11 +2,13 @@
 #include "core/supernode.h"
 
 #include "base/mem.h"
+#include "core/site_catalog.h"
 #include "core/upload_order.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define TAKE_MS       200   /* between two looks whether more of a catalog can be taken */
 #define TICK_MS       250   /* peers' deadlines are minutes */
 #define POLL_MS       10000 /* the site, for a new release; and up to so much more, by lot */
 #define POLL_TIME_MS  8000
@@ -99,9 +101,13 @@ uint64_t supernode_site_tick(struct site *site)
         site->super->fingerprint.owner = site->super;
         site->super->fingerprint.done = fingerprint_came;
     }
-    if (site->node->now_ms >= site->super->poll_ms)
+    uint64_t now = site->node->now_ms;
+    if (now >= site->super->poll_ms)
         poll_site(site->super);
-    return site->super->poll_ms;
+    uint64_t wake = site->super->poll_ms;
+    if (site_is_live(site) && site_catalog_take_all(site) && now + TAKE_MS < wake)
+        wake = now + TAKE_MS;
+    return wake;
 }
 
 void supernode_site_done(struct site *site)
@@ -120,7 +126,7 @@ static bool is_current(const struct swarm *swarm)
 {
     const struct site_release *current = swarm->site->current;
 
-    for (size_t i = 0; current != NULL && i < current->release->bundle_count; i++)
+    for (size_t i = 0; current != NULL && i < current->swarm_count; i++)
         if (current->swarms[i] == swarm)
             return true;
     return false;

@@ -21,6 +21,7 @@
  *   issued     integer                seconds
  *   expires    integer                seconds, not before issued
  *   bundles    array                  at most LIMIT_BUNDLES objects; no base and no infohash twice
+ *   catalog    object, optional       of further bundles, whose base is not one of those
  *   types      object, optional       suffix -> media type
  *   headers    object, optional       of the allow-list -> value
  *   trackers   array, optional        URLs
@@ -175,6 +176,35 @@ static enum err parse_bundles(const json_t *root, struct release *release, struc
     return ERR_OK;
 }
 
+static enum err parse_catalog(const json_t *root, struct release *release, struct reason *reason)
+{
+    const json_t *object = json_object_get(root, "catalog");
+    struct release_catalog *catalog = &release->catalog;
+    uint64_t bytes = 0;
+    const char *hex;
+
+    if (object == NULL)
+        return ERR_OK;
+    if (!json_is_object(object))
+        return refuse(reason, ERR_SYNTAX, "catalog");
+    enum err err = get_text(object, "base", LIMIT_PATH, &catalog->base, reason);
+    if (err == ERR_OK && !path_base_ok(catalog->base))
+        err = refuse(reason, ERR_BAD_NAME, "catalog: base");
+    for (size_t i = 0; err == ERR_OK && i < release->bundle_count; i++)
+        if (strcmp(release->bundles[i].base, catalog->base) == 0)
+            err = refuse(reason, ERR_DUPLICATE, "catalog: base %.60s", catalog->base);
+    if (err == ERR_OK && (err = json_get_text(object, "sha256", 64, &hex)) != ERR_OK)
+        err = refuse(reason, err, "catalog: sha256");
+    if (err == ERR_OK && !hex_decode(catalog->sha256, HASH_LENGTH, hex, strlen(hex)))
+        err = refuse(reason, ERR_SYNTAX, "catalog: sha256");
+    if (err == ERR_OK)
+        err = get_integer(object, "bytes", 1, LIMIT_CATALOG_PAGE, &bytes, reason);
+    if (err == ERR_OK)
+        err = get_integer(object, "files", 1, LIMIT_CATALOG_FILES, &catalog->files, reason);
+    catalog->bytes = (uint32_t)bytes;
+    return err;
+}
+
 /* --- lists of pairs and of URLs */
 
 /* Checks name and value and may better the name's spelling. */
@@ -285,6 +315,8 @@ enum err release_parse(const uint8_t *data, size_t length, struct release **ret,
     if (err == ERR_OK)
         err = parse_bundles(root, release, ret_reason);
     if (err == ERR_OK)
+        err = parse_catalog(root, release, ret_reason);
+    if (err == ERR_OK)
         err = parse_lists(root, release, ret_reason);
     json_decref(root);
     if (err == ERR_OK)
@@ -317,6 +349,7 @@ void release_free(struct release *release)
     for (size_t i = 0; i < release->bundle_count; i++)
         mem_free(release->bundles[i].base);
     mem_free(release->bundles);
+    mem_free(release->catalog.base);
     free_pairs(release->types, release->type_count);
     free_pairs(release->headers, release->header_count);
     free_texts(release->trackers, release->tracker_count);
@@ -329,6 +362,22 @@ void release_free(struct release *release)
 }
 
 /* --- questions */
+
+bool release_is_empty(const struct release *release)
+{
+    return release->bundle_count == 0 && release->catalog.base == NULL;
+}
+
+const char *release_in_catalog(const struct release *release, const char *path)
+{
+    const char *base = release->catalog.base, *relative;
+
+    if (base == NULL || strncmp(path, base, strlen(base)) != 0)
+        return NULL;
+    const struct release_bundle *bundle = release_find_bundle(release, path, &relative);
+    bool nearer = bundle != NULL && strlen(bundle->base) > strlen(base);
+    return nearer ? NULL : path + strlen(base);
+}
 
 const struct release_bundle *release_find_bundle(const struct release *release, const char *path,
                                                  const char **ret_relative)

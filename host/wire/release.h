@@ -9,10 +9,18 @@
 #include <stdint.h>
 
 struct release_bundle {
-    char *base;        /* "/static/" */
+    char *base; /* "/static/" */
     uint8_t infohash[HASH_LENGTH];
     uint64_t files, bytes;
     uint32_t piece_length;
+};
+
+/* The bundles of a site that has too many to list them (wire/catalog.h), all of one base. */
+struct release_catalog {
+    char *base;                  /* NULL: the release has none */
+    uint8_t sha256[HASH_LENGTH]; /* of the index page */
+    uint32_t bytes;              /* of it */
+    uint64_t files;              /* of all the bundles */
 };
 
 struct release_pair {
@@ -24,6 +32,7 @@ struct release {
     uint64_t seq, issued, expires;
     size_t bundle_count, type_count, header_count, tracker_count, supernode_count;
     struct release_bundle *bundles;
+    struct release_catalog catalog;
     struct release_pair *types, *headers;
     char **trackers, **supernodes;
 };
@@ -38,6 +47,10 @@ enum err release_parse(const uint8_t *data, size_t length, struct release **ret,
 void release_free(struct release *release);
 /* Appends canonical, indented JSON, the same for the same release. ERR_* as parsing would. */
 enum err release_write(const struct release *release, struct buf *out, struct reason *ret_reason);
+/* Nothing is shared: the publisher's kill switch. */
+bool release_is_empty(const struct release *release);
+/* The path behind the catalog's base when that is where the path belongs, else NULL. */
+const char *release_in_catalog(const struct release *release, const char *path);
 /* The bundle that holds an asset path as path_decode gives it (the longest base wins), or NULL;
  * *ret_relative points into path behind the base. */
 const struct release_bundle *release_find_bundle(const struct release *release, const char *path,

@@ -29,6 +29,19 @@ static void put_bundle(struct buf *out, const struct release_bundle *bundle)
     buf_printf(out, "\"piece_length\": %u}", bundle->piece_length);
 }
 
+static void put_catalog(struct buf *out, const struct release_catalog *catalog)
+{
+    char hex[HEX_LENGTH(HASH_LENGTH)];
+
+    if (catalog->base == NULL)
+        return;
+    hex_encode(hex, catalog->sha256, HASH_LENGTH);
+    buf_put_text(out, "  \"catalog\": {\"base\": ");
+    json_put_string(out, catalog->base);
+    buf_printf(out, ", \"sha256\": \"%s\",\n     \"bytes\": %u, \"files\": %llu},\n", hex,
+               catalog->bytes, (unsigned long long)catalog->files);
+}
+
 static void put_pairs(struct buf *out, const char *key, const struct release_pair *pairs,
                       size_t count)
 {
@@ -74,6 +87,7 @@ static void put_release(struct buf *out, const struct release *release)
         put_member(out, "sharing", release->sharing);
     if (release->next_key != NULL)
         put_member(out, "next_key", release->next_key);
+    put_catalog(out, &release->catalog);
     buf_put_text(out, "  \"bundles\": [\n");
     for (size_t i = 0; i < release->bundle_count; i++) {
         put_bundle(out, &release->bundles[i]);

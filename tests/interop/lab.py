@@ -201,8 +201,9 @@ class Lab(contextlib.ExitStack):
                     str(self.web), *options)
         release = json.loads((self.web / ".well-known/fringe/release.json").read_text())
         self.seq = release["seq"]
-        self.infohash = release["bundles"][0]["infohash"]
-        self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
+        if release["bundles"]:  # a large site has a catalog instead
+            self.infohash = release["bundles"][0]["infohash"]
+            self.torrent = self.web / f".well-known/fringe/{self.infohash}.torrent"
         return release
 
     def publish_in_pieces(self, piece_length):
