@@ -102,6 +102,8 @@ static int look(struct verify *verify)
     if (has_release && !verify->gone)
         verify_site_files(verify);
     if (has_release && !verify->gone)
+        verify_catalog(verify);
+    if (has_release && !verify->gone)
         verify_files(verify);
     if (has_release && !verify->gone && !verify->on_disk)
         verify_reach(verify);

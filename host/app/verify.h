@@ -4,6 +4,7 @@
  *   verify_reply    what is wrong with any reply that is to be shared
  *   verify_release  the release, its signature and key, the worker, the enter page
  *   verify_page     a page's label and policy
+ *   verify_catalog  of a large site: which bundles to look at
  *   verify_files    torrents, and the files piece by piece
  *   verify_reach    trackers and super-nodes
  *   verify_report   faults and warnings, for people and as JSON
@@ -133,6 +134,7 @@ void verify_policy(struct verify *verify, const struct verify_reply *reply,
 bool verify_release(struct verify *verify);
 void verify_site_files(struct verify *verify); /* key.pub has been seen: worker, enter page */
 void verify_pages(struct verify *verify);
+void verify_catalog(struct verify *verify); /* before the files */
 void verify_files(struct verify *verify);
 void verify_reach(struct verify *verify);
 

@@ -101,9 +101,9 @@ void peer_update_choke(struct peer *peer)
         choker_consider(peer);
         return;
     }
+    peer->later_count = 0; /* first: what is sent from here on must not take it along */
     peer_set_choking(peer, true);
     peer->told_have = peer->told_all = false;
-    peer->later_count = 0;
 }
 
 static bool has_something_wanted(const struct peer *peer)

@@ -5,9 +5,7 @@
  * paths in the order of strcmp. An index page (level 1) names the pages, a page (level 0) names the
  * bundles; both name each by the first path that it covers. So a host loads the index, one page and
  * one torrent to find one file, and each of them is proven by its hash. BEP 52 file trees cannot be
- * had in parts: the info-hash covers all of a tree.
- *
- * No host reads catalogs yet, and `fringe publish` writes none. */
+ * had in parts: the info-hash covers all of a tree. PROTOCOL.md 1.6. */
 #pragma once
 
 #include "base/bytes.h"

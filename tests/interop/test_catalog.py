@@ -4,7 +4,7 @@ import json
 import subprocess
 import unittest
 
-from lab import FRINGE, WithSite
+from lab import ENVIRONMENT, FRINGE, WithSite, free_port, wait_for
 
 FOLDERS, EACH = 110, 100
 NEEDED = [f"d{folder:03}/f{number:02}.txt" for folder in (0, 60, 61, 109) for number in (0, 1, 50)]
@@ -54,6 +54,17 @@ class Catalog(WithSite):
             self.assertEqual(hashlib.sha256((self.folder / name).read_bytes()).hexdigest() + ".catalog", name)
         self.assertGreaterEqual(len(self.names(".torrent")), FOLDERS * EACH / 1000)
 
+    def verify(self, *target):
+        done = subprocess.run([FRINGE, "verify", *target, "--json"], capture_output=True, text=True)
+        seen = json.loads(done.stdout)
+        return [fault["code"] for fault in seen["faults"]], seen
+
+    def check_verified(self):
+        faults, seen = self.verify(str(self.lab.web), "--site", self.lab.site, "--all")
+        self.assertEqual(faults, [])
+        self.assertEqual(seen["files"], FOLDERS * EACH)
+        self.assertNotIn("catalog", self.verify(f"{self.lab.site}/static/d000/f00.txt")[0])
+
     def check_next_release(self, ours):
         self.path("d060/f01.txt").write_text("new\n")
         torrents = self.names(".torrent")
@@ -64,6 +75,8 @@ class Catalog(WithSite):
 
     def test_a_page_loads_what_it_needs(self):
         self.check_published()
+        self.check_verified()
+        (self.lab.dir / "access.log").write_text("")
         first = self.lab.daemon("first")
         self.check_page(first)
         self.assertEqual(len(self.asked(".catalog")), 2, "the index, and its only page")
@@ -80,12 +93,33 @@ class Catalog(WithSite):
         self.lab.seq += 1
         self.assertEqual(self.ask(first, NEEDED[0])["reason"], "revoked")
 
+    def test_a_super_node_holds_all_of_it(self):
+        site, port = self.lab.site, free_port()
+        words = [FRINGE, "supernode", "--site", site, "--dir", self.lab.web, "--listen", f"127.0.0.1:{port}", "--data", self.lab.dir / "super"]
+        socket = self.lab.dir / "super.sock"
+        process = subprocess.Popen([*map(str, words), "--socket", str(socket)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        self.lab.callback(self.lab.end, process)
+        whole = sum(path.stat().st_size for path in self.lab.static.rglob("*") if path.is_file())
+        wait_for("the super-node", socket.exists)
+
+        def held():
+            done = subprocess.run([FRINGE, "status", "--json", "--socket", socket], capture_output=True, text=True)
+            return done.returncode == 0 and json.loads(done.stdout)["total"]["origin"] >= whole
+
+        wait_for("the super-node to have everything", held, 120)
+        visitor = self.lab.daemon("visitor", peers=[f"127.0.0.1:{port}"])
+        (self.lab.dir / "access.log").write_text("")
+        self.check_page(visitor)
+        self.assertEqual(self.lab.origin_bytes(), 0)
+
     def test_pages_that_are_not_what_the_release_says(self):
         for name in self.names(".catalog"):
             data = bytearray((self.folder / name).read_bytes())
             data[-1] ^= 1
             (self.folder / name).write_bytes(data)
         self.assertEqual(self.ask(self.lab.daemon("one"), NEEDED[0])["reason"], "bad-catalog")
+        self.assertIn("catalog", self.verify(str(self.lab.web), "--site", self.lab.site)[0])
         for name in self.names(".catalog"):
             (self.folder / name).unlink()
         self.assertEqual(self.ask(self.lab.daemon("other"), NEEDED[0])["reason"], "no-catalog")

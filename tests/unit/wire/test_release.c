@@ -84,6 +84,62 @@ START_TEST(a_release_may_share_nothing)
 }
 END_TEST
 
+#define CATALOG(BASE, SHA, BYTES, FILES)                                                           \
+    "{" HEAD ",\"bundles\":[" BUNDLE("/a/", HASH_A) "],\"catalog\":{\"base\":\"" BASE              \
+                                                    "\",\"sha256\":\"" SHA "\",\"bytes\":" BYTES   \
+                                                    ",\"files\":" FILES "}}"
+
+START_TEST(a_catalog_stands_for_more_bundles)
+{
+    struct release *r = parse_ok(CATALOG("/b/", HASH_B, "65536", "1000000")), *again;
+    struct buf text;
+    struct reason reason;
+    ck_assert_str_eq(r->catalog.base, "/b/");
+    ck_assert_uint_eq(r->catalog.bytes, 65536);
+    ck_assert_uint_eq(r->catalog.files, 1000000);
+    ck_assert(!release_is_empty(r));
+    ck_assert_str_eq(release_in_catalog(r, "/b/x/y"), "x/y");
+    ck_assert_ptr_null(release_in_catalog(r, "/a/x"));
+    ck_assert_ptr_null(release_in_catalog(r, "/bb/x"));
+    buf_init(&text, LIMIT_RELEASE);
+    ck_assert_int_eq(release_write(r, &text, &reason), ERR_OK);
+    ck_assert_int_eq(release_parse(text.data, text.length, &again, &reason), ERR_OK);
+    ck_assert_str_eq(again->catalog.base, "/b/");
+    ck_assert_mem_eq(again->catalog.sha256, r->catalog.sha256, HASH_LENGTH);
+    release_free(again);
+    release_free(r);
+    buf_done(&text);
+}
+END_TEST
+
+/* The longer base is the nearer one, whichever of the two has it. */
+START_TEST(a_bundle_inside_a_catalog_goes_first)
+{
+    struct release *r = parse_ok(CATALOG("/a/b/", HASH_B, "100", "2"));
+    ck_assert_str_eq(release_in_catalog(r, "/a/b/x"), "x");
+    release_free(r);
+    r = parse_ok("{" HEAD
+                 ",\"bundles\":[" BUNDLE("/a/b/", HASH_A) "],\"catalog\":{\"base\":\"/a/\","
+                                                          "\"sha256\":\"" HASH_B
+                                                          "\",\"bytes\":100,\"files\":2}}");
+    ck_assert_ptr_null(release_in_catalog(r, "/a/b/x"));
+    ck_assert_str_eq(release_in_catalog(r, "/a/x"), "x");
+    release_free(r);
+}
+END_TEST
+
+START_TEST(catalogs_are_checked)
+{
+    refused("{" HEAD ",\"bundles\":[],\"catalog\":7}", ERR_SYNTAX, "catalog");
+    refused("{" HEAD ",\"bundles\":[],\"catalog\":{}}", ERR_MISSING, "base");
+    refused(CATALOG("/a/", HASH_B, "100", "2"), ERR_DUPLICATE, "base");
+    refused(CATALOG("/", HASH_B, "100", "2"), ERR_BAD_NAME, "base");
+    refused(CATALOG("/b/", "00", "100", "2"), ERR_SYNTAX, "sha256");
+    refused(CATALOG("/b/", HASH_B, "65537", "2"), ERR_RANGE, "bytes");
+    refused(CATALOG("/b/", HASH_B, "100", "0"), ERR_RANGE, "files");
+}
+END_TEST
+
 START_TEST(each_wrong_key_is_named)
 {
     refused("", ERR_SYNTAX, "release.json");
@@ -364,7 +420,9 @@ START_TEST(verify_stops_at_the_signature)
 END_TEST
 
 TEST_MAIN("release",
-          TESTS(the_least_and_the_most, a_release_may_share_nothing, each_wrong_key_is_named,
-                bundles_are_checked, lists_are_checked, urls_of_trackers_and_supernodes,
-                too_many_of_anything, the_longest_base_wins, writing_is_the_reverse_and_canonical,
-                trusted_comments, verify_wants_everything_to_agree, verify_stops_at_the_signature))
+          TESTS(the_least_and_the_most, a_release_may_share_nothing,
+                a_catalog_stands_for_more_bundles, a_bundle_inside_a_catalog_goes_first,
+                catalogs_are_checked, each_wrong_key_is_named, bundles_are_checked,
+                lists_are_checked, urls_of_trackers_and_supernodes, too_many_of_anything,
+                the_longest_base_wins, writing_is_the_reverse_and_canonical, trusted_comments,
+                verify_wants_everything_to_agree, verify_stops_at_the_signature))
