@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "wire/catalog.h"
 #include "wire/url.h"
 
 #include <stdio.h>
@@ -295,6 +296,43 @@ static void describe(const struct publisher_bundle *bundle, struct release_bundl
         ret->bytes += bundle->files[i].length;
 }
 
+static bool put_page(void *user, const uint8_t hash[HASH_LENGTH], struct span page)
+{
+    struct publisher *publisher = user;
+    char hex[HEX_LENGTH(HASH_LENGTH)];
+
+    hex_encode(hex, hash, HASH_LENGTH);
+    char *path = mem_printf("/.well-known/fringe/%s.catalog", hex);
+    server_put(publisher->server, path, page.data, page.length);
+    mem_free(path);
+    return true;
+}
+
+/* Of the bundles that the release does not list. */
+static void publish_catalog(struct publisher *publisher, const struct release_bundle *bundles,
+                            struct release_catalog *ret)
+{
+    size_t listed = publisher->listed, count = publisher->bundle_count - listed;
+    struct catalog_entry entries[PUBLISHER_BUNDLES];
+    struct catalog_expect index;
+
+    ret->base = bundles[listed].base;
+    for (size_t i = 0; i < count; i++) {
+        const struct release_bundle *bundle = &bundles[listed + i];
+        entries[i] = (struct catalog_entry){.first = publisher->bundles[listed + i].files[0].path,
+                                            .bytes = bundle->bytes,
+                                            .files = (uint32_t)bundle->files,
+                                            .piece_length = bundle->piece_length};
+        memcpy(entries[i].hash, bundle->infohash, HASH_LENGTH);
+        ret->files += bundle->files;
+    }
+    enum err err = catalog_write(entries, count, put_page, publisher, &index);
+    if (err != ERR_OK)
+        world_fail(publisher->world, "catalog_write: %s", err_name(err));
+    memcpy(ret->sha256, index.hash, HASH_LENGTH);
+    ret->bytes = (uint32_t)index.bytes;
+}
+
 static uint64_t wall_s(const struct world *world)
 {
     return WORLD_WALL_S + world_elapsed_us(world) / 1000000;
@@ -333,6 +371,10 @@ void publisher_publish(struct publisher *publisher)
                               .tracker_count = publisher->tracker_count,
                               .supernodes = publisher->supernodes,
                               .supernode_count = publisher->supernode_count};
+    if (publisher->listed < publisher->bundle_count && publisher->has_catalog) {
+        publish_catalog(publisher, bundles, &release.catalog);
+        release.bundle_count = publisher->listed;
+    }
     buf_clear(&publisher->json);
     enum err err = release_write(&release, &publisher->json, &reason);
     if (err != ERR_OK)

@@ -8,7 +8,7 @@
 #include "wire/minisign.h"
 #include "wire/release.h"
 
-#define PUBLISHER_BUNDLES 4
+#define PUBLISHER_BUNDLES 64
 
 /* A published file, by pieces root. */
 struct content {
@@ -66,6 +66,8 @@ struct publisher {
     const char *next_key;
     struct publisher_bundle bundles[PUBLISHER_BUNDLES];
     size_t bundle_count;
+    bool has_catalog; /* the bundles from `listed` on, all of one base and rising by path */
+    size_t listed;
     struct published *published;
     size_t published_count, published_capacity;
     struct buf json, signature; /* of the last release */
