@@ -23,8 +23,8 @@ const CLOCK = { ahead: 'clock-ahead', behind: 'clock-behind' };
 const ORIGIN = { unreachable: 'site-unreachable', tls: 'site-certificate' };
 /** What a wrong clock brings about by itself. */
 const OF_THE_CLOCK = ['expired'];
-const REASONS = ['no-release', 'bad-signature', 'bad-release', 'wrong-site', 'expired', 'key-changed', 'revoked', 'rollback', 'seq-mismatch',
-  'bad-torrent', 'cannot-store', 'timeout'];
+const REASONS = ['no-release', 'bad-signature', 'bad-release', 'wrong-site', 'expired', 'key-changed', 'revoked', 'rollback', 'seq-mismatch', 'no-catalog',
+  'bad-catalog', 'too-many-bundles', 'bad-torrent', 'cannot-store', 'timeout'];
 /** No faults: what the visitor, or the site's owner, wants. */
 const NO_PROBLEM = ['zone-off', 'revoked', ''];
 
