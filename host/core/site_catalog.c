@@ -95,12 +95,13 @@ static bool part_need(struct part *part, const char **ret_reason)
         return true;
     if (part->get.op != 0)
         return false;
-    if (part->reason != NULL && now < part->retry_ms)
+    if (part->reason != NULL && now < part->retry_ms) {
         *ret_reason = part->reason;
-    else if (now < part->site->origin_not_before_ms)
+    } else if (now < part->site->origin_not_before_ms) {
         *ret_reason = "no-catalog";
-    else
+    } else {
         part_get(part);
+    }
     return false;
 }
 
@@ -223,7 +224,14 @@ struct swarm *site_catalog_swarm(struct site *site, struct site_release *entry, 
 
 /* --- without a page that asks */
 
-void site_catalog_follow(struct site *site)
+/* It may be there later. */
+static bool is_for_a_while(const char *reason)
+{
+    return reason == NULL || strcmp(reason, "no-catalog") == 0 ||
+           strcmp(reason, "bad-catalog") == 0;
+}
+
+uint64_t site_catalog_follow(struct site *site)
 {
     struct site_release *current = site->current, *older = current->older;
     const char *reason;
@@ -231,15 +239,16 @@ void site_catalog_follow(struct site *site)
     if (older == NULL || current->release->catalog.base == NULL ||
         older->release->catalog.base == NULL ||
         strcmp(current->release->catalog.base, older->release->catalog.base) != 0)
-        return;
+        return UINT64_MAX;
     size_t *followed = &get_catalog(site, current)->followed, listed = older->release->bundle_count;
     for (; *followed < older->swarm_count - listed; ++*followed) {
         struct swarm *swarm = site_catalog_swarm(site, current, older->firsts[*followed], &reason);
-        if (swarm == NULL && reason == NULL)
-            return; /* later */
+        if (swarm == NULL && is_for_a_while(reason))
+            return reason != NULL ? site->node->now_ms + RETRY_MS : UINT64_MAX;
         if (swarm != NULL && swarm->state == SWARM_LOADING && swarm->meta == NULL)
             swarm->patient = site->learn.by_push;
     }
+    return UINT64_MAX;
 }
 
 static uint32_t count_loading(const struct site_release *entry)

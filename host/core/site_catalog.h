@@ -14,8 +14,8 @@ struct site_catalog;
 struct swarm *site_catalog_swarm(struct site *site, struct site_release *entry, const char *path,
                                  const char **ret_reason);
 /* The release is newer than one whose bundles are in use: the new ones of the same paths come, too.
- */
-void site_catalog_follow(struct site *site);
+ * Returns when to try again. */
+uint64_t site_catalog_follow(struct site *site);
 /* A super-node takes all bundles, some at a time; true: there are more to come. */
 bool site_catalog_take_all(struct site *site);
 void site_catalog_free(struct site_release *entry);

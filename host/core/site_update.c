@@ -172,7 +172,7 @@ uint64_t site_update_tick(struct site *site)
 
     if (!site_may_use_peers(site) || site->served || site->node->fair.paused)
         return UINT64_MAX;
-    site_catalog_follow(site);
+    uint64_t follow = site_catalog_follow(site), look = site->node->now_ms + LOOK_MS;
     bool wait = site_is_updating(site) && pages_wait(site->node);
     for (size_t i = 0; i < current->swarm_count; i++) {
         struct swarm *swarm = current->swarms[i];
@@ -183,5 +183,5 @@ uint64_t site_update_tick(struct site *site)
         if (swarm->outdated_count > 0)
             more = update_swarm(swarm, wait) || more;
     }
-    return more ? site->node->now_ms + LOOK_MS : UINT64_MAX;
+    return more && look < follow ? look : follow;
 }

@@ -111,6 +111,30 @@ START_TEST(test_a_new_release_is_followed)
 }
 END_TEST
 
+static void spoil(struct scene *scene, struct fault fault);
+
+/* While its pages are missing nothing is forgotten. */
+START_TEST(test_a_new_release_whose_catalog_comes_late)
+{
+    struct scene scene = large_scene(605);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct fault missing = FAULT_NONE;
+
+    missing.status = 404;
+    check_load(visitor, 1, 3);
+    check_load(visitor, 1, 20);
+    add_file(&scene, 3, 77);
+    publisher_publish(scene.site);
+    spoil(&scene, missing);
+    check_origin(visitor, 2, "no-catalog");
+    world_run(scene.world, 60000);
+    spoil(&scene, FAULT_NONE);
+    world_run(scene.world, 200000);
+    ck_assert_uint_eq(server_sent_below(scene.site->server, "/static/d03/"), 2 * LENGTH);
+    scene_free(&scene);
+}
+END_TEST
+
 static void spoil(struct scene *scene, struct fault fault)
 {
     for (struct resource *r = scene->site->server->resources; r != NULL; r = r->hh.next)
@@ -163,4 +187,5 @@ END_TEST
 
 TEST_MAIN("sim_catalog",
           TESTS(test_a_page_loads_what_it_needs, test_a_new_release_is_followed,
+                test_a_new_release_whose_catalog_comes_late,
                 test_pages_that_are_not_what_the_release_says, test_after_a_new_start))
