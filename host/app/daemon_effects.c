@@ -428,5 +428,5 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
 void daemon_carry_out(struct daemon *daemon, struct update *update)
 {
     for (size_t i = 0; i < update->count; i++)
-        carry_out(daemon, &update->effects[i]);
+        carry_out(daemon, update->effects[i]);
 }

@@ -415,8 +415,8 @@ static void tick(struct node *node)
 static void count_messages(struct node *node, size_t from)
 {
     for (size_t i = from; i < node->update->count; i++)
-        if (node->update->effects[i].kind == EFFECT_SEND)
-            fair_use_sent(node, node->update->effects[i].text.length);
+        if (node->update->effects[i]->kind == EFFECT_SEND)
+            fair_use_sent(node, node->update->effects[i]->text.length);
 }
 
 void node_step(struct node *node, const struct event *event, struct update *update)

@@ -117,12 +117,12 @@ struct effect {
 };
 
 struct update {
-    struct effect *effects;
-    size_t count, capacity;
+    struct effect **effects; /* each stays where it is until the update is cleared */
+    size_t count, capacity, allocated;
 };
 
 void update_init(struct update *update);
-void update_clear(struct update *update); /* keeps the array */
+void update_clear(struct update *update); /* keeps the memory */
 void update_done(struct update *update);
 
 /* A new effect at the end, zeroed but for its kind and an empty text with room for max bytes. */

@@ -155,6 +155,7 @@ void visitor_start(struct visitor *visitor)
     config.data = "/sim";
     config.pid = visitor->number;
     config.without = visitor->world->without;
+    config.tells_transfers = true; /* as the daemon has it: only a trace says nothing of them */
     visitor->run++;
     visitor->node = node_new(&config);
     link_host_up(visitor->host);
@@ -356,7 +357,7 @@ void visitor_step(struct visitor *visitor, struct event *event)
     node_step(visitor->node, event, &visitor->update);
     check_spinning(visitor, event);
     for (size_t i = 0; i < visitor->update.count; i++)
-        visitor_do_effect(visitor, &visitor->update.effects[i]);
+        visitor_do_effect(visitor, visitor->update.effects[i]);
     update_clear(&visitor->update);
     visitor->stepping = false;
     check_caps(visitor);
