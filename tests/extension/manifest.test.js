@@ -26,16 +26,15 @@ test('the ids are those the native host lets in', () => {
   assert.ok(read('manifests/org.fringe.host.firefox.json.in').includes(`"${manifest.browser_specific_settings.gecko.id}"`));
 });
 
+test('extension and host have one version', () => {
+  assert.equal(/^project\(fringe VERSION (\S+) /m.exec(read('CMakeLists.txt'))[1], manifest.version);
+});
+
 test('nothing in private windows, and only the bridge is open to pages', () => {
   assert.equal(manifest.incognito, 'not_allowed');
   assert.deepEqual(manifest.web_accessible_resources.flatMap(({ resources }) => resources), ['chromium/bridge.html']);
   assert.equal(manifest.externally_connectable, undefined);
   assert.equal(manifest.content_security_policy, undefined, 'the browsers\' own is the strictest');
-});
-
-test('every permission is explained in the README', () => {
-  const readme = read('extension/README.md');
-  for (const name of [...manifest.permissions, ...manifest.host_permissions]) assert.ok(readme.includes(`\`${name}\``), name);
 });
 
 test('the reasons of the protocol have a text each', () => {
