@@ -384,7 +384,8 @@ static int run(struct publish_options *options)
     char *site = publish_read_site(options->site);
     int status = CMD_USAGE;
     options->site = site;
-    options->base = site != NULL ? read_base(options->base_text, site) : NULL;
+    if (site != NULL && options->base_text != NULL)
+        options->base = read_base(options->base_text, site);
     if (options->base != NULL && check_texts(options)) {
         status = CMD_FAILED;
         if (options->is_unsigned ? publish(options, NULL)

@@ -56,11 +56,11 @@ static bool ask_line(FILE *tty, const char *prompt, char line[PASSWORD_MAX + 2])
         tcsetattr(fileno(tty), TCSAFLUSH, &hidden);
     }
     /* After the flush, so that nothing typed at the prompt is lost. */
-    fputs(prompt, tty);
+    dprintf(fileno(tty), "%s", prompt);
     bool good = fgets(line, PASSWORD_MAX + 2, tty) != NULL;
     if (echo)
         tcsetattr(fileno(tty), TCSAFLUSH, &shown);
-    fputs("\n", tty);
+    dprintf(fileno(tty), "\n");
     line[good ? strcspn(line, "\n") : 0] = '\0';
     return good;
 }

@@ -103,7 +103,7 @@ static int dial(const char *host, uint16_t port, int type)
         fd = socket(one->ai_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         wait.fd = fd;
         if (fd >= 0)
-            connect(fd, one->ai_addr, one->ai_addrlen);
+            (void)connect(fd, one->ai_addr, one->ai_addrlen);
         if (fd >= 0 && (poll(&wait, 1, WAIT_MS) != 1 ||
                         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0)) {
             close(fd);

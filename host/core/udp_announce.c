@@ -94,9 +94,8 @@ static void handle_reply(struct udp_announce *udp, const struct udp_tracker_repl
 {
     if (reply->transaction != udp->transaction)
         return;
-    if (reply->action == UDP_TRACKER_ERROR) {
-        finish(udp, ERR_OK, &reply->reply);
-    } else if (reply->action == UDP_TRACKER_ANNOUNCE && !udp->connecting) {
+    if (reply->action == UDP_TRACKER_ERROR ||
+        (reply->action == UDP_TRACKER_ANNOUNCE && !udp->connecting)) {
         finish(udp, ERR_OK, &reply->reply);
     } else if (reply->action == UDP_TRACKER_CONNECT && udp->connecting) {
         udp->connection = reply->connection;

@@ -82,7 +82,7 @@ static void take_authority(struct span *rest, struct origin *ret)
 static bool take_scheme(struct span *rest, struct span *ret)
 {
     const uint8_t *at = memmem(rest->data, rest->length, "://", 3);
-    *ret = (struct span){NULL, 0};
+    *ret = (struct span){(const uint8_t *)"", 0};
     if (at == NULL)
         return false;
     *ret = span_of(rest->data, (size_t)(at - rest->data));
