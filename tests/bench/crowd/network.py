@@ -73,6 +73,7 @@ class Network(contextlib.ExitStack):
         assert self.netsim.stdout.readline() == "ready\n", "netsim did not start"
         for name, address, *_ in self.hosts:
             ip("-n", name, "address", "add", f"{address}/24", "dev", "p0")
+            ip("-n", name, "link", "set", "p0", "addrgenmode", "none")
             ip("-n", name, "link", "set", "p0", "up", "txqueuelen", "100")
 
     def start(self, name, argv, log, **more):

@@ -14,7 +14,9 @@ export const FIREFOX_ID = 'fringe@fringe.example';
 const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
 
 /** Options as for `openChromium`; `prefs` are set on top of ours. */
-export async function openFirefox(scope, visitor, { origins = [], extension = EXTENSION, host = true, welcome = false, first = null, prefs = {} } = {}) {
+export async function openFirefox(scope, visitor, {
+  origins = [], extension = EXTENSION, host = true, welcome = false, first = null, prefs = {}, networkEnabled = true,
+} = {}) {
   const profile = join(visitor.home, 'firefox');
   mkdirSync(profile, { recursive: true });
   await trustAuthorities(profile, origins.map(origin => origin.caFile));
@@ -24,6 +26,7 @@ export async function openFirefox(scope, visitor, { origins = [], extension = EX
     browser: 'firefox',
     executablePath: process.env.FRINGE_FIREFOX ?? findProgram('firefox-esr', 'firefox-esr'),
     headless: true,
+    networkEnabled,
     timeout: LOADED_MS,
     ...LEAVE_SIGNALS,
     userDataDir: profile,
