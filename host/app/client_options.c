@@ -13,6 +13,7 @@ static const struct option long_options[] = {
     {"output", required_argument, NULL, 'o'},
     {"site", required_argument, NULL, 'S'},
     {"limit", required_argument, NULL, 'l'},
+    {"kind", required_argument, NULL, 'k'},
     {"csv", no_argument, NULL, 'c'},
     {"clear", no_argument, NULL, 'C'},
     {"help", no_argument, NULL, 'h'},
@@ -22,6 +23,7 @@ static const struct option long_options[] = {
     {"slots", required_argument, NULL, FIRST_SETTING + SETTING_SLOTS},
     {"default-zone", required_argument, NULL, FIRST_SETTING + SETTING_DEFAULT_ZONE},
     {"local-discovery", required_argument, NULL, FIRST_SETTING + SETTING_LOCAL_DISCOVERY},
+    {"log", required_argument, NULL, FIRST_SETTING + SETTING_NO_LOG},
     {NULL, 0, NULL, 0},
 };
 
@@ -46,6 +48,8 @@ bool client_options_read(struct client_options *options, int argc, char **argv, 
             options->site = optarg;
         else if (option == 'l' && options->takes_log)
             options->limit = optarg;
+        else if (option == 'k' && options->takes_log)
+            options->kind = optarg;
         else if (option == 'c' && options->takes_log)
             options->csv = true;
         else if (option == 'C' && options->takes_log)

@@ -11,8 +11,8 @@ struct client_options {
     bool takes_json, takes_output, takes_site; /* set before */
     bool takes_settings;                       /* set before: limits instead of the words */
     const char *socket, *output, *site;
-    bool takes_log; /* set before: --limit, --csv, --clear */
-    const char *limit;
+    bool takes_log; /* set before: --limit, --kind, --csv, --clear */
+    const char *limit, *kind;
     bool json, csv, clear;
     char **words;
     int word_count;

@@ -9,12 +9,14 @@
 #include <time.h>
 
 static const char usage[] =
-    "usage: fringe log [--site SITE] [--limit N] [--json | --csv] [--socket PATH]\n"
+    "usage: fringe log [--site SITE] [--kind KIND] [--limit N] [--json | --csv] [--socket PATH]\n"
     "       fringe log --clear [--site SITE]\n"
+    "  --kind      fetched, shared, or fetched from: cache, peers, supernode, origin\n"
     "  --limit N   so many lines (default 50)\n"
     "  --json      a JSON object a line\n"
     "  --csv       for a spreadsheet\n"
-    "  --clear     forget the log, or the lines of one site\n";
+    "  --clear     forget the log, or the lines of one site\n"
+    "`fringe set --log no`: none is kept from then on.\n";
 
 #define LINES_DEFAULT 50
 
@@ -73,6 +75,20 @@ static void print_line(const json_t *line)
               client_text(line, "peer", ""));
 }
 
+static void print_none(const json_t *answer, bool filtered)
+{
+    const char *why = client_text(answer, "why", "");
+
+    if (strcmp(why, "setting") == 0)
+        cmd_print("no log is kept: `fringe set --log yes` begins one");
+    else if (strcmp(why, "disk") == 0)
+        cmd_print("no log is kept: the disk lets none be (`fringe status`)");
+    else if (strcmp(why, "supernode") == 0)
+        cmd_print("a super-node keeps no log: it has metrics");
+    else
+        cmd_print(filtered ? "there is nothing of that kind" : "nothing was fetched or shared yet");
+}
+
 static uint64_t print_page(const struct client_options *options, const json_t *answer,
                            uint64_t *ret_before)
 {
@@ -102,10 +118,10 @@ static int print_log(const struct client_options *options, struct api_request *r
         good = client_ask(client, request, &answer);
         count = good ? print_page(options, answer, &request->before) : 0;
         printed += count;
+        if (good && printed == 0 && !options->json && !options->csv)
+            print_none(answer, request->site[0] != '\0' || request->kinds != 0);
         json_decref(answer);
     }
-    if (good && printed == 0 && !options->json && !options->csv)
-        cmd_print("nothing was fetched or shared yet");
     client_free(client);
     return good ? CMD_OK : CMD_FAILED;
 }
@@ -134,7 +150,12 @@ int cmd_log(int argc, char **argv)
         cmd_fail("--limit %s is no number from 1 to %u", options.limit, LIMIT_LOG_LINES);
         return CMD_USAGE;
     }
-    if (options.json && options.csv)
+    if (options.kind != NULL && !transfer_kinds_parse(options.kind, &request.kinds)) {
+        cmd_fail("--kind %s: it is fetched, shared, cache, peers, supernode or origin",
+                 options.kind);
+        return CMD_USAGE;
+    }
+    if ((options.json && options.csv) || (options.clear && options.kind != NULL))
         return cmd_usage(usage);
     if (options.site != NULL && strlen(options.site) > LIMIT_SITE)
         return cmd_fail("--site: that is no site: it looks like https://game.example");

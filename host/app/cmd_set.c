@@ -11,7 +11,7 @@
 static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
     "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
-    "                  [--slots N] [--local-discovery on|off]\n"
+    "                  [--slots N] [--local-discovery on|off] [--log yes|no]\n"
     "                  [--default-zone off|fetch|share] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
@@ -24,6 +24,7 @@ static const char usage[] =
     "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n"
     "  --local-discovery  find, and be found by, hosts on your own network (off): everybody\n"
     "                   there can see which sites' files are shared here\n"
+    "  --log            keep a log of what was fetched and given (yes): `fringe log` shows it\n"
     "  --default-zone   what holds for sites without a choice of their own (off)\n";
 
 /* --- a site's zone */
@@ -61,6 +62,10 @@ static bool parse_setting(enum setting setting, const char *text, uint64_t *ret)
         bool known = zone_parse(text, &zone) && zone != ZONE_DEFAULT;
         *ret = (uint64_t)zone + 1;
         return known;
+    }
+    if (setting == SETTING_NO_LOG) {
+        *ret = strcmp(text, "no") == 0;
+        return *ret != 0 || strcmp(text, "yes") == 0;
     }
     if (setting != SETTING_LOCAL_DISCOVERY)
         return cmd_bytes_parse(text, ret);

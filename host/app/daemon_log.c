@@ -64,6 +64,7 @@ static enum err put_page(struct daemon *daemon, const struct api_request *reques
                          struct api_answer *answer)
 {
     struct transfer_filter filter = {.site = request->site[0] != '\0' ? request->site : NULL,
+                                     .kinds = request->kinds,
                                      .before = request->before,
                                      .limit = request->limit > 0 ? request->limit : 50};
 
@@ -73,6 +74,18 @@ static enum err put_page(struct daemon *daemon, const struct api_request *reques
     return err;
 }
 
+/* Why no log is kept; "": one is. */
+static const char *why_none(const struct daemon *daemon)
+{
+    struct settings_record record = node_settings(daemon->node);
+
+    if (daemon->options->supernode)
+        return "supernode";
+    if (record.settings[SETTING_NO_LOG] != 0)
+        return "setting";
+    return daemon->transfers != NULL ? "" : "disk";
+}
+
 void daemon_log_request(struct daemon *daemon, uint64_t client, const struct api_request *request)
 {
     struct api_answer *answer = api_answer_begin(request->id);
@@ -80,7 +93,8 @@ void daemon_log_request(struct daemon *daemon, uint64_t client, const struct api
     struct buf json;
 
     buf_init(&json, LIMIT_FRAME_OUT);
-    api_answer_bool(answer, "kept", daemon->transfers != NULL);
+    api_answer_bool(answer, "kept", why_none(daemon)[0] == '\0');
+    api_answer_text(answer, "why", why_none(daemon));
     if (daemon->transfers != NULL && request->type == API_LOG)
         err = put_page(daemon, request, answer);
     else if (daemon->transfers != NULL)

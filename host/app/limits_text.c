@@ -31,6 +31,8 @@ void limits_print(const json_t *settings)
               (unsigned long long)client_number(settings, setting_name(SETTING_SLOTS)));
     if (client_number(settings, setting_name(SETTING_LOCAL_DISCOVERY)) != 0)
         cmd_print("own network is told what is shared (local discovery)");
+    if (client_number(settings, setting_name(SETTING_NO_LOG)) != 0)
+        cmd_print("log        none is kept");
     cmd_print("new sites  %s", client_text(settings, setting_name(SETTING_DEFAULT_ZONE), "?"));
 }
 

@@ -4,11 +4,14 @@
 #include "core/site.h"
 #include "core/swarm.h"
 
+static bool tells(const struct node *node)
+{
+    return node->config.tells_transfers && node->fair.settings[SETTING_NO_LOG] == 0;
+}
+
 void transfer_tell(struct swarm *swarm, uint32_t file, const struct transfer_tale *tale)
 {
-    const struct node *node = swarm->node;
-
-    if (!node->config.tells_transfers || tale->bytes == 0)
+    if (!tells(swarm->node) || tale->bytes == 0)
         return;
     const struct metainfo_file *info = &swarm->meta->files[file];
     const struct site *site = swarm->site;
@@ -44,7 +47,7 @@ void transfer_tell_piece(const struct piece *piece)
 {
     uint32_t file = metainfo_file_of_piece(piece->swarm->meta, piece->number), first = 0;
 
-    if (!piece->swarm->node->config.tells_transfers)
+    if (!tells(piece->swarm->node))
         return;
     if (piece->source == SOURCE_ORIGIN) {
         struct transfer_tale tale = {.source = SOURCE_ORIGIN, .bytes = piece->length};

@@ -27,11 +27,6 @@ static const char *const texts[STATEMENT_COUNT] = {
     [CLEAR] = "DELETE FROM transfer WHERE ?1 IS NULL OR site = ?1",
 };
 
-static const char *const kinds[TRANSFER_KIND_COUNT_] = {
-    [TRANSFER_CACHE] = "cache",   [TRANSFER_PEERS] = "peers",   [TRANSFER_SUPERNODE] = "supernode",
-    [TRANSFER_ORIGIN] = "origin", [TRANSFER_SHARED] = "shared",
-};
-
 struct waiting {
     struct transfer line;
     char *site, *path, *peer; /* owned */
@@ -45,22 +40,6 @@ struct transfer_log {
     struct waiting waiting[LIMIT_LOG_BATCH];
     size_t count;
 };
-
-const char *transfer_kind_name(enum transfer_kind kind)
-{
-    return (unsigned)kind < TRANSFER_KIND_COUNT_ ? kinds[kind] : "unknown";
-}
-
-bool transfer_kind_parse(const char *text, enum transfer_kind *ret)
-{
-    for (size_t i = 0; i < TRANSFER_KIND_COUNT_; i++) {
-        if (strcmp(text, kinds[i]) == 0) {
-            *ret = (enum transfer_kind)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* --- the file */
 

@@ -14,17 +14,6 @@
 
 struct transfer_log;
 
-enum transfer_kind {
-    TRANSFER_CACHE, /* as enum source */
-    TRANSFER_PEERS,
-    TRANSFER_SUPERNODE,
-    TRANSFER_ORIGIN,
-    TRANSFER_SHARED, /* given to another visitor */
-    TRANSFER_KIND_COUNT_
-};
-const char *transfer_kind_name(enum transfer_kind kind);
-bool transfer_kind_parse(const char *text, enum transfer_kind *ret);
-
 struct transfer {
     uint64_t id;   /* rises with each line; set by the log */
     uint64_t time; /* seconds since 1970, of its last byte in the batch */

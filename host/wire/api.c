@@ -40,6 +40,7 @@ static const struct {
     [SETTING_MONTHLY_CAP] = {"monthly_cap", 1, JSON_INTEGER_MAX, true},
     [SETTING_SLOTS] = {"slots", 1, LIMIT_PEERS, false},
     [SETTING_LOCAL_DISCOVERY] = {"local_discovery", 1, 1, true},
+    [SETTING_NO_LOG] = {"no_log", 1, 1, true},
     [SETTING_DEFAULT_ZONE] = {"default_zone", ZONE_OFF + 1, ZONE_SHARE + 1, true},
 };
 
@@ -60,6 +61,22 @@ const char *source_name(enum source source)
     return (unsigned)source < SOURCE_COUNT_ ? sources[source] : "unknown";
 }
 
+const char *transfer_kind_name(enum transfer_kind kind)
+{
+    return kind == TRANSFER_SHARED ? "shared" : source_name((enum source)kind);
+}
+
+bool transfer_kinds_parse(const char *text, unsigned *ret)
+{
+    unsigned shared = 1u << TRANSFER_SHARED, all = (1u << TRANSFER_KIND_COUNT_) - 1;
+
+    *ret = strcmp(text, "fetched") == 0 ? all & ~shared : 0;
+    for (unsigned i = 0; i < TRANSFER_KIND_COUNT_; i++)
+        if (strcmp(text, transfer_kind_name((enum transfer_kind)i)) == 0)
+            *ret = 1u << i;
+    return *ret != 0;
+}
+
 /* The requests of PROTOCOL.md 2 and the fields that each one reads. A field with its bit in
  * `needs` must be there; one in `takes` may be. */
 enum {
@@ -73,6 +90,7 @@ enum {
     FIELD_SETTINGS = 128,
     FIELD_BEFORE = 256,
     FIELD_LIMIT = 512,
+    FIELD_KIND = 1024,
 };
 
 static const struct {
@@ -91,7 +109,7 @@ static const struct {
     [API_SETTINGS] = {"settings", FIELD_SETTINGS, 0},
     [API_PAUSE] = {"pause", 0, FIELD_MINUTES},
     [API_RESUME] = {"resume", 0, 0},
-    [API_LOG] = {"log", 0, FIELD_SITE | FIELD_BEFORE | FIELD_LIMIT},
+    [API_LOG] = {"log", 0, FIELD_SITE | FIELD_BEFORE | FIELD_LIMIT | FIELD_KIND},
     [API_LOG_CLEAR] = {"log.clear", 0, FIELD_SITE},
 };
 
@@ -182,6 +200,15 @@ static const char *read_limit(const json_t *root, struct api_request *ret, enum 
     return *ret_err == ERR_OK ? NULL : "bad-request";
 }
 
+static const char *read_kind(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const char *text;
+    *ret_err = json_get_text(root, "kind", 16, &text);
+    if (*ret_err == ERR_OK && !transfer_kinds_parse(text, &ret->kinds))
+        *ret_err = ERR_UNSUPPORTED;
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
 /* A number, but for the zone, which goes by its name. */
 static enum err read_setting(const json_t *root, enum setting setting, uint64_t *ret)
 {
@@ -223,6 +250,7 @@ static const struct {
     {FIELD_ZONE, "zone", read_zone},          {FIELD_HELLO, "api", read_hello},
     {FIELD_MINUTES, "minutes", read_minutes}, {FIELD_SETTINGS, "settings", read_settings},
     {FIELD_BEFORE, "before", read_before},    {FIELD_LIMIT, "limit", read_limit},
+    {FIELD_KIND, "kind", read_kind},
 };
 
 static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
@@ -287,6 +315,18 @@ static void put_text_field(struct buf *out, const char *key, const char *value)
     json_put_string(out, value);
 }
 
+/* By the same words that are read. */
+static void put_kinds(struct buf *out, unsigned kinds)
+{
+    unsigned same = 0;
+
+    for (unsigned i = 0; i < TRANSFER_KIND_COUNT_; i++)
+        if (kinds == 1u << i)
+            put_text_field(out, "kind", transfer_kind_name((enum transfer_kind)i));
+    if (transfer_kinds_parse("fetched", &same) && kinds == same)
+        put_text_field(out, "kind", "fetched");
+}
+
 static void put_setting(struct buf *out, enum setting setting, uint64_t value)
 {
     if (setting == SETTING_DEFAULT_ZONE)
@@ -319,6 +359,8 @@ void api_request_write(const struct api_request *request, struct buf *out)
         buf_printf(out, ",\"before\":%llu", (unsigned long long)request->before);
     if ((has & FIELD_LIMIT) && request->limit > 0)
         buf_printf(out, ",\"limit\":%llu", (unsigned long long)request->limit);
+    if (has & FIELD_KIND)
+        put_kinds(out, request->kinds);
     for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
         if (request->given[i])
             put_setting(out, (enum setting)i, request->settings[i]);

@@ -35,6 +35,19 @@ enum api_type {
 enum source { SOURCE_CACHE, SOURCE_PEERS, SOURCE_SUPERNODE, SOURCE_ORIGIN, SOURCE_COUNT_ };
 const char *source_name(enum source source);
 
+/* A line of the log of transfers: by its source, or TRANSFER_SHARED, given to another visitor. */
+enum transfer_kind {
+    TRANSFER_CACHE, /* as enum source */
+    TRANSFER_PEERS,
+    TRANSFER_SUPERNODE,
+    TRANSFER_ORIGIN,
+    TRANSFER_SHARED,
+    TRANSFER_KIND_COUNT_
+};
+const char *transfer_kind_name(enum transfer_kind kind);
+/* A bit (1 << kind) for each kind that the word stands for: a kind's name, or "fetched". */
+bool transfer_kinds_parse(const char *text, unsigned *ret);
+
 /* What the visitor may set, by name: bytes a second, bytes a month, places; 0: no limit. */
 enum setting {
     SETTING_UPLOAD_RATE,
@@ -42,6 +55,7 @@ enum setting {
     SETTING_MONTHLY_CAP,
     SETTING_SLOTS,
     SETTING_LOCAL_DISCOVERY, /* 1: yes */
+    SETTING_NO_LOG,          /* 1: no log of transfers is kept */
     SETTING_DEFAULT_ZONE, /* of sites without a choice: enum zone + 1; 0: as the host was started */
     SETTING_COUNT_
 };
@@ -59,6 +73,7 @@ struct api_request {
     bool given[SETTING_COUNT_]; /* settings: which are to be changed */
     uint64_t settings[SETTING_COUNT_];
     uint64_t before, limit;    /* log: 0: from the newest; as many as are given at once */
+    unsigned kinds;            /* log: a bit each; 0: all */
     uint64_t minutes;          /* pause; 0: until resumed */
     char site[LIMIT_SITE + 1]; /* canonical, checked */
     char path[LIMIT_PATH + 1]; /* as sent, begins with '/'; path_decode it */

@@ -54,8 +54,36 @@ class Log(WithSite):
         self.first.run("log", "--clear", "--site", self.lab.site)
         self.assertEqual(self.lines(self.first), [])
 
+    def test_by_kind(self):
+        second = self.lab.daemon("second", peers=[self.first.address()])
+        self.get_all(second)
+        wait_for("both to have written it", lambda: self.sums(second, "peers") == SIZES)
+        kinds = lambda *words: {line["kind"] for line in self.lines(self.first, *words)}
+        self.assertEqual(kinds(), {"origin", "shared"})
+        self.assertEqual(kinds("--kind", "shared"), {"shared"})
+        self.assertEqual(kinds("--kind", "fetched"), {"origin"})
+        self.assertEqual(kinds("--kind", "peers"), set())
+        self.assertIn("nothing of that kind", self.first.run("log", "--kind", "peers").stdout)
+
+    def test_no_log_is_kept_where_the_visitor_wants_none(self):
+        before = self.lines(self.first)
+        self.assertIn("none is kept", self.first.run("set", "--log", "no").stdout)
+        self.first.stop()
+        self.first.start()
+        second = self.lab.daemon("second", peers=[self.first.address()])
+        second.run("set", "--log", "no")
+        self.get_all(second)
+        self.assertIn("fringe set --log yes", second.run("log").stdout)
+        self.assertEqual(self.lines(second), [])
+        self.assertEqual(self.lines(self.first), before, "what is there stays until it is cleared")
+        second.run("set", "--log", "yes")
+        self.assertIn("nothing was fetched or shared yet", second.run("log").stdout)
+        self.first.run("set", "--log", "yes")
+        self.get_all(self.lab.daemon("third", peers=[self.first.address()]))
+        wait_for("the log to go on", lambda: self.sums(self.first, "shared") == SIZES)
+
     def test_what_is_no_request_is_refused(self):
-        for words in (("--limit", "0"), ("--limit", "-1"), ("--limit", "99999999"), ("--site", "nonsense"), ("--json", "--csv")):
+        for words in (("--kind", "other"), ("--clear", "--kind", "shared"), ("--limit", "0"), ("--limit", "-1"), ("--limit", "99999999"), ("--site", "nonsense"), ("--json", "--csv")):
             with self.subTest(words):
                 self.assertNotEqual(self.first.run("log", *words, check=False).returncode, 0)
 

@@ -276,23 +276,8 @@ START_TEST(without_a_folder_there_is_none)
 }
 END_TEST
 
-START_TEST(kinds_have_names)
-{
-    enum transfer_kind kind;
-
-    for (int i = 0; i < TRANSFER_KIND_COUNT_; i++) {
-        ck_assert(transfer_kind_parse(transfer_kind_name((enum transfer_kind)i), &kind));
-        ck_assert_int_eq(kind, i);
-    }
-    for (int i = 0; i < SOURCE_COUNT_; i++)
-        ck_assert_str_eq(transfer_kind_name((enum transfer_kind)i), source_name((enum source)i));
-    ck_assert(!transfer_kind_parse("", &kind));
-    ck_assert_str_eq(transfer_kind_name(TRANSFER_KIND_COUNT_), "unknown");
-}
-END_TEST
-
 TEST_MAIN("io/transfer_log",
           TESTS(lines_come_newest_first_and_survive, pieces_of_a_file_are_one_line,
                 pages_and_filters, the_oldest_go, a_site_is_forgotten_whole,
                 what_is_over_a_cap_is_refused, a_broken_file_is_begun_anew,
-                a_foreign_file_brings_no_trigger, without_a_folder_there_is_none, kinds_have_names))
+                a_foreign_file_brings_no_trigger, without_a_folder_there_is_none))

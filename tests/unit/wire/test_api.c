@@ -115,6 +115,9 @@ START_TEST(bad_requests_say_which_part)
     expect_refusal("{\"id\":3,\"type\":\"settings\",\"slots\":1,\"monthly_cap\":null}",
                    "bad-request", 3);
     expect_refusal("{\"id\":3,\"type\":\"pause\",\"minutes\":10081}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"log\",\"kind\":\"\"}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"log\",\"kind\":2}", "bad-request", 3);
+    expect_refusal("{\"id\":3,\"type\":\"settings\",\"no_log\":2}", "bad-request", 3);
     expect_refusal("{\"id\":3,\"type\":\"doc.close\"}", "bad-request", 3);
     expect_refusal("{\"id\":3,\"type\":\"doc.close\",\"doc\":\"\"}", "bad-request", 3);
 }
@@ -165,6 +168,7 @@ START_TEST(written_requests_read_the_same)
             .path = "/a\"b",
             .doc = "d",
             .minutes = 8,
+            .kinds = 1u << TRANSFER_SHARED,
             .given = {[SETTING_SLOTS] = true, [SETTING_DEFAULT_ZONE] = true},
             .settings = {[SETTING_SLOTS] = 6, [SETTING_DEFAULT_ZONE] = ZONE_FETCH + 1}};
         struct buf out;
@@ -174,6 +178,7 @@ START_TEST(written_requests_read_the_same)
         struct api_request again = expect_ok((char *)out.data);
         ck_assert_int_eq(again.type, type);
         ck_assert_uint_eq(again.minutes, type == API_PAUSE ? 8 : 0);
+        ck_assert_uint_eq(again.kinds, type == API_LOG ? 1u << TRANSFER_SHARED : 0);
         ck_assert_uint_eq(again.settings[SETTING_SLOTS], type == API_SETTINGS ? 6 : 0);
         ck_assert_uint_eq(again.settings[SETTING_DEFAULT_ZONE],
                           type == API_SETTINGS ? ZONE_FETCH + 1 : 0);
@@ -258,6 +263,35 @@ START_TEST(names)
 }
 END_TEST
 
-TEST_MAIN("api", TESTS(every_request_is_read, bad_requests_say_which_part,
-                       depth_and_sizes_are_capped, written_requests_read_the_same,
-                       answers_are_valid_json, an_answer_over_a_frame_becomes_an_error, names))
+START_TEST(kinds_of_transfers)
+{
+    unsigned kinds, fetched = 0;
+
+    for (unsigned i = 0; i < TRANSFER_KIND_COUNT_; i++) {
+        ck_assert(transfer_kinds_parse(transfer_kind_name((enum transfer_kind)i), &kinds));
+        ck_assert_uint_eq(kinds, 1u << i);
+    }
+    for (int i = 0; i < SOURCE_COUNT_; i++) {
+        ck_assert_str_eq(transfer_kind_name((enum transfer_kind)i), source_name((enum source)i));
+        fetched |= 1u << i;
+    }
+    ck_assert(transfer_kinds_parse("fetched", &kinds));
+    ck_assert_uint_eq(kinds, fetched);
+    ck_assert(!transfer_kinds_parse("", &kinds));
+    ck_assert(!transfer_kinds_parse("unknown", &kinds));
+    ck_assert_str_eq(transfer_kind_name(TRANSFER_KIND_COUNT_), "unknown");
+
+    struct api_request request = {.id = 5, .type = API_LOG, .kinds = fetched};
+    struct buf out;
+    buf_init(&out, 4096);
+    api_request_write(&request, &out);
+    buf_put_u8(&out, 0);
+    ck_assert_uint_eq(expect_ok((char *)out.data).kinds, fetched);
+    buf_done(&out);
+}
+END_TEST
+
+TEST_MAIN("api",
+          TESTS(every_request_is_read, bad_requests_say_which_part, depth_and_sizes_are_capped,
+                written_requests_read_the_same, answers_are_valid_json,
+                an_answer_over_a_frame_becomes_an_error, names, kinds_of_transfers))
