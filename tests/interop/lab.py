@@ -241,6 +241,15 @@ limit_rate {limit}; server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:
         wait_for("nginx", lambda: can_connect(self.origin_port))
         return process
 
+    def make_certificates(self):
+        """For localhost, site.pem with site.key; who trusts ca.pem trusts it."""
+        script = """openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem &&
+            printf 'subjectAltName=DNS:localhost\\n' >ext &&
+            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout site.key -out site.csr &&
+            openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out site.pem"""
+        tool("openssl", "openssl")
+        subprocess.run(script, shell=True, cwd=self.dir, check=True, capture_output=True)
+
     def tracker(self):
         port = free_port()
         home = self.dir / "tracker"

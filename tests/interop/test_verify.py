@@ -37,14 +37,6 @@ class Site(Lab):
         path.write_text(text)
         return path
 
-    def make_certificates(self):
-        script = """openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem &&
-            printf 'subjectAltName=DNS:localhost\\n' >ext &&
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout site.key -out site.csr &&
-            openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out site.pem"""
-        tool("openssl", "openssl")
-        subprocess.run(script, shell=True, cwd=self.dir, check=True, capture_output=True)
-
     def snippet(self, server):
         return self.fringe("snippet", server, str(self.web)).stdout
 
