@@ -405,7 +405,7 @@ class SupernodeTest(SupernodeBase):
         if program is None:
             return
         unit = self.lab.dir / SERVICE.name
-        unit.write_text(SERVICE.read_text().replace("/usr/local/bin/fringe", str(lab.FRINGE)))
+        unit.write_text(SERVICE.read_text().replace("/usr/bin/fringe", str(lab.FRINGE)))
         done = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True)
         self.assertEqual((done.returncode, [line for line in done.stderr.splitlines() if SERVICE.stem in line]), (0, []))
 

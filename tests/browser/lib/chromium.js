@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
-import { EXTENSION, findProgram } from './paths.js';
+import { EXTENSION, INSTALLED, findProgram } from './paths.js';
 import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 import { closeWelcome } from './welcome.js';
@@ -23,7 +23,7 @@ export async function openChromium(scope, visitor, {
   mkdirSync(profile, { recursive: true });
   mkdirSync(certificates, { recursive: true });
   await trustAuthorities(certificates, origins.map(origin => origin.caFile));
-  if (host) installNativeHost(visitor, join(profile, 'NativeMessagingHosts'), 'chromium');
+  if (host && !INSTALLED) installNativeHost(visitor, join(profile, 'NativeMessagingHosts'), 'chromium');
 
   const browser = await puppeteer.launch({
     executablePath: process.env.FRINGE_CHROMIUM ?? findProgram('chromium', 'chromium'),
@@ -40,7 +40,7 @@ export async function openChromium(scope, visitor, {
       '--autoplay-policy=no-user-gesture-required',
       // Without this the sites, being on loopback, would count as local themselves and Local Network Access would never step in.
       ...(origins.length ? [`--ip-address-space-overrides=${origins.map(origin => `${origin.address}=public`).join(',')}`] : []),
-      ...(extension ? [`--load-extension=${extension}`] : []),
+      ...(extension && !INSTALLED ? [`--load-extension=${extension}`] : []),
       ...args,
       ...(first ? [first] : []),
     ],

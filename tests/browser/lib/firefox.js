@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { trustAuthorities } from './certs.js';
-import { EXTENSION, findProgram } from './paths.js';
+import { EXTENSION, INSTALLED, findProgram } from './paths.js';
 import { LEAVE_SIGNALS, LOADED_MS, killAtExit, newPage, once, waitFor } from './scope.js';
 import { installNativeHost } from './visitor.js';
 import { closeWelcome } from './welcome.js';
@@ -20,7 +20,7 @@ export async function openFirefox(scope, visitor, {
   const profile = join(visitor.home, 'firefox');
   mkdirSync(profile, { recursive: true });
   await trustAuthorities(profile, origins.map(origin => origin.caFile));
-  if (host) installNativeHost(visitor, join(visitor.home, '.mozilla', 'native-messaging-hosts'), 'firefox');
+  if (host && !INSTALLED) installNativeHost(visitor, join(visitor.home, '.mozilla', 'native-messaging-hosts'), 'firefox');
 
   const browser = await puppeteer.launch({
     browser: 'firefox',
@@ -40,13 +40,15 @@ export async function openFirefox(scope, visitor, {
       'network.lna.address_space.public.override': origins.map(origin => origin.address).join(','),
       'extensions.webextensions.uuids': JSON.stringify({ [FIREFOX_ID]: FIREFOX_UUID }),
       'media.autoplay.default': 0,
+      // As Debian has them; puppeteer would look for no extension of the system.
+      ...(INSTALLED ? { 'extensions.autoDisableScopes': 3, 'extensions.enabledScopes': 15 } : {}),
       ...prefs,
     },
   });
   killAtExit(browser.process());
   const close = once(() => browser.close());
   scope.defer(close);
-  if (extension) await browser.installExtension(extension);
+  if (extension && !INSTALLED) await browser.installExtension(extension);
   const extensionUrl = path => `moz-extension://${FIREFOX_UUID}/${path}`;
   const opened = {
     kind: 'firefox', browser, visitor, close, extensionUrl,

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export const REPO = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 export const BUILD = resolve(process.env.FRINGE_BUILD ?? join(REPO, 'build'));
 export const EXTENSION = resolve(process.env.FRINGE_EXTENSION ?? join(REPO, 'extension'));
+// The extension and the host are those that the Debian package has put in place; the tests bring none (tests/installer/package.test.js).
+export const INSTALLED = process.env.FRINGE_INSTALLED === '1';
 export const FRINGE = join(BUILD, 'bin', 'fringe');
 export const FRINGE_NATIVE = join(BUILD, 'bin', 'fringe-native');
 
