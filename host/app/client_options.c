@@ -22,6 +22,7 @@ static const struct option long_options[] = {
     {"monthly-cap", required_argument, NULL, FIRST_SETTING + SETTING_MONTHLY_CAP},
     {"slots", required_argument, NULL, FIRST_SETTING + SETTING_SLOTS},
     {"default-zone", required_argument, NULL, FIRST_SETTING + SETTING_DEFAULT_ZONE},
+    {"cache-quota", required_argument, NULL, FIRST_SETTING + SETTING_CACHE_QUOTA},
     {"local-discovery", required_argument, NULL, FIRST_SETTING + SETTING_LOCAL_DISCOVERY},
     {"log", required_argument, NULL, FIRST_SETTING + SETTING_NO_LOG},
     {NULL, 0, NULL, 0},

@@ -11,6 +11,7 @@
 enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
 
 /* argv[0] is the command's name; options follow. */
+int cmd_cache(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);

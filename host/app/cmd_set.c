@@ -12,7 +12,7 @@ static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
     "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
     "                  [--slots N] [--local-discovery on|off] [--log yes|no]\n"
-    "                  [--default-zone off|fetch|share] [--socket PATH]\n"
+    "                  [--default-zone off|fetch|share] [--cache-quota BYTES] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
     "  share    its files come from other visitors and are given to them\n"
@@ -25,7 +25,8 @@ static const char usage[] =
     "  --local-discovery  find, and be found by, hosts on your own network (off): everybody\n"
     "                   there can see which sites' files are shared here\n"
     "  --log            keep a log of what was fetched and given (yes): `fringe log` shows it\n"
-    "  --default-zone   what holds for sites without a choice of their own (off)\n";
+    "  --default-zone   what holds for sites without a choice of their own (off)\n"
+    "  --cache-quota    bytes on the disk; 0: a tenth of what is free, at most 5 GB\n";
 
 /* --- a site's zone */
 

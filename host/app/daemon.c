@@ -207,6 +207,7 @@ static void stream_was_closed(void *user, uint64_t stream)
 {
     struct event event = {.kind = EVENT_STREAM_CLOSED};
     event.stream.stream = stream;
+    daemon_cache_stream_closed(user, stream);
     daemon_step(user, &event);
 }
 
@@ -256,6 +257,10 @@ static void client_message(void *user, uint64_t client, struct span json)
         daemon_log_request(daemon, client, &request);
         return;
     }
+    if (request.type >= API_CACHE && request.type <= API_CACHE_QUOTA) {
+        daemon_cache_request(daemon, client, &request);
+        return;
+    }
     if (request.type == API_STATUS) {
         struct store_totals totals = store_totals(daemon->store);
         node_set_cache_totals(daemon->node, totals.files, totals.bytes);
@@ -264,6 +269,8 @@ static void client_message(void *user, uint64_t client, struct span json)
     event.client.client = client;
     event.client.request = &request;
     daemon_step(daemon, &event);
+    if (request.type == API_SETTINGS)
+        daemon_cache_set_quota(daemon, node_settings(daemon->node).settings[SETTING_CACHE_QUOTA]);
     look_for_router(daemon);
 }
 
@@ -308,6 +315,7 @@ static void flush_fired(void *user)
         daemon_store_failed(daemon, err);
         daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
     }
+    daemon_cache_flush(daemon);
     daemon_log_flush(daemon);
     if (store_waits_for_sync(daemon->store))
         loop_timer_set(daemon->flush_timer, SYNC_MS);
@@ -461,6 +469,7 @@ static enum err restore(struct daemon *daemon)
 
     daemon_load_settings(daemon, &record);
     step_one(daemon, &event);
+    daemon_cache_set_quota(daemon, node_settings(daemon->node).settings[SETTING_CACHE_QUOTA]);
     enum err err = store_each_site(daemon->store, restore_site, daemon);
     if (err != ERR_OK)
         log_error("cannot read the known sites: %s", err_text(err));
@@ -512,6 +521,7 @@ static void close_adapters(struct daemon *daemon)
     portmap_free(daemon->portmap);
     if (daemon->hasher != NULL)
         hasher_free(daemon->hasher);
+    daemon_cache_close(daemon);
     if (daemon->store != NULL)
         store_close(daemon->store);
     transfer_log_close(daemon->transfers);
@@ -578,6 +588,7 @@ enum err daemon_run(const struct daemon_options *options)
     err = open_adapters(&daemon);
     if (err == ERR_OK) {
         daemon_log_open(&daemon);
+        daemon_cache_open(&daemon);
         make_node(&daemon);
         open_portmap(&daemon);
         err = restore(&daemon);

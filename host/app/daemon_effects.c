@@ -12,6 +12,19 @@ static void answer_client(struct daemon *daemon, struct effect *effect)
     control_send(daemon->control, effect->client, span_of(effect->text.data, effect->text.length));
 }
 
+/* A file that is still to come is made here. */
+static enum err open_for_stream(struct daemon *daemon, const struct effect *effect, int *ret_fd)
+{
+    const struct metainfo_file *file = &effect->stream.file;
+    enum err err = daemon_cache_reserve(daemon, file, effect->stream.site);
+
+    if (err == ERR_OK || store_has_content(daemon->store, file->root)) /* what is there is given */
+        err = store_fd(daemon->store, file, effect->stream.piece_length, ret_fd);
+    if (err == ERR_OK)
+        daemon_cache_stream(daemon, effect->stream.stream, file->root);
+    return err;
+}
+
 static void stream_head(struct daemon *daemon, struct effect *effect)
 {
     char etag[HEX_LENGTH(HASH_LENGTH)];
@@ -25,8 +38,7 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
 
     hex_encode(etag, effect->stream.file.root, HASH_LENGTH);
     if (head.length > 0 && head.status != 416 &&
-        store_fd(daemon->store, &effect->stream.file, effect->stream.piece_length, &head.fd) !=
-            ERR_OK) {
+        open_for_stream(daemon, effect, &head.fd) != ERR_OK) {
         gateway_fail(daemon->gateway, effect->stream.stream, 503);
         /* The gateway says nothing after a failure: the node must hear of it all the same. */
         struct answer *answer = mem_zalloc(sizeof *answer);
@@ -40,15 +52,30 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
 
 /* --- peers */
 
-/* The store has found content damaged: the node must not offer it any more. */
-void daemon_file_lost(struct daemon *daemon, const struct metainfo_file *file)
+static void tell_of_file(struct daemon *daemon, enum event_kind kind,
+                         const struct metainfo_file *file, enum err result)
 {
     struct answer *answer = mem_zalloc(sizeof *answer);
 
-    answer->event.kind = EVENT_FILE_LOST;
+    answer->event.kind = kind;
+    answer->event.store.result = result;
     memcpy(answer->root, file->root, HASH_LENGTH);
     answer->event.store.root = answer->root;
     list_push_back(&daemon->answers, &answer->link);
+}
+
+/* The store has found content damaged: the node must not offer it any more. */
+void daemon_file_lost(struct daemon *daemon, const struct metainfo_file *file)
+{
+    tell_of_file(daemon, EVENT_FILE_LOST, file, ERR_OK);
+}
+
+static void expect_file(struct daemon *daemon, const struct effect *effect)
+{
+    enum err err = daemon_cache_reserve(daemon, &effect->store.file, effect->store.site);
+
+    if (err != ERR_OK)
+        tell_of_file(daemon, EVENT_NO_ROOM, &effect->store.file, err);
 }
 
 static bool is_ws(const struct daemon *daemon, uint64_t conn)
@@ -77,6 +104,7 @@ static void send_block(struct daemon *daemon, struct effect *effect)
 {
     int fd;
 
+    daemon_cache_given(daemon, effect->peer.file.root);
     if (store_fd(daemon->store, &effect->peer.file, effect->peer.piece_length, &fd) != ERR_OK) {
         daemon_file_lost(daemon, &effect->peer.file);
         close_peer(daemon, effect->peer.conn);
@@ -116,6 +144,7 @@ static void load_content(struct daemon *daemon, struct effect *effect)
     answer->event.store.op = effect->store.op;
     answer->event.store.result = store_load_have(daemon->store, effect->store.meta, &answer->have);
     answer->event.store.have = &answer->have;
+    daemon_cache_current(daemon, effect->store.meta, effect->store.site);
     list_push_back(&daemon->answers, &answer->link);
 }
 
@@ -160,7 +189,9 @@ static void store_piece(struct daemon *daemon, struct effect *effect)
 {
     struct hasher_job job = piece_job(effect);
 
-    enum err err = store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd);
+    enum err err = daemon_cache_reserve(daemon, &effect->store.file, effect->store.site);
+    if (err == ERR_OK)
+        err = store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd);
     if (err != ERR_OK) {
         store_answer(daemon, EVENT_PIECE_STORED, job.op, err);
         return;
@@ -175,6 +206,7 @@ static void load_leaves(struct daemon *daemon, struct effect *effect)
 {
     struct hasher_job job = piece_job(effect);
 
+    daemon_cache_used(daemon, effect->store.file.root);
     if (store_fd(daemon->store, &effect->store.file, job.piece_length, &job.fd) != ERR_OK) {
         store_answer(daemon, EVENT_LEAVES_LOADED, job.op, ERR_IO);
         daemon_file_lost(daemon, &effect->store.file);
@@ -188,6 +220,7 @@ static void piece_stored(struct daemon *daemon, const struct storing *storing, e
     if (err != ERR_OK)
         return;
     store_mark_piece(daemon->store, &storing->file, storing->piece_length, storing->piece);
+    daemon_cache_stored(daemon, storing->file.root);
     daemon_flush_soon(daemon);
 }
 
@@ -400,6 +433,15 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_LOAD_LEAVES:
         load_leaves(daemon, effect);
+        break;
+    case EFFECT_EXPECT_FILE:
+        expect_file(daemon, effect);
+        break;
+    case EFFECT_FILES_OLD:
+        daemon_cache_old(daemon, span_of(effect->text.data, effect->text.length));
+        break;
+    case EFFECT_FILES_CURRENT:
+        daemon_cache_current(daemon, effect->store.meta, effect->store.site);
         break;
     case EFFECT_REBUILD:
         daemon_rebuild(daemon, effect);

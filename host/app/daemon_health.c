@@ -34,6 +34,8 @@ void daemon_health_probe(void *user)
     struct daemon *daemon = user;
     enum err err = store_probe(daemon->store);
 
+    if (err == ERR_OK)
+        err = daemon_cache_room(daemon);
     daemon->probing = false;
     if (err == ERR_OK && store_trouble(daemon->store) != ERR_OK) {
         log_warning("the cache can be written again: beginning anew with it");

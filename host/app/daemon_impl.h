@@ -1,10 +1,12 @@
 /* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
  * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches),
- * daemon_dial.c (to super-nodes), daemon_health.c (the disk and the network, when they fail),
- * daemon_supernode.c (a super-node's beginning and end). Layer: app; private. */
+ * daemon_cache.c (what stays and what goes), daemon_dial.c (to super-nodes), daemon_health.c (the
+ * disk and the network, when they fail), daemon_supernode.c (a super-node's beginning and end).
+ * Layer: app; private. */
 #pragma once
 
 #include "app/daemon.h"
+#include "app/daemon_cache.h"
 #include "base/list.h"
 #include "core/node.h"
 #include "io/control.h"
@@ -68,7 +70,8 @@ struct daemon {
     struct gateway *gateway;
     struct control *control;
     struct hasher *hasher;
-    struct portmap *portmap; /* NULL: no router is asked */
+    struct portmap *portmap;    /* NULL: no router is asked */
+    struct daemon_cache *cache; /* daemon_cache.c */
     struct node *node;
     struct update update;
     struct list answers;

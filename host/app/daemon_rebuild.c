@@ -26,10 +26,20 @@ static void answer(struct daemon *daemon, uint64_t op, enum err err)
 static bool open_stored(struct daemon *daemon, const struct metainfo_file *file,
                         uint32_t piece_length, int *ret_fd)
 {
+    daemon_cache_used(daemon, file->root);
     if (store_fd(daemon->store, file, piece_length, ret_fd) == ERR_OK)
         return true;
     daemon_file_lost(daemon, file);
     return false;
+}
+
+static enum err open_new(struct daemon *daemon, const struct effect *effect, int *ret_fd)
+{
+    const struct metainfo_file *file = &effect->rebuild.file;
+    enum err err = daemon_cache_reserve(daemon, file, effect->rebuild.site);
+
+    return err == ERR_OK ? store_fd(daemon->store, file, effect->rebuild.piece_length, ret_fd)
+                         : err;
 }
 
 static void pin(struct daemon *daemon, const struct rebuilding *rebuilding,
@@ -70,7 +80,7 @@ void daemon_rebuild(struct daemon *daemon, struct effect *effect)
                     &rebuild->old_fd) &&
         open_stored(daemon, &effect->rebuild.patch, effect->rebuild.patch_piece_length,
                     &rebuild->patch_fd))
-        err = store_fd(daemon->store, &effect->rebuild.file, rebuild->piece_length, &rebuild->fd);
+        err = open_new(daemon, effect, &rebuild->fd);
     if (err != ERR_OK) {
         answer(daemon, effect->rebuild.op, err);
         rebuild_free(rebuild);
@@ -93,6 +103,7 @@ void daemon_rebuilt(struct daemon *daemon, const struct hasher_result *result)
         if (bitfield_get(have, i))
             store_mark_piece(daemon->store, &rebuilding->file, rebuilding->piece_length, i);
     }
+    daemon_cache_stored(daemon, rebuilding->file.root);
     if (result->err == ERR_NOT_FOUND) {
         store_doubt(daemon->store, rebuilding->old.root);
         daemon_file_lost(daemon, &rebuilding->old);

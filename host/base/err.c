@@ -30,6 +30,7 @@ static const struct {
     [ERR_CANCELLED] = {"cancelled", "it was cancelled"},
     [ERR_BUSY] = {"busy", "too many at once, try again later"},
     [ERR_NO_SPACE] = {"no-space", "no space left"},
+    [ERR_QUOTA] = {"quota", "the quota of the cache leaves no room"},
     [ERR_READ_ONLY] = {"read-only", "the disk is read-only, or may not be written"},
     [ERR_IO] = {"io", "the system refused a file operation"},
     [ERR_NETWORK] = {"network", "the connection failed"},

@@ -30,6 +30,7 @@ enum err {
     ERR_CANCELLED,
     ERR_BUSY,        /* too many at once */
     ERR_NO_SPACE,
+    ERR_QUOTA,       /* the visitor's limit for the cache leaves no room */
     ERR_READ_ONLY,   /* the disk, or what may be done with it */
     ERR_IO,          /* the system said no; errno is in the log */
     ERR_NETWORK,     /* no connection, or it broke */

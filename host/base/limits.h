@@ -141,4 +141,5 @@
 #define LIMIT_LOG_BATCH           128     /* lines in memory before they are written */
 #define LIMIT_LOG_PAGE            200     /* lines that are read at once */
 #define LIMIT_LOG_PEER            64      /* an address with its port */
-#define LIMIT_CACHE_BYTES         (10ull << 30)
+#define LIMIT_CACHE_SITES         4096    /* in the answer to `cache`, the largest first */
+#define LIMIT_QUOTA_MIN           1000000u /* of the cache: less would hold nothing */

@@ -1,60 +1,12 @@
-#include "core/cache.h"
+/* core/cache: the books. */
+#include "core/cache_impl.h"
 
-#include "base/list.h"
 #include "base/mem.h"
 
 #include <string.h>
-#include <uthash.h>
 
-#define USES_MAX     3
-#define SMALL_PART   10 /* the small queue's share of the quota: one in so many */
 #define DEFAULT_MAX  UINT64_C(5000000000)
 #define DEFAULT_PART 10
-#define USES_TO_STAY 2 /* in the small queue */
-
-enum queue { QUEUE_SMALL, QUEUE_MAIN, QUEUE_OLD, QUEUE_COUNT };
-
-struct cache_site {
-    UT_hash_handle hh;
-    char *name;
-    uint64_t quota; /* 0: none */
-    bool keep;
-    uint64_t files, bytes, movable; /* movable: bytes of files that are in a queue */
-    struct list old, current;
-};
-
-struct cache_file {
-    UT_hash_handle hh;
-    uint8_t root[HASH_LENGTH];
-    uint64_t length;
-    struct cache_site *site;
-    struct list link;    /* in its queue, when queued */
-    struct list of_site; /* in site.old or site.current */
-    enum queue queue;
-    bool queued;
-    uint8_t uses;
-    unsigned holds;
-};
-
-struct ghost {
-    UT_hash_handle hh;
-    uint8_t root[HASH_LENGTH];
-    uint64_t length;
-};
-
-struct cache {
-    uint64_t quota;
-    cache_gone gone;
-    void *user;
-    struct cache_file *files;
-    struct cache_site *sites;
-    struct ghost *ghosts; /* uthash keeps the order of insertion */
-    uint64_t ghost_bytes;
-    struct cache_totals totals;
-    uint64_t movable;
-    struct list queues[QUEUE_COUNT];
-    uint64_t queue_bytes[QUEUE_COUNT];
-};
 
 struct cache *cache_new(uint64_t quota, cache_gone gone, void *user)
 {
@@ -108,98 +60,17 @@ static void free_site(struct cache *cache, struct cache_site *site)
 }
 
 /* One without files and without a choice is forgotten. */
-static void tidy_site(struct cache *cache, struct cache_site *site)
+void cache_tidy_site(struct cache *cache, struct cache_site *site)
 {
     if (site->files == 0 && site->quota == 0 && !site->keep)
         free_site(cache, site);
 }
 
-/* --- queues */
-
-static void leave_queue(struct cache *cache, struct cache_file *file)
-{
-    if (!file->queued)
-        return;
-    file->queued = false;
-    list_remove(&file->link);
-    cache->queue_bytes[file->queue] -= file->length;
-    cache->movable -= file->length;
-    file->site->movable -= file->length;
-}
-
-static void enter_queue(struct cache *cache, struct cache_file *file)
-{
-    if (file->queued || file->holds > 0 || file->site->keep)
-        return;
-    file->queued = true;
-    list_push_back(&cache->queues[file->queue], &file->link);
-    cache->queue_bytes[file->queue] += file->length;
-    cache->movable += file->length;
-    file->site->movable += file->length;
-}
-
-static void change_queue(struct cache *cache, struct cache_file *file, enum queue queue)
-{
-    leave_queue(cache, file);
-    file->queue = queue;
-    enter_queue(cache, file);
-    list_remove(&file->of_site);
-    list_push_back(queue == QUEUE_OLD ? &file->site->old : &file->site->current, &file->of_site);
-}
-
-static struct cache_file *first(struct cache *cache, enum queue queue)
-{
-    return list_empty(&cache->queues[queue])
-               ? NULL
-               : list_entry(cache->queues[queue].next, struct cache_file, link);
-}
-
-/* --- ghosts */
-
-static void forget_ghost(struct cache *cache, struct ghost *ghost)
-{
-    cache->ghost_bytes -= ghost->length;
-    HASH_DEL(cache->ghosts, ghost);
-    mem_free(ghost);
-}
-
-/* As many bytes as the main queue may have. */
-static void trim_ghosts(struct cache *cache)
-{
-    uint64_t most = cache->quota - cache->quota / SMALL_PART;
-
-    while (cache->ghosts != NULL &&
-           (cache->ghost_bytes > most || HASH_COUNT(cache->ghosts) > CACHE_GHOSTS_MAX))
-        forget_ghost(cache, cache->ghosts);
-}
-
-static bool take_ghost(struct cache *cache, const uint8_t root[HASH_LENGTH])
-{
-    struct ghost *ghost = NULL;
-
-    HASH_FIND(hh, cache->ghosts, root, HASH_LENGTH, ghost);
-    if (ghost == NULL)
-        return false;
-    forget_ghost(cache, ghost);
-    return true;
-}
-
-static void add_ghost(struct cache *cache, const struct cache_file *file)
-{
-    take_ghost(cache, file->root);
-    struct ghost *ghost = mem_zalloc(sizeof *ghost);
-    memcpy(ghost->root, file->root, HASH_LENGTH);
-    ghost->length = file->length;
-    cache->ghost_bytes += file->length;
-    HASH_ADD(hh, cache->ghosts, root, HASH_LENGTH, ghost);
-    trim_ghosts(cache);
-}
-
 /* --- leaving */
 
-static void forget(struct cache *cache, struct cache_file *file)
+void cache_forget(struct cache *cache, struct cache_file *file)
 {
-    leave_queue(cache, file);
+    cache_leave_queue(cache, file);
     list_remove(&file->of_site);
     file->site->files--;
     file->site->bytes -= file->length;
@@ -209,68 +80,12 @@ static void forget(struct cache *cache, struct cache_file *file)
     mem_free(file);
 }
 
-static void evict(struct cache *cache, struct cache_file *file)
-{
-    if (file->queue == QUEUE_SMALL)
-        add_ghost(cache, file);
-    cache->gone(cache->user, file->root, file->length);
-    forget(cache, file);
-}
-
-/* Ends: each turn returns, moves a file out of the small queue, or takes a use from one. */
-static struct cache_file *next_victim(struct cache *cache)
-{
-    struct cache_file *file = first(cache, QUEUE_OLD);
-
-    while (file == NULL) {
-        struct cache_file *young = first(cache, QUEUE_SMALL), *proven = first(cache, QUEUE_MAIN);
-
-        if (young == NULL && proven == NULL)
-            return NULL;
-        if (young != NULL &&
-            (proven == NULL || cache->queue_bytes[QUEUE_SMALL] > cache->quota / SMALL_PART)) {
-            if (young->uses < USES_TO_STAY)
-                return young;
-            young->uses = 0;
-            change_queue(cache, young, QUEUE_MAIN);
-        } else if (proven->uses == 0) {
-            return proven;
-        } else {
-            proven->uses--;
-            leave_queue(cache, proven);
-            enter_queue(cache, proven);
-        }
-    }
-    return file;
-}
-
-/* Over the site's own quota: its old files, then the first that was not used since its last turn.
- */
-static struct cache_file *site_victim(struct cache_site *site)
-{
-    list_for_each(link, next, &site->old)
-    {
-        struct cache_file *file = list_entry(link, struct cache_file, of_site);
-        if (file->queued)
-            return file;
-    }
-    for (int turn = 0; turn <= USES_MAX; turn++) {
-        list_for_each(link, next, &site->current)
-        {
-            struct cache_file *file = list_entry(link, struct cache_file, of_site);
-            if (file->queued && file->uses <= turn)
-                return file;
-        }
-    }
-    return NULL;
-}
-
 /* --- quotas */
 
 void cache_set_quota(struct cache *cache, uint64_t quota)
 {
     cache->quota = quota;
-    trim_ghosts(cache);
+    cache_trim_ghosts(cache);
 }
 
 void cache_set_site_quota(struct cache *cache, const char *name, uint64_t quota)
@@ -278,7 +93,7 @@ void cache_set_site_quota(struct cache *cache, const char *name, uint64_t quota)
     struct cache_site *site = get_site(cache, name);
 
     site->quota = quota;
-    tidy_site(cache, site);
+    cache_tidy_site(cache, site);
 }
 
 static void requeue_all(struct cache *cache, struct list *files)
@@ -287,9 +102,9 @@ static void requeue_all(struct cache *cache, struct list *files)
     {
         struct cache_file *file = list_entry(link, struct cache_file, of_site);
         if (file->site->keep)
-            leave_queue(cache, file);
+            cache_leave_queue(cache, file);
         else
-            enter_queue(cache, file);
+            cache_enter_queue(cache, file);
     }
 }
 
@@ -300,36 +115,7 @@ void cache_set_keep(struct cache *cache, const char *name, bool keep)
     site->keep = keep;
     requeue_all(cache, &site->old);
     requeue_all(cache, &site->current);
-    tidy_site(cache, site);
-}
-
-static bool site_is_over(const struct cache_site *site, uint64_t more)
-{
-    return site->quota > 0 && site->bytes + more > site->quota;
-}
-
-bool cache_shrink(struct cache *cache, unsigned most)
-{
-    struct cache_site *site, *next;
-
-    HASH_ITER(hh, cache->sites, site, next)
-    {
-        while (site_is_over(site, 0) && site->movable > 0) {
-            if (most-- == 0)
-                return true;
-            evict(cache, site_victim(site));
-        }
-        tidy_site(cache, site);
-    }
-    while (cache->totals.bytes > cache->quota && cache->movable > 0) {
-        if (most-- == 0)
-            return true;
-        struct cache_file *file = next_victim(cache);
-        site = file->site;
-        evict(cache, file);
-        tidy_site(cache, site);
-    }
-    return false;
+    cache_tidy_site(cache, site);
 }
 
 static enum cache_answer may_add(const struct cache *cache, const struct cache_site *site,
@@ -345,19 +131,6 @@ static enum cache_answer may_add(const struct cache *cache, const struct cache_s
     return CACHE_RESERVED;
 }
 
-static void make_room(struct cache *cache, struct cache_site *site, uint64_t length)
-{
-    while (site_is_over(site, length))
-        evict(cache, site_victim(site));
-    while (cache->totals.bytes + length > cache->quota) {
-        struct cache_file *file = next_victim(cache);
-        struct cache_site *other = file->site;
-        evict(cache, file);
-        if (other != site)
-            tidy_site(cache, other);
-    }
-}
-
 static void add(struct cache *cache, const uint8_t root[HASH_LENGTH], struct cache_site *site,
                 uint64_t length)
 {
@@ -367,7 +140,7 @@ static void add(struct cache *cache, const uint8_t root[HASH_LENGTH], struct cac
     file->length = length;
     file->site = site;
     file->holds = 1;
-    file->queue = take_ghost(cache, root) ? QUEUE_MAIN : QUEUE_SMALL;
+    file->queue = cache_take_ghost(cache, root) ? QUEUE_MAIN : QUEUE_SMALL;
     list_init(&file->link);
     list_push_back(&site->current, &file->of_site);
     site->files++;
@@ -375,6 +148,19 @@ static void add(struct cache *cache, const uint8_t root[HASH_LENGTH], struct cac
     cache->totals.files++;
     cache->totals.bytes += length;
     HASH_ADD(hh, cache->files, root, HASH_LENGTH, file);
+}
+
+void cache_load(struct cache *cache, const struct cache_record *record)
+{
+    if (find(cache, record->root) != NULL)
+        return;
+    struct cache_site *site = get_site(cache, record->site);
+    add(cache, record->root, site, record->length);
+    if (record->old)
+        cache_set_old(cache, record->root, true);
+    cache_release(cache, record->root);
+    if (site->used_s < record->used_s)
+        site->used_s = record->used_s;
 }
 
 enum cache_answer cache_reserve(struct cache *cache, const uint8_t root[HASH_LENGTH],
@@ -391,10 +177,10 @@ enum cache_answer cache_reserve(struct cache *cache, const uint8_t root[HASH_LEN
     struct cache_site *site = get_site(cache, name);
     enum cache_answer answer = may_add(cache, site, length);
     if (answer == CACHE_RESERVED) {
-        make_room(cache, site, length);
+        cache_make_room(cache, site, length);
         add(cache, root, site, length);
     }
-    tidy_site(cache, site);
+    cache_tidy_site(cache, site);
     return answer;
 }
 
@@ -406,7 +192,7 @@ bool cache_hold(struct cache *cache, const uint8_t root[HASH_LENGTH])
 
     if (file == NULL)
         return false;
-    leave_queue(cache, file);
+    cache_leave_queue(cache, file);
     file->holds++;
     return true;
 }
@@ -418,23 +204,57 @@ void cache_release(struct cache *cache, const uint8_t root[HASH_LENGTH])
     if (file == NULL || file->holds == 0)
         return;
     file->holds--;
-    enter_queue(cache, file);
+    cache_enter_queue(cache, file);
 }
 
-void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH])
+void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH], uint64_t now_s)
 {
     struct cache_file *file = find(cache, root);
 
-    if (file != NULL && file->uses < USES_MAX)
+    if (file == NULL)
+        return;
+    if (file->uses < CACHE_USES_MAX)
         file->uses++;
+    if (file->queue == QUEUE_OLD) /* another site has it, or the new release again */
+        cache_change_queue(cache, file, QUEUE_MAIN);
+    if (file->site->used_s < now_s)
+        file->site->used_s = now_s;
 }
 
-void cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old)
+bool cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old)
 {
     struct cache_file *file = find(cache, root);
 
-    if (file != NULL && old != (file->queue == QUEUE_OLD))
-        change_queue(cache, file, old ? QUEUE_OLD : QUEUE_MAIN);
+    if (file == NULL || old == (file->queue == QUEUE_OLD))
+        return false;
+    cache_change_queue(cache, file, old ? QUEUE_OLD : QUEUE_MAIN);
+    return true;
+}
+
+static void change_site(struct cache *cache, struct cache_file *file, struct cache_site *site)
+{
+    struct cache_site *from = file->site;
+
+    cache_leave_queue(cache, file);
+    list_remove(&file->of_site);
+    from->files--;
+    from->bytes -= file->length;
+    file->site = site;
+    site->files++;
+    site->bytes += file->length;
+    list_push_back(file->queue == QUEUE_OLD ? &site->old : &site->current, &file->of_site);
+    cache_enter_queue(cache, file);
+    cache_tidy_site(cache, from);
+}
+
+bool cache_adopt(struct cache *cache, const uint8_t root[HASH_LENGTH], const char *name)
+{
+    struct cache_file *file = find(cache, root);
+
+    if (file == NULL || file->site->name[0] != '\0' || name[0] == '\0')
+        return false;
+    change_site(cache, file, get_site(cache, name));
+    return true;
 }
 
 void cache_drop(struct cache *cache, const uint8_t root[HASH_LENGTH])
@@ -444,8 +264,8 @@ void cache_drop(struct cache *cache, const uint8_t root[HASH_LENGTH])
     if (file == NULL)
         return;
     struct cache_site *site = file->site;
-    forget(cache, file);
-    tidy_site(cache, site);
+    cache_forget(cache, file);
+    cache_tidy_site(cache, site);
 }
 
 struct cache_totals cache_clear(struct cache *cache, const char *name)
@@ -461,8 +281,8 @@ struct cache_totals cache_clear(struct cache *cache, const char *name)
         freed.files++;
         freed.bytes += file->length;
         cache->gone(cache->user, file->root, file->length);
-        forget(cache, file);
-        tidy_site(cache, site);
+        cache_forget(cache, file);
+        cache_tidy_site(cache, site);
     }
     return freed;
 }
@@ -474,10 +294,9 @@ void cache_free(struct cache *cache)
 
     if (cache == NULL)
         return;
-    HASH_ITER(hh, cache->files, file, next_file) forget(cache, file);
+    HASH_ITER(hh, cache->files, file, next_file) cache_forget(cache, file);
     HASH_ITER(hh, cache->sites, site, next_site) free_site(cache, site);
-    while (cache->ghosts != NULL)
-        forget_ghost(cache, cache->ghosts);
+    cache_forget_ghosts(cache);
     mem_free(cache);
 }
 
@@ -499,6 +318,41 @@ struct cache_totals cache_site_totals(const struct cache *cache, const char *nam
 
     return site == NULL ? (struct cache_totals){0, 0}
                         : (struct cache_totals){site->files, site->bytes};
+}
+
+static struct cache_site_view view_of(const struct cache_site *site)
+{
+    return (struct cache_site_view){.site = site->name,
+                                    .totals = {site->files, site->bytes},
+                                    .quota = site->quota,
+                                    .used_s = site->used_s,
+                                    .keep = site->keep};
+}
+
+struct cache_site_view cache_view_site(const struct cache *cache, const char *name)
+{
+    const struct cache_site *site = find_site(cache, name);
+
+    return site != NULL ? view_of(site) : (struct cache_site_view){.site = name};
+}
+
+void cache_each_site(const struct cache *cache,
+                     void (*each)(void *user, const struct cache_site_view *view), void *user)
+{
+    for (const struct cache_site *site = cache->sites; site != NULL; site = site->hh.next) {
+        struct cache_site_view view = view_of(site);
+        each(user, &view);
+    }
+}
+
+const char *cache_owner(const struct cache *cache, const uint8_t root[HASH_LENGTH], bool *ret_old)
+{
+    const struct cache_file *file = find(cache, root);
+
+    if (file == NULL)
+        return NULL;
+    *ret_old = file->queue == QUEUE_OLD;
+    return file->site->name;
 }
 
 uint64_t cache_quota_default(uint64_t disk_free)

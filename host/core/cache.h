@@ -43,6 +43,15 @@ void cache_set_keep(struct cache *cache, const char *site, bool keep);
  * and this is called again. */
 bool cache_shrink(struct cache *cache, unsigned most);
 
+/* At start: what is on the disk, least recently used first, whatever the quota says. */
+struct cache_record {
+    const uint8_t *root;
+    const char *site; /* "": not known */
+    uint64_t length, used_s;
+    bool old;
+};
+void cache_load(struct cache *cache, const struct cache_record *record);
+
 /* A root that is here already is counted once, for the site that brought it. Nothing is evicted
  * for a file that is refused. */
 enum cache_answer cache_reserve(struct cache *cache, const uint8_t root[HASH_LENGTH],
@@ -50,8 +59,12 @@ enum cache_answer cache_reserve(struct cache *cache, const uint8_t root[HASH_LEN
 /* Each counts; false: no such file. */
 bool cache_hold(struct cache *cache, const uint8_t root[HASH_LENGTH]);
 void cache_release(struct cache *cache, const uint8_t root[HASH_LENGTH]);
-void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH]);
-void cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old);
+void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH], uint64_t now_s);
+/* True: it was not so before. */
+bool cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old);
+/* A file that was found without its site belongs to the first that names it; false: it has one, or
+ * there is no such file. */
+bool cache_adopt(struct cache *cache, const uint8_t root[HASH_LENGTH], const char *site);
 /* Forgets it whatever holds it, without a ghost and without calling gone. */
 void cache_drop(struct cache *cache, const uint8_t root[HASH_LENGTH]);
 /* Removes all files of the site (NULL: of all) that are not held, kept ones too; gone is called
@@ -61,6 +74,18 @@ struct cache_totals cache_clear(struct cache *cache, const char *site);
 bool cache_has(const struct cache *cache, const uint8_t root[HASH_LENGTH]);
 struct cache_totals cache_totals(const struct cache *cache);
 struct cache_totals cache_site_totals(const struct cache *cache, const char *site);
+
+struct cache_site_view {
+    const char *site; /* "": of files whose site is not known */
+    struct cache_totals totals;
+    uint64_t quota, used_s; /* 0: none; not known */
+    bool keep;
+};
+struct cache_site_view cache_view_site(const struct cache *cache, const char *site);
+/* Whose it is, borrowed until the cache changes; NULL: no such file. */
+const char *cache_owner(const struct cache *cache, const uint8_t root[HASH_LENGTH], bool *ret_old);
+void cache_each_site(const struct cache *cache,
+                     void (*each)(void *user, const struct cache_site_view *view), void *user);
 
 /* Without a choice: the smaller of 5 GB, which holds the sites of many months, and a tenth of what
  * is free, so that a small disk is not filled for others' sake. */

@@ -91,6 +91,7 @@ static void rebuild(struct delta *delta, const struct swarm *patches)
     delta->op = node_op_begin(node, OP_REBUILD, delta);
     node->rebuilding++;
     effect->rebuild.op = delta->op;
+    effect->rebuild.site = swarm->site->name;
     effect->rebuild.old = delta->old;
     effect->rebuild.old_piece_length = delta->old_piece_length;
     effect->rebuild.patch = update_file(&patches->meta->files[delta->patch]);
@@ -258,7 +259,7 @@ void delta_rebuilt(struct delta *delta, const struct event *event)
     struct want *want = swarm_find_want(swarm, file);
     if (want != NULL && want->delta == delta)
         give_up(want);
-    if (result == ERR_NO_SPACE || result == ERR_READ_ONLY || result == ERR_IO)
+    if (result == ERR_NO_SPACE || result == ERR_QUOTA || result == ERR_READ_ONLY || result == ERR_IO)
         swarm_cannot_store(swarm, info->first_piece, result);
     node_wake(swarm->node, swarm->node->now_ms + 1); /* others may wait for their turn */
 }

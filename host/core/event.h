@@ -64,6 +64,8 @@ enum event_kind {
     EVENT_STORE,       /* can anything be written to it? ERR_OK: yes; else why not */
     EVENT_NETWORK,     /* there is one, or there is none any more */
     EVENT_FILE_LOST,   /* the store found that its content is not what was stored */
+    EVENT_NO_ROOM,     /* the cache has none for this file: ERR_QUOTA, ERR_NO_SPACE */
+    EVENT_FILE_GONE,   /* the cache has let it go */
     EVENT_PORT_MAPPED, /* what the home router says about the peers' port has changed */
 };
 
@@ -122,7 +124,7 @@ struct event {
                 *have; /* EVENT_CONTENT_LOADED; EVENT_REBUILT: written pieces of the file */
             struct span leaves;  /* EVENT_LEAVES_LOADED; of a piece with ERR_BAD_HASH */
             struct span data;    /* that piece's bytes */
-            const uint8_t *root; /* EVENT_FILE_LOST */
+            const uint8_t *root; /* EVENT_FILE_LOST, EVENT_FILE_GONE, EVENT_NO_ROOM */
         } store;
         bool online;
         struct {

@@ -480,6 +480,12 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_FILE_LOST:
         swarm_file_lost(node, event->store.root);
         break;
+    case EVENT_NO_ROOM:
+        swarm_refused(node, event->store.root, event->store.result);
+        break;
+    case EVENT_FILE_GONE:
+        swarm_file_gone(node, event->store.root);
+        break;
     case EVENT_PORT_MAPPED:
         port_mapped(node, event);
         break;

@@ -452,6 +452,10 @@ static bool try_asset_want(struct site *site, uint64_t client, const struct api_
         answer_origin(site->node, client, request->id, "cannot-store");
         return true;
     }
+    if (swarm_has_no_room(asset.swarm, asset.file) && !swarm_has_file(asset.swarm, asset.file)) {
+        answer_origin(site->node, client, request->id, "no-room");
+        return true;
+    }
     doc_pin(site->node, request->doc, site, asset.release->release->seq);
     begin_want(site, &asset, request);
     answer_gateway(site, client, request, &asset);

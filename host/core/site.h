@@ -117,6 +117,8 @@ bool site_is_live(const struct site *site);               /* may anything of it 
 struct site_release *site_find_release(struct site *site, uint64_t seq, const char **ret_reason);
 /* A verified release becomes the current one; takes it. */
 void site_add_release(struct site *site, struct release *release);
+/* A torrent of the current release is here, or an older release is about to go. */
+void site_tell_ages(const struct site *site);
 /* A document of that release is open, or has just been closed. */
 void site_release_used(struct site *site, uint64_t seq);
 void site_restore(struct node *node, const struct site_record *record);

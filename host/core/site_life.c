@@ -129,6 +129,32 @@ void site_free_releases(struct site *site)
     }
 }
 
+static bool is_current(const struct site *site, const struct swarm *swarm)
+{
+    for (size_t i = 0; i < site->current->swarm_count; i++)
+        if (site->current->swarms[i] == swarm)
+            return true;
+    return false;
+}
+
+/* For the cache: what only older releases have may go first. */
+void site_tell_ages(const struct site *site)
+{
+    const struct site_release *current = site->current;
+
+    if (current == NULL || current->older == NULL)
+        return;
+    list_for_each(link, next, &site->swarms)
+    {
+        const struct swarm *swarm = list_entry(link, struct swarm, in_site);
+        if (!is_current(site, swarm))
+            swarm_tell_old(swarm);
+    }
+    for (size_t i = 0; i < current->swarm_count; i++)
+        if (current->swarms[i] != NULL)
+            swarm_tell_current(current->swarms[i]);
+}
+
 static void free_unused_swarms(struct site *site)
 {
     list_for_each(link, next, &site->swarms)
@@ -146,6 +172,7 @@ static void drop_release(struct site *site, struct site_release *entry)
 
     while (*at != entry)
         at = &(*at)->older;
+    site_tell_ages(site);
     *at = entry->older;
     entry_free(entry);
     free_unused_swarms(site);

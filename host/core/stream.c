@@ -51,6 +51,7 @@ static void send_head(struct stream *stream)
     effect->stream.end = stream->end;
     effect->stream.length = stream->length;
     effect->stream.file = update_file(&stream->swarm->meta->files[stream->file]);
+    effect->stream.site = stream->swarm->site->name;
     effect->stream.piece_length = stream->swarm->meta->piece_length;
     stream->head_sent = true;
 }

@@ -122,6 +122,7 @@ void swarm_free(struct swarm *swarm)
     mem_free(swarm->given);
     mem_free(swarm->outdated);
     mem_free(swarm->suggested);
+    mem_free(swarm->no_room);
     mem_free(swarm->base);
     list_remove(&swarm->in_site);
     mem_free(swarm);
@@ -212,6 +213,7 @@ static void load_content(struct swarm *swarm)
     swarm->load_op = node_op_begin(swarm->node, OP_CONTENT, swarm);
     struct effect *effect = update_add(swarm->node->update, EFFECT_LOAD_CONTENT, 0);
     effect->store.op = swarm->load_op;
+    effect->store.site = swarm->site->name;
     effect->store.meta = swarm->meta;
 }
 
@@ -326,6 +328,7 @@ void swarm_content_loaded(struct swarm *swarm, const struct event *event)
     list_for_each(link, next, &swarm->peers)
         peer_early_over(list_entry(link, struct peer, in_swarm));
     swarm_find_peers(swarm);
+    site_tell_ages(swarm->site);
     site_answer_waiting(swarm->site);
     delta_look_again(swarm);
     supernode_fill(swarm);
@@ -417,6 +420,7 @@ struct effect *swarm_piece_effect(struct swarm *swarm, enum effect_kind kind, ui
     struct effect *effect = update_add(swarm->node->update, kind, 0);
 
     effect->store.op = op;
+    effect->store.site = swarm->site->name;
     effect->store.file = update_file(&meta->files[file]);
     effect->store.piece_length = meta->piece_length;
     effect->store.piece = swarm_piece_offset(swarm, file, number);
@@ -506,16 +510,24 @@ void swarm_adopt_file(struct swarm *swarm, uint32_t file)
 }
 
 /* The disk refuses: the page must not suffer, so its files go to the origin by themselves. */
-void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result)
+static void store_failed(struct swarm *swarm, enum err result)
 {
-    uint32_t file = metainfo_file_of_piece(swarm->meta, number);
-    struct want *want = swarm_find_want(swarm, file);
-
     swarm->node->counts.store_errors++;
     health_store(swarm->node, result);
     node_log_once(swarm->node, span_text(err_name(result)),
                   "cannot write to the cache: %s; files go to the site itself meanwhile",
                   err_text(result));
+}
+
+void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result)
+{
+    uint32_t file = metainfo_file_of_piece(swarm->meta, number);
+    struct want *want = swarm_find_want(swarm, file);
+
+    if (result == ERR_QUOTA)
+        swarm_no_room(swarm, file);
+    else
+        store_failed(swarm, result);
     if (want == NULL)
         return;
     list_for_each(link, next, &want->streams)

@@ -2,7 +2,7 @@
  *
  *   swarm.c         life: torrent -> content -> ready; pieces stored; HAVE to all
  *   getting.c       the torrent from peers, when the site does not give it
- *   swarm_lost.c    pieces that the store has no more
+ *   swarm_lost.c    pieces that the store has no more, no_room.c those it would not take
  *   swarm_want.c    wanted files, their streams, failure
  *   swarm_fetch.c   pieces from peers: requests, blocks, end-game
  *   swarm_blame.c   who sent what does not have its hash, blame_cases.c when that is not clear
@@ -231,6 +231,8 @@ struct swarm {
     bool compared;
     uint32_t *outdated, outdated_count, outdated_next; /* files; next: those before have begun */
 
+    struct no_room *no_room; /* files that the cache has refused (no_room.c); NULL: none */
+
     bool told_idle;   /* neighbours believe that we want nothing */
     uint64_t idle_ms; /* since when we want nothing, if we do not */
 };
@@ -276,6 +278,18 @@ void swarm_piece_stored(struct piece *piece, const struct event *event);
 void swarm_piece_arrived(struct swarm *swarm, uint32_t number, enum source source);
 /* The disk refuses a piece. */
 void swarm_cannot_store(struct swarm *swarm, uint32_t number, enum err result);
+/* Is there room for a file that is wanted? */
+void swarm_expect(struct swarm *swarm, uint32_t file);
+/* There is none. */
+void swarm_refused(struct node *node, const uint8_t root[HASH_LENGTH], enum err why);
+/* The cache's quota leaves no room for it; and was that so a moment ago? */
+void swarm_no_room(struct swarm *swarm, uint32_t file);
+bool swarm_has_no_room(const struct swarm *swarm, uint32_t file);
+/* The cache has let go of that content: in all swarms. */
+void swarm_file_gone(struct node *node, const uint8_t root[HASH_LENGTH]);
+/* For the cache (site_tell_ages): its files are old, but for what is said after it. */
+void swarm_tell_old(const struct swarm *swarm);
+void swarm_tell_current(const struct swarm *swarm);
 /* The store no longer has what it had of that content: in all swarms. */
 void swarm_file_lost(struct node *node, const uint8_t root[HASH_LENGTH]);
 void swarm_looked_again(struct swarm *swarm, const struct bitfield *have);

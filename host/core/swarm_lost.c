@@ -34,6 +34,7 @@ static void look_again(struct swarm *swarm)
     swarm->load_op = node_op_begin(swarm->node, OP_CONTENT, swarm);
     struct effect *effect = update_add(swarm->node->update, EFFECT_LOAD_CONTENT, 0);
     effect->store.op = swarm->load_op;
+    effect->store.site = swarm->site->name;
     effect->store.meta = swarm->meta;
 }
 
@@ -73,4 +74,48 @@ void swarm_file_lost(struct node *node, const uint8_t root[HASH_LENGTH])
             if (has_content(swarm, root))
                 look_again(swarm);
         }
+}
+
+/* --- what the cache lets go */
+
+static void lose_file(struct swarm *swarm, const struct metainfo_file *file)
+{
+    for (uint32_t i = 0; i < file->pieces; i++)
+        lose_piece(swarm, file->first_piece + i);
+}
+
+void swarm_file_gone(struct node *node, const uint8_t root[HASH_LENGTH])
+{
+    for (struct site *site = node->sites; site != NULL; site = site->hh.next)
+        list_for_each(link, next, &site->swarms)
+        {
+            struct swarm *swarm = list_entry(link, struct swarm, in_site);
+            if (swarm->state != SWARM_READY)
+                continue;
+            for (uint32_t i = 0; i < swarm->meta->file_count; i++)
+                if (memcmp(swarm->meta->files[i].root, root, HASH_LENGTH) == 0)
+                    lose_file(swarm, &swarm->meta->files[i]);
+        }
+}
+
+void swarm_tell_old(const struct swarm *swarm)
+{
+    const struct metainfo *meta = swarm->meta;
+
+    if (swarm->state != SWARM_READY || swarm->have.count == 0)
+        return;
+    struct effect *effect =
+        update_add(swarm->node->update, EFFECT_FILES_OLD, (size_t)meta->file_count * HASH_LENGTH);
+    for (uint32_t i = 0; i < meta->file_count; i++)
+        if (meta->files[i].pieces > 0)
+            buf_put(&effect->text, meta->files[i].root, HASH_LENGTH);
+}
+
+void swarm_tell_current(const struct swarm *swarm)
+{
+    if (swarm->state != SWARM_READY)
+        return;
+    struct effect *effect = update_add(swarm->node->update, EFFECT_FILES_CURRENT, 0);
+    effect->store.site = swarm->site->name;
+    effect->store.meta = swarm->meta;
 }

@@ -49,6 +49,7 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     HASH_ADD(hh, swarm->wanted_files, file, sizeof want->file, want);
     crowd_wants_changed(swarm);
     move_head(want);
+    swarm_expect(swarm, file);
     return want;
 }
 

@@ -22,16 +22,19 @@ enum effect_kind {
     EFFECT_CLOSE,
     EFFECT_HTTP_GET,
     EFFECT_HTTP_CANCEL,
-    EFFECT_RECEIVE,      /* read from peers and of paced responses, or stop doing so */
-    EFFECT_DATAGRAM,     /* `text`: the host's name or numeric address, NUL, the datagram */
-    EFFECT_DATAGRAM_END, /* nothing more is awaited */
-    EFFECT_LSD_LISTEN,   /* to local discovery's groups, or no more */
-    EFFECT_LSD_SEND,     /* `text` */
-    EFFECT_LOAD_TORRENT, /* -> EVENT_TORRENT_LOADED */
-    EFFECT_LOAD_CONTENT, /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
-    EFFECT_STORE_PIECE,  /* hash, compare, write, -> EVENT_PIECE_STORED */
-    EFFECT_LOAD_LEAVES,  /* read a stored piece, hash its blocks, -> EVENT_LEAVES_LOADED */
-    EFFECT_REBUILD,      /* a file from an old one and a patch, -> EVENT_REBUILT */
+    EFFECT_RECEIVE,       /* read from peers and of paced responses, or stop doing so */
+    EFFECT_DATAGRAM,      /* `text`: the host's name or numeric address, NUL, the datagram */
+    EFFECT_DATAGRAM_END,  /* nothing more is awaited */
+    EFFECT_LSD_LISTEN,    /* to local discovery's groups, or no more */
+    EFFECT_LSD_SEND,      /* `text` */
+    EFFECT_LOAD_TORRENT,  /* -> EVENT_TORRENT_LOADED */
+    EFFECT_LOAD_CONTENT,  /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
+    EFFECT_STORE_PIECE,   /* hash, compare, write, -> EVENT_PIECE_STORED */
+    EFFECT_LOAD_LEAVES,   /* read a stored piece, hash its blocks, -> EVENT_LEAVES_LOADED */
+    EFFECT_EXPECT_FILE,   /* it will be stored soon: room is kept, or -> EVENT_NO_ROOM */
+    EFFECT_FILES_OLD,     /* `text`: their roots; no release has them any more, ... */
+    EFFECT_FILES_CURRENT, /* ... but for those of this torrent */
+    EFFECT_REBUILD,       /* a file from an old one and a patch, -> EVENT_REBUILT */
     EFFECT_SAVE_SITE,
     EFFECT_SAVE_SETTINGS,
     EFFECT_SAVE_TORRENT, /* `text`: the torrent's bytes */
@@ -52,7 +55,8 @@ struct effect {
             uint64_t upto;               /* ready */
             struct metainfo_file file;   /* head: a copy (path and layer not valid) */
             uint32_t piece_length;
-        } stream; /* head: `text` is the media type, NUL-terminated */
+            const char *site; /* head: borrowed, as below */
+        } stream;             /* head: `text` is the media type, NUL-terminated */
         struct {
             uint64_t conn;
             struct address to;         /* dial */
@@ -86,7 +90,8 @@ struct effect {
         struct {
             uint64_t op;
             uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */
-            const struct metainfo *meta;   /* load content */
+            const char *site;              /* whose it is; borrowed from the node for the call */
+            const struct metainfo *meta;   /* load content, files current */
             struct metainfo_file file;     /* of the piece: a copy (path and layer not valid) */
             uint32_t piece_length, piece;  /* store piece, load leaves: number within the file */
             uint8_t *data;                 /* store piece: owned until taken (set NULL) */
@@ -97,7 +102,8 @@ struct effect {
             uint64_t op;
             struct metainfo_file old, patch, file; /* copies (path and layer not valid) */
             uint32_t old_piece_length, patch_piece_length, piece_length;
-        } rebuild; /* `text`: the hashes of the file's pieces */
+            const char *site; /* borrowed, as above */
+        } rebuild;            /* `text`: the hashes of the file's pieces */
         struct {
             bool held;        /* all of it */
             bool bodies_held; /* paced responses, at least */

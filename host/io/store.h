@@ -69,6 +69,43 @@ enum err store_each_setting(struct store *store,
 enum err store_save_settings(struct store *store, const struct store_setting *settings,
                              size_t count);
 
+/* --- the cache's books (core/cache.h) */
+struct store_cached {
+    const uint8_t *root; /* borrowed for the call, as `site` is */
+    const char *site;    /* "": not known */
+    uint64_t length, used_s;
+    bool old; /* only releases that are over have it */
+};
+/* Every file of the index, least recently used first. */
+enum err store_each_cached(struct store *store,
+                           void (*each)(void *user, const struct store_cached *file), void *user);
+/* Every content file in one of the 256 folders, whether the index knows it or not: a crash, or an
+ * index that was begun anew, leaves some that it does not. */
+void store_each_content(struct store *store, unsigned folder,
+                        void (*each)(void *user, const struct store_cached *file), void *user);
+struct store_owner {
+    uint8_t root[HASH_LENGTH];
+    const char *site;
+    bool old;
+};
+/* All of them or none. */
+enum err store_save_owners(struct store *store, const struct store_owner *owners, size_t count);
+struct store_choice {
+    const char *site;
+    uint64_t quota; /* bytes of its files; 0: no limit of its own */
+    bool keep;      /* they stay when others go */
+};
+enum err store_each_choice(struct store *store,
+                           void (*each)(void *user, const struct store_choice *choice), void *user);
+enum err store_save_choice(struct store *store, const struct store_choice *choice);
+/* The content and all that is known of it. Not in the middle of carrying out effects: who asked for
+ * the file would get an empty one. ERR_BUSY: it is pinned. */
+enum err store_remove(struct store *store, const uint8_t root[HASH_LENGTH]);
+struct store_disk {
+    uint64_t free, size; /* bytes; free: for us */
+};
+enum err store_disk(const struct store *store, struct store_disk *ret);
+
 /* --- content */
 /* Sets in ret_have (piece_count bits, initialised here) every piece of the torrent that is in the
  * store. Files that must be verified again (see above) are verified here, piece by piece, which
@@ -89,6 +126,9 @@ void store_unpin(struct store *store, const uint8_t root[HASH_LENGTH]);
  * at store_flush). The file is pinned from store_fd until here. */
 void store_mark_piece(struct store *store, const struct metainfo_file *file, uint32_t piece_length,
                       uint32_t piece_in_file);
+/* Is anything of the file here; is all of it? */
+bool store_has_content(const struct store *store, const uint8_t root[HASH_LENGTH]);
+bool store_is_whole(const struct store *store, const uint8_t root[HASH_LENGTH]); /* in memory */
 /* The content is not what it should be: its pieces are forgotten, and it is unusable until
  * store_load_have has looked at it. */
 void store_doubt(struct store *store, const uint8_t root[HASH_LENGTH]);

@@ -41,6 +41,13 @@ static const char *const texts[STATEMENT_COUNT_] = {
         "REPLACE INTO torrent (infohash, data, last_used) VALUES (?1, ?2, ?3)",
     [STATEMENT_SETTING_EACH] = "SELECT name, value FROM setting",
     [STATEMENT_SETTING_PUT] = "REPLACE INTO setting (name, value) VALUES (?1, ?2)",
+    [STATEMENT_CACHED_EACH] = "SELECT file.root, length, last_used, site, old FROM file "
+                              "LEFT JOIN cached ON cached.root = file.root ORDER BY last_used",
+    [STATEMENT_CACHED_PUT] = "REPLACE INTO cached (root, site, old) VALUES (?1, ?2, ?3)",
+    [STATEMENT_CACHED_DELETE] = "DELETE FROM cached WHERE root = ?1",
+    [STATEMENT_CHOICE_EACH] = "SELECT site, quota, keep FROM choice",
+    [STATEMENT_CHOICE_PUT] = "REPLACE INTO choice (site, quota, keep) VALUES (?1, ?2, ?3)",
+    [STATEMENT_CHOICE_DELETE] = "DELETE FROM choice WHERE site = ?1",
     [STATEMENT_TORRENT_TOUCH] = "UPDATE torrent SET last_used = ?2 WHERE infohash = ?1",
 };
 

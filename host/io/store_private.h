@@ -7,6 +7,7 @@
  *   store_content.c  content files: names, space, verification
  *   store_have.c     which pieces of a torrent are here
  *   store_sites.c    sites, torrents, settings
+ *   store_cache.c    whose files they are, removal, the disk's room
  *   store_sync.c     content and index to the disk, off the loop's thread */
 #pragma once
 
@@ -47,6 +48,12 @@ enum store_statement {
     STATEMENT_TORRENT_TOUCH,
     STATEMENT_SETTING_EACH,
     STATEMENT_SETTING_PUT,
+    STATEMENT_CACHED_EACH,
+    STATEMENT_CACHED_PUT,
+    STATEMENT_CACHED_DELETE,
+    STATEMENT_CHOICE_EACH,
+    STATEMENT_CHOICE_PUT,
+    STATEMENT_CHOICE_DELETE,
     STATEMENT_COUNT_
 };
 

@@ -1,4 +1,4 @@
-/* The index's schema, number 3. Layer: io, private to store.
+/* The index's schema, number 4. Layer: io, private to store.
  *
  * SQLite keeps these statements as they are written, so an index is ours exactly when its schema
  * holds these texts and no others: a foreign file brings no trigger or view of its own. A change
@@ -16,10 +16,14 @@
  *   site     one row for each site: the visitor's choice, the pinned key, the current release
  *   torrent  by info-hash, exact bytes; it names its files' roots, so no table links them
  *   setting  the visitor's limits and what belongs to them, a number each; since number 2
- *   blocked  the sites that have shown another key than the pinned one; since number 3 */
+ *   blocked  the sites that have shown another key than the pinned one; since number 3
+ *   cached   whose each content file is, and whether only old releases of it have it; since
+ *            number 4: a file without such a row is of a site that is not known yet
+ *   choice   what the visitor chose for a site's files: bytes at most (0: no limit of its own),
+ *            and whether they stay; since number 4 */
 #pragma once
 
-#define STORE_SCHEMA_NUMBER 3
+#define STORE_SCHEMA_NUMBER 4
 
 static const char *const store_schema[] = {
     ("CREATE TABLE file (root BLOB NOT NULL PRIMARY KEY, length INTEGER NOT NULL, "
@@ -35,8 +39,12 @@ static const char *const store_schema[] = {
     ("CREATE TABLE setting (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, "
      "WITHOUT ROWID"),
     "CREATE TABLE blocked (site TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+    ("CREATE TABLE cached (root BLOB NOT NULL PRIMARY KEY, site TEXT NOT NULL, "
+     "old INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
+    ("CREATE TABLE choice (site TEXT NOT NULL PRIMARY KEY, quota INTEGER NOT NULL, "
+     "keep INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
 };
 
 /* How many of them each number had. */
-static const size_t store_schema_counts[STORE_SCHEMA_NUMBER] = {0, 4, 5};
+static const size_t store_schema_counts[STORE_SCHEMA_NUMBER] = {0, 4, 5, 6};
 #define STORE_SCHEMA_COUNT (sizeof store_schema / sizeof store_schema[0])

@@ -42,6 +42,7 @@ static const struct {
     [SETTING_LOCAL_DISCOVERY] = {"local_discovery", 1, 1, true},
     [SETTING_NO_LOG] = {"no_log", 1, 1, true},
     [SETTING_DEFAULT_ZONE] = {"default_zone", ZONE_OFF + 1, ZONE_SHARE + 1, true},
+    [SETTING_CACHE_QUOTA] = {"cache_quota", LIMIT_QUOTA_MIN, JSON_INTEGER_MAX, true},
 };
 
 const char *setting_name(enum setting setting)
@@ -91,6 +92,8 @@ enum {
     FIELD_BEFORE = 256,
     FIELD_LIMIT = 512,
     FIELD_KIND = 1024,
+    FIELD_KEEP = 2048,
+    FIELD_QUOTA = 4096,
 };
 
 static const struct {
@@ -111,6 +114,10 @@ static const struct {
     [API_RESUME] = {"resume", 0, 0},
     [API_LOG] = {"log", 0, FIELD_SITE | FIELD_BEFORE | FIELD_LIMIT | FIELD_KIND},
     [API_LOG_CLEAR] = {"log.clear", 0, FIELD_SITE},
+    [API_CACHE] = {"cache", 0, 0},
+    [API_CACHE_CLEAR] = {"cache.clear", 0, FIELD_SITE},
+    [API_CACHE_KEEP] = {"cache.keep", FIELD_SITE | FIELD_KEEP, 0},
+    [API_CACHE_QUOTA] = {"cache.quota", FIELD_SITE | FIELD_QUOTA, 0},
 };
 
 /* --- one reader a field; each answers the code of PROTOCOL.md, NULL when all is well */
@@ -209,6 +216,20 @@ static const char *read_kind(const json_t *root, struct api_request *ret, enum e
     return *ret_err == ERR_OK ? NULL : "bad-request";
 }
 
+static const char *read_keep(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    const json_t *keep = json_object_get(root, "keep");
+    ret->keep = json_is_true(keep);
+    *ret_err = json_is_boolean(keep) ? ERR_OK : ERR_SYNTAX;
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
+static const char *read_quota(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "quota", 0, JSON_INTEGER_MAX, &ret->quota);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
 /* A number, but for the zone, which goes by its name. */
 static enum err read_setting(const json_t *root, enum setting setting, uint64_t *ret)
 {
@@ -250,7 +271,8 @@ static const struct {
     {FIELD_ZONE, "zone", read_zone},          {FIELD_HELLO, "api", read_hello},
     {FIELD_MINUTES, "minutes", read_minutes}, {FIELD_SETTINGS, "settings", read_settings},
     {FIELD_BEFORE, "before", read_before},    {FIELD_LIMIT, "limit", read_limit},
-    {FIELD_KIND, "kind", read_kind},
+    {FIELD_KIND, "kind", read_kind},          {FIELD_KEEP, "keep", read_keep},
+    {FIELD_QUOTA, "quota", read_quota},
 };
 
 static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
@@ -361,6 +383,10 @@ void api_request_write(const struct api_request *request, struct buf *out)
         buf_printf(out, ",\"limit\":%llu", (unsigned long long)request->limit);
     if (has & FIELD_KIND)
         put_kinds(out, request->kinds);
+    if (has & FIELD_KEEP)
+        buf_printf(out, ",\"keep\":%s", request->keep ? "true" : "false");
+    if (has & FIELD_QUOTA)
+        buf_printf(out, ",\"quota\":%llu", (unsigned long long)request->quota);
     for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
         if (request->given[i])
             put_setting(out, (enum setting)i, request->settings[i]);

@@ -28,6 +28,10 @@ enum api_type {
     API_RESUME,
     API_LOG,
     API_LOG_CLEAR,
+    API_CACHE,
+    API_CACHE_CLEAR,
+    API_CACHE_KEEP,
+    API_CACHE_QUOTA,
     API_TYPE_COUNT_
 };
 
@@ -57,6 +61,7 @@ enum setting {
     SETTING_LOCAL_DISCOVERY, /* 1: yes */
     SETTING_NO_LOG,          /* 1: no log of transfers is kept */
     SETTING_DEFAULT_ZONE, /* of sites without a choice: enum zone + 1; 0: as the host was started */
+    SETTING_CACHE_QUOTA,  /* bytes; 0: as the disk suggests */
     SETTING_COUNT_
 };
 const char *setting_name(enum setting setting);
@@ -74,6 +79,8 @@ struct api_request {
     uint64_t settings[SETTING_COUNT_];
     uint64_t before, limit;    /* log: 0: from the newest; as many as are given at once */
     unsigned kinds;            /* log: a bit each; 0: all */
+    bool keep;                 /* cache.keep */
+    uint64_t quota;            /* cache.quota: of the site; 0: none of its own */
     uint64_t minutes;          /* pause; 0: until resumed */
     char site[LIMIT_SITE + 1]; /* canonical, checked */
     char path[LIMIT_PATH + 1]; /* as sent, begins with '/'; path_decode it */

@@ -131,7 +131,7 @@ static bool ours_ask(struct cache *cache, const struct trace *trace, uint32_t fi
 
     memcpy(root, &file, sizeof file);
     if (cache_has(cache, root)) {
-        cache_use(cache, root);
+        cache_use(cache, root, 1);
         return true;
     }
     if (cache_reserve(cache, root, "https://a.example", trace->lengths[file]) == CACHE_RESERVED)

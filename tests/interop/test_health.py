@@ -49,7 +49,7 @@ class Disk(Healthy):
         self.lab.callback(self.lab.end, holder)
         wait_for("a namespace", lambda: pathlib.Path(f"/proc/{holder.pid}/comm").read_text().strip() == "sleep")
         self.inside = ["nsenter", "-t", str(holder.pid), "-U", "--preserve-credentials", "-m"]
-        self.sh("mount -t tmpfs -o size=6m,mode=700 tmpfs $0")
+        self.sh("mount -t tmpfs -o size=60m,mode=700 tmpfs $0")
 
     def sh(self, command):
         subprocess.run([*self.inside, "sh", "-ec", command, str(self.disk)], check=True, capture_output=True, timeout=60)
@@ -82,6 +82,7 @@ class Disk(Healthy):
     def test_a_disk_that_fills_up(self):
         daemon = self.start()
         self.assertEqual(self.visit(daemon, "small.bin"), (200, self.files["small.bin"]))
+        daemon.run("cache", "keep", self.lab.site)  # else it gives way to what fills the disk
         client = self.listen(daemon)
         self.fill()
         self.is_kept_out(daemon)
@@ -92,6 +93,14 @@ class Disk(Healthy):
         self.sh("rm $0/filler")
         self.assertEqual(self.event(client)["store"], "ok", "told without anybody asking for a file")
         self.assertEqual(self.visit(daemon, "big.bin"), (200, self.files["big.bin"]))
+
+    def test_the_cache_gives_way_when_the_disk_fills_up(self):
+        daemon = self.start()
+        self.visit(daemon, "small.bin")
+        self.fill()
+        wait_for("it to give way", lambda: daemon.status()["cache"]["files"] == 0, 60)
+        self.sh("rm $0/filler")
+        wait_for("it to take files again", lambda: self.visit(daemon, "small.bin") == (200, self.files["small.bin"]))
 
     def begins_anew(self, daemon):
         def is_well():
@@ -105,6 +114,7 @@ class Disk(Healthy):
         daemon = self.start()
         self.visit(daemon, "small.bin")
         daemon.run("set", self.lab.site, "fetch")
+        daemon.run("cache", "keep", self.lab.site)
         daemon.stop()
         make()
         return self.start()

@@ -285,7 +285,10 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_LOG:
         do_log(visitor, effect);
         break;
-    case EFFECT_TRANSFER: /* no visitor here keeps a log */
+    case EFFECT_TRANSFER:    /* no visitor here keeps a log, */
+    case EFFECT_EXPECT_FILE: /* or has a quota */
+    case EFFECT_FILES_OLD:
+    case EFFECT_FILES_CURRENT:
         break;
     case EFFECT_STOP:
         world_trace(visitor->world, "%s > stop", visitor->host->name);

@@ -133,6 +133,7 @@ export function testBreaks(open, { cacheNeedsSite, tellsProgram }) {
   }
 
   test('a disk that is full', async () => {
+    await fragile.keep(origin.url);
     await fragile.fill();
     const { fromSite } = await load();
     assert.ok(fromSite.known <= 1, 'what is in the cache comes from there');

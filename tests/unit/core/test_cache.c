@@ -47,8 +47,8 @@ START_TEST(what_was_used_twice_outlives_a_scan)
     struct cache *cache = make(100);
 
     put(cache, 1, A, 10);
-    cache_use(cache, root_of(1));
-    cache_use(cache, root_of(1));
+    cache_use(cache, root_of(1), 1);
+    cache_use(cache, root_of(1), 1);
     for (uint32_t file = 100; file < 150; file++)
         put(cache, file, A, 10);
     ck_assert(cache_has(cache, root_of(1)));
@@ -80,7 +80,7 @@ START_TEST(old_releases_go_first)
     for (uint32_t file = 1; file <= 10; file++)
         put(cache, file, A, 10);
     for (int i = 0; i < 3; i++)
-        cache_use(cache, root_of(7));
+        cache_use(cache, root_of(7), 1);
     cache_set_old(cache, root_of(7), true);
     put(cache, 11, A, 10);
     ck_assert_uint_eq(went_count, 1);
@@ -190,6 +190,47 @@ START_TEST(clearing_says_what_was_freed)
 }
 END_TEST
 
+START_TEST(what_was_on_the_disk_is_in_the_books)
+{
+    struct cache *cache = make(100);
+    struct cache_record record = {.site = "", .length = 60, .used_s = 5};
+
+    for (uint32_t file = 1; file <= 3; file++) {
+        record.root = root_of(file);
+        record.old = file == 3;
+        cache_load(cache, &record);
+    }
+    ck_assert_uint_eq(cache_totals(cache).bytes, 180); /* over the quota, and nothing went */
+    ck_assert_uint_eq(went_count, 0);
+    ck_assert(cache_adopt(cache, root_of(1), A));
+    ck_assert(!cache_adopt(cache, root_of(1), B)); /* it has one */
+    ck_assert_uint_eq(cache_site_totals(cache, A).bytes, 60);
+    ck_assert_uint_eq(cache_site_totals(cache, "").files, 2);
+    ck_assert(!cache_shrink(cache, 10));
+    ck_assert_uint_eq(went_count, 2);
+    ck_assert_uint_eq(went[0], 3); /* of an old release */
+    cache_free(cache);
+}
+END_TEST
+
+START_TEST(an_old_file_that_is_used_is_current)
+{
+    struct cache *cache = make(100);
+    bool old = false;
+
+    put(cache, 1, A, 50);
+    put(cache, 2, A, 50);
+    ck_assert(cache_set_old(cache, root_of(1), true));
+    ck_assert(!cache_set_old(cache, root_of(1), true));
+    cache_use(cache, root_of(1), 77);
+    ck_assert_str_eq(cache_owner(cache, root_of(1), &old), A);
+    ck_assert(!old);
+    ck_assert_uint_eq(cache_view_site(cache, A).used_s, 77);
+    ck_assert_ptr_null(cache_owner(cache, root_of(9), &old));
+    cache_free(cache);
+}
+END_TEST
+
 START_TEST(a_quota_fits_the_disk)
 {
     ck_assert_uint_eq(cache_quota_default(1000), 100);
@@ -292,7 +333,7 @@ static void one_step(struct cache *cache, struct rng *rng, bool *clearing)
         if (model.files[file].here && model.files[file].holds > 0)
             model.files[file].holds--;
     } else if (what < 80) {
-        cache_use(cache, root_of(file));
+        cache_use(cache, root_of(file), 1);
     } else if (what < 84) {
         ck_assert(cache_hold(cache, root_of(file)) == model.files[file].here);
         model.files[file].holds += model.files[file].here;
@@ -358,4 +399,5 @@ TEST_MAIN("cache",
                 downloads_under_way_are_counted_before_a_byte_is_there, a_root_is_counted_once,
                 a_site_over_its_own_quota_costs_no_other,
                 a_lowered_quota_takes_effect_in_small_steps, clearing_says_what_was_freed,
+                what_was_on_the_disk_is_in_the_books, an_old_file_that_is_used_is_current,
                 a_quota_fits_the_disk, it_does_what_the_model_does))

@@ -458,7 +458,7 @@ START_TEST(a_broken_index_is_moved_aside)
     unlink(folder_path("index.sqlite.corrupt"));
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
-    run_sql("PRAGMA user_version = 4");
+    run_sql("PRAGMA user_version = 5");
     ck_assert_int_eq(store_open(folder, &store), ERR_UNSUPPORTED);
     fixture_free(fixture);
     folder_done();
@@ -979,7 +979,8 @@ START_TEST(an_index_of_schema_1_is_converted)
     fixture_write_all(fixture, store);
     store_save_site(store, &site);
     store_close(store);
-    run_sql("DROP TABLE blocked; DROP TABLE setting; PRAGMA user_version = 1");
+    run_sql("DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
+            "DROP TABLE setting; PRAGMA user_version = 1");
     store = store_at(folder);
     ck_assert_uint_eq(have_count(fixture, store), fixture->meta.piece_count);
     ck_assert_int_eq(store_each_site(store, on_site, &seen), ERR_OK);
@@ -987,12 +988,144 @@ START_TEST(an_index_of_schema_1_is_converted)
     ck_assert_uint_eq(seen.last.seq, 7);
     ck_assert_int_eq(store_save_settings(store, &setting, 1), ERR_OK);
     store_close(store);
-    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 3);
+    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 4);
     /* Not ours, though it says so. */
-    run_sql("DROP TABLE blocked; DROP TABLE setting; PRAGMA user_version = 1; "
+    run_sql("DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
+            "DROP TABLE setting; PRAGMA user_version = 1; "
             "CREATE TABLE more (a)");
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
+    fixture_free(fixture);
+    folder_done();
+}
+END_TEST
+
+/* --- the cache's books */
+
+static char told[4096];
+
+static void tell(void *user, const struct store_cached *file)
+{
+    size_t at = strlen(told);
+
+    (void)user;
+    snprintf(told + at, sizeof told - at, "%s %llu%s;", file->site,
+             (unsigned long long)file->length, file->old ? " old" : "");
+}
+
+static const char *all_cached(struct store *store)
+{
+    told[0] = '\0';
+    ck_assert_int_eq(store_each_cached(store, tell, NULL), ERR_OK);
+    return told;
+}
+
+static void tell_choice(void *user, const struct store_choice *choice)
+{
+    size_t at = strlen(told);
+
+    (void)user;
+    snprintf(told + at, sizeof told - at, "%s %llu %d;", choice->site,
+             (unsigned long long)choice->quota, choice->keep);
+}
+
+START_TEST(whose_files_they_are_is_remembered)
+{
+    struct fixture *fixture = fixture_new(KIB(16));
+    struct store *store = store_at(folder_new());
+    struct store_owner owner = {.site = "https://a.example", .old = true};
+
+    fixture_file(fixture, 100, 1);
+    fixture_file(fixture, 200, 2);
+    fixture_write_all(fixture, store);
+    memcpy(owner.root, fixture->files[1].root, HASH_LENGTH);
+    ck_assert_int_eq(store_save_owners(store, &owner, 1), ERR_OK);
+    store_close(store);
+    run_sql("UPDATE file SET last_used = length");
+    store = store_at(folder);
+    ck_assert_str_eq(all_cached(store), " 100;https://a.example 200 old;");
+    store_close(store);
+    run_sql(
+        "UPDATE cached SET site = 'javascript:1'; UPDATE file SET length = -1 WHERE length < 150");
+    store = store_at(folder);
+    ck_assert_str_eq(all_cached(store), " 200 old;");
+    store_close(store);
+    fixture_free(fixture);
+    folder_done();
+}
+END_TEST
+
+START_TEST(choices_for_a_sites_files_are_remembered)
+{
+    struct store *store = store_at(folder_new());
+    struct store_choice a = {"https://a.example", 7, true}, b = {"https://b.example", 0, true};
+
+    ck_assert_int_eq(store_save_choice(store, &a), ERR_OK);
+    ck_assert_int_eq(store_save_choice(store, &b), ERR_OK);
+    b.keep = false; /* none: it is forgotten */
+    ck_assert_int_eq(store_save_choice(store, &b), ERR_OK);
+    store_close(store);
+    run_sql("INSERT INTO choice VALUES ('nonsense', 1, 1)");
+    store = store_at(folder);
+    told[0] = '\0';
+    ck_assert_int_eq(store_each_choice(store, tell_choice, NULL), ERR_OK);
+    ck_assert_str_eq(told, "https://a.example 7 1;");
+    store_close(store);
+    ck_assert_int_eq(ask_sql("SELECT count(*) FROM choice"), 2);
+    folder_done();
+}
+END_TEST
+
+START_TEST(a_removed_file_leaves_nothing)
+{
+    struct fixture *fixture = fixture_new(KIB(16));
+    struct store *store = store_at(folder_new());
+    uint8_t root[HASH_LENGTH];
+    int fd;
+
+    for (uint32_t i = 0; i < 3; i++)
+        fixture_file(fixture, 20000 + i, i + 1);
+    fixture_write_all(fixture, store);
+    ck_assert_int_eq(store_remove(store, fixture->files[0].root), ERR_OK); /* not recorded yet */
+    ck_assert_int_eq(store_flush(store), ERR_OK);
+    struct metainfo_file file = bare(fixture, 1);
+    ck_assert_int_eq(store_fd(store, &file, fixture->meta.piece_length, &fd), ERR_OK);
+    store_pin(store, file.root);
+    ck_assert_int_eq(store_remove(store, file.root), ERR_BUSY);
+    store_unpin(store, file.root);
+    ck_assert_int_eq(store_remove(store, file.root), ERR_OK);
+    ck_assert_uint_eq(have_count(fixture, store), 2);
+    ck_assert_uint_eq(store_totals(store).files, 1);
+    ck_assert_uint_eq(store_totals(store).bytes, 20002);
+    store_close(store);
+    store = store_at(folder);
+    ck_assert_int_eq(store_remove(store, fixture->files[2].root), ERR_OK); /* only in the index */
+    memset(root, 7, sizeof root);
+    ck_assert_int_eq(store_remove(store, root), ERR_OK); /* never there */
+    ck_assert_uint_eq(store_totals(store).bytes, 0);
+    store_close(store);
+    ck_assert_int_eq(ask_sql("SELECT count(*) FROM file"), 0);
+    fixture_free(fixture);
+    folder_done();
+}
+END_TEST
+
+START_TEST(content_without_a_row_is_found)
+{
+    struct fixture *fixture = fixture_new(KIB(16));
+    struct store *store = store_at(folder_new());
+
+    fixture_file(fixture, 100, 1);
+    fixture_file(fixture, 200, 2);
+    fixture_write_all(fixture, store);
+    store_close(store);
+    run_sql("DELETE FROM file");
+    store = store_at(folder);
+    told[0] = '\0';
+    for (unsigned i = 0; i < 256; i++)
+        store_each_content(store, i, tell, NULL);
+    ck_assert(strcmp(told, " 100; 200;") == 0 || strcmp(told, " 200; 100;") == 0);
+    store_close(store);
     fixture_free(fixture);
     folder_done();
 }
@@ -1011,6 +1144,8 @@ TEST_MAIN("store",
                 a_batch_that_fails_is_kept, content_is_synced_behind_the_loop,
                 what_has_just_come_is_not_synced_yet, the_log_of_the_index_stays_short,
                 thousands_of_small_files, settings_are_remembered,
-                an_index_of_schema_1_is_converted, sites_and_torrents_are_remembered,
+                an_index_of_schema_1_is_converted, whose_files_they_are_is_remembered,
+                choices_for_a_sites_files_are_remembered, a_removed_file_leaves_nothing,
+                content_without_a_row_is_found, sites_and_torrents_are_remembered,
                 sites_have_a_cap_and_choices_are_kept_longest,
                 a_kill_at_any_moment_never_marks_a_wrong_piece))
