@@ -24,7 +24,7 @@ const ORIGIN = { unreachable: 'site-unreachable', tls: 'site-certificate' };
 /** What a wrong clock brings about by itself. */
 const OF_THE_CLOCK = ['expired'];
 const REASONS = ['no-release', 'bad-signature', 'bad-release', 'wrong-site', 'expired', 'key-changed', 'revoked', 'rollback', 'seq-mismatch', 'no-catalog',
-  'bad-catalog', 'too-many-bundles', 'bad-torrent', 'cannot-store', 'timeout'];
+  'bad-catalog', 'too-many-bundles', 'bad-torrent', 'cannot-store', 'no-room', 'timeout'];
 /** No faults: what the visitor, or the site's owner, wants. */
 const NO_PROBLEM = ['zone-off', 'revoked', ''];
 

@@ -8,6 +8,8 @@ import { within } from '../common/within.js';
 import { ZONES } from './host.js';
 
 /** Paths remembered of one document, so that a file in several parts counts once. */
+/** The host would carry it, but cannot keep it. */
+const NOT_KEPT = ['cannot-store', 'no-room'];
 const MAX_CARRIED_PATHS = 4096;
 
 export class Sites {
@@ -139,7 +141,7 @@ export class Sites {
   /** The host carries that file of the document, or says why not. */
   located(record, path, reason) {
     const before = record.carried;
-    record.trouble = reason === 'cannot-store' ? reason : '';
+    record.trouble = NOT_KEPT.includes(reason) ? reason : '';
     if (!reason && !record.paths.has(path)) {
       record.carried++;
       if (record.paths.size < MAX_CARRIED_PATHS) record.paths.add(path);
