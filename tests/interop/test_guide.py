@@ -16,7 +16,7 @@ from lab import Lab, can_connect, free_port, tool, wait_for
 
 GUIDE = lab.REPO / "host" / "PUBLISHING.md"
 
-# Instead of systemd: nginx is reloaded, the unit's own ExecStart is run.
+# Instead of systemd: nginx is reloaded, the unit's own command is run.
 SYSTEMCTL = r"""#!/bin/bash
 set -eu
 case "$*" in
@@ -24,12 +24,11 @@ case "$*" in
     old=$(ps -o pid= --ppid "$(cat ROOT/nginx.pid)")
     nginx -s reload
     for pid in $old; do timeout 20 tail -f --pid="$pid" /dev/null; done ;;
-  daemon-reload) ;;
   "enable --now fringe-supernode")
-    unit=ROOT/etc/systemd/system/fringe-supernode.service
-    command=$(sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" | tr -d '\\\n' | sed 's/^ExecStart=//')
-    command=$(REWRITE <<<"$command")
-    STATE_DIRECTORY=ROOT/var/lib/fringe-supernode setsid $command >ROOT/supernode.log 2>&1 </dev/null &
+    unit=REPO/installer/supernode/fringe-supernode.service
+    . "ROOT$(sed -n 's/^EnvironmentFile=-//p' "$unit")"
+    command=$(sed -n 's,^ExecStart=/usr/bin/,,p' "$unit")
+    STATE_DIRECTORY=ROOT/var/lib/fringe-supernode eval "setsid $command >ROOT/supernode.log 2>&1 </dev/null &"
     echo $! >>ROOT/pids ;;
   *) echo "systemctl $*: not in this test" >&2; exit 1 ;;
 esac
@@ -53,11 +52,10 @@ class Places(Lab):
 
     def __enter__(self):
         super().__enter__()
-        self.port, self.node, self.metrics, self.socket = free_port(), free_port(), free_port(), free_port()
-        for name in ("bin", "home", "work", "tmp", "run", "etc/nginx/conf.d", "etc/systemd/system", "etc/letsencrypt/live/game.example", "var/www",
-                     "var/lib/fringe-supernode", "usr/local/bin"):
+        self.port, self.node, self.metrics = free_port(), free_port(), free_port()
+        for name in ("bin", "home", "work", "tmp", "run", "etc/nginx/conf.d", "etc/default", "etc/letsencrypt/live/game.example", "var/www",
+                     "var/lib/fringe-supernode"):
             (self.dir / name).mkdir(parents=True)
-        (self.dir / "home" / "fringe").symlink_to(lab.REPO)
         self.make_certificates()
         certificate = self.dir / "etc/letsencrypt/live/game.example"
         (self.dir / "site.pem").rename(certificate / "fullchain.pem")
@@ -65,9 +63,7 @@ class Places(Lab):
         nginx = f'#!/bin/sh\nexec {tool("nginx", "nginx-light")} -c {self.dir}/etc/nginx/nginx.conf -e {self.dir}/nginx.err "$@"\n'
         self.program("nginx", nginx)
         self.program("fringe", FRINGE.replace("ROOT", str(self.dir)).replace("PROGRAM", str(lab.FRINGE)))
-        self.program("systemctl", SYSTEMCTL.replace("ROOT", str(self.dir)).replace("REWRITE", f"python3 {self.dir}/bin/rewrite"))
-        self.program("rewrite", f"#!/usr/bin/python3\nimport sys\ntext = sys.stdin.read()\nfor old, new in {self.other_names()!r}:\n"
-                                "    text = text.replace(old, new)\nprint(text)\n")
+        self.program("systemctl", SYSTEMCTL.replace("ROOT", str(self.dir)).replace("REPO", str(lab.REPO)))
         for name, package in (("hugo", "hugo"), ("rsync", "rsync"), ("curl", "curl")):
             tool(name, package)
         self.start_nginx()
@@ -82,10 +78,10 @@ class Places(Lab):
     def other_names(self):
         """What the guide says, and what it is here."""
         return [
-            ("/etc/", f"{self.dir}/etc/"), ("/var/", f"{self.dir}/var/"), ("/usr/local/bin", f"{self.dir}/usr/local/bin"), ("/tmp/level", f"{self.dir}/tmp/level"),
+            ("/etc/", f"{self.dir}/etc/"), ("/var/", f"{self.dir}/var/"), ("/tmp/level", f"{self.dir}/tmp/level"),
             ("server_name game.example", "server_name localhost"), ("https://game.example", f"https://localhost:{self.port}"),
             ("tcp://game.example:6881", f"tcp://127.0.0.1:{self.node}"), ("listen 443", f"listen 127.0.0.1:{self.port}"),
-            ("[::]:6881", f"127.0.0.1:{self.node}"), ("127.0.0.1:6882", f"127.0.0.1:{self.socket}"), ("127.0.0.1:9180", f"127.0.0.1:{self.metrics}"),
+            ("[::]:6881", f"127.0.0.1:{self.node}"), ("127.0.0.1:9180", f"127.0.0.1:{self.metrics}"),
         ]
 
     def here(self, text):
