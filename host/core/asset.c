@@ -5,7 +5,6 @@
 #include "wire/url.h"
 
 #include <string.h>
-#include <strings.h>
 
 static struct asset refuse(const char *reason)
 {
@@ -60,16 +59,7 @@ struct asset asset_resolve(struct site *site, uint64_t seq, const char *path)
 
 const char *asset_content_type(const struct asset *asset)
 {
-    const struct release *release = asset->release->release;
-    const char *path = asset->swarm->meta->files[asset->file].path;
-    size_t length = strlen(path);
-
-    for (size_t i = 0; i < release->type_count; i++) {
-        size_t suffix = strlen(release->types[i].name);
-        if (suffix <= length && strcasecmp(path + length - suffix, release->types[i].name) == 0)
-            return release->types[i].value;
-    }
-    return media_type(path);
+    return release_media_type(asset->release->release, asset->swarm->meta->files[asset->file].path);
 }
 
 /* True the first time this document asks for this content. */

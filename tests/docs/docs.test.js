@@ -46,7 +46,7 @@ test('every file that a document names is there', () => {
       for (const [word] of span.matchAll(/[\w.*{},/-]+/g)) {
         const name = word.replace(/[.,]+$/, '');
         const looksLikeFile = SUFFIX.test(name) || /^(host|tests|extension|installer|manifests)\/[\w/.-]+$/.test(name);
-        if (!looksLikeFile || /^[./]|[A-Z]{4}|^https?:|^build|^webroot|^\*?\.\w+$/.test(name) && !name.endsWith('.md') || NOT_OURS.test(basename(name))) continue;
+        if (!looksLikeFile || /^[./]|[A-Z]{4}|^https?:|^build|^webroot|^\*?\.\w+$/.test(name) || NOT_OURS.test(basename(name))) continue;
         if (!isThere(name.replace(/\/$/, ''), document)) missing.push(`${document}: ${name}`);
       }
     }
@@ -159,6 +159,23 @@ test('PROTOCOL.md has every peer message with its number', () => {
   for (const [, name, id] of list.matchAll(/PEER_([A-Z_]+) = (\d+)/g)) if (Number(id) < 256) coded[name] = Number(id);
   assert.ok(Object.keys(coded).length > 15);
   assert.deepEqual(Object.entries(documented).sort(), Object.entries(coded).sort());
+});
+
+test('the limits and media types of PROTOCOL.md are the host\'s', () => {
+  const [text, tables] = read('host/PROTOCOL.md').split('\n## 6. Limits\n');
+  const defined = Object.fromEntries([...read('host/base/limits.h').matchAll(/^#define ([A-Z_0-9]+)\s+([^/\n]*)/gm)].map(([, name, value]) => [name, value.trim()]));
+  const valueOf = name => Number(new Function('KIB', 'MIB', `return ${defined[name].replace(/(\d)u(ll)?\b/g, '$1').replace(/1ll <</, '2 **').replace(/1ull << (\d+)/, '2 ** $1')
+    .replace(/1 << (\d+)/, '2 ** $1').replace(/[A-Z][A-Z_0-9]{4,}/g, other => valueOf(other))}`)(n => n * 1024, n => n * 1024 * 1024));
+  const listed = Object.fromEntries([...tables.matchAll(/^\| `(LIMIT_[A-Z_0-9]+)` \| (\d+) \|$/gm)].map(([, name, value]) => [name, Number(value)]));
+  const named = new Set(text.match(/\bLIMIT_[A-Z_0-9]+\b/g));
+  assert.deepEqual(Object.keys(listed).sort(), [...named].sort());
+  for (const [name, value] of Object.entries(listed)) assert.equal(value, valueOf(name), name);
+
+  const types = {};
+  for (const [, suffixes, type] of tables.matchAll(/^\| ((?:`\.\w+`(?:, )?)+) \| `([^`]+)` \|$/gm)) for (const [, suffix] of suffixes.matchAll(/`(\.\w+)`/g)) types[suffix] = type;
+  const built = Object.fromEntries([...read('host/wire/media_type.c').matchAll(/\{"(\.\w+)", "([^"]+)"\}/g)].map(([, suffix, type]) => [suffix, type]));
+  assert.ok(Object.keys(built).length > 50);
+  assert.deepEqual(Object.entries(types).sort(), Object.entries(built).sort());
 });
 
 test('every test that a table names as a defence is there', () => {

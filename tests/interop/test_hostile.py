@@ -12,7 +12,8 @@ from lab import Control, WithSite
 class WithDaemon(WithSite):
     def setUp(self):
         super().setUp()
-        self.make_site({"a.bin": 300_000, "b.bin": 10})
+        self.make_site({"a.bin": 300_000, "b.bin": 10, "c.TAR.gz": 10, "d.gz": 10}, "--type", ".gz=application/x-one", "--type",
+                       ".tar.gz=application/x-longest")
         self.lab.origin()
         self.daemon = self.lab.daemon("ours")
 
@@ -43,6 +44,11 @@ class Gateway(WithDaemon):
         self.assertEqual((status, body), (200, self.files["a.bin"]))
         self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
         self.assertNotIn("Access-Control-Allow-Origin", headers)
+
+    def test_the_media_type_of_the_longest_suffix(self):
+        wanted = {"c.TAR.gz": "application/x-longest", "d.gz": "application/x-one", "a.bin": "application/octet-stream"}
+        for name, media_type in wanted.items():
+            self.assertEqual(self.ask(self.parts.path.replace("a.bin", name))[2]["Content-Type"], media_type, name)
 
     def test_ranges(self):
         for text, want in (("bytes=0-9", (206, slice(0, 10))), ("bytes=299990-", (206, slice(299990, None))),
