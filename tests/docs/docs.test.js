@@ -43,7 +43,7 @@ test('every file that a document names is there', () => {
   const missing = [];
   for (const document of documents.filter(path => path !== 'host/PUBLISHING.md')) {
     for (const span of spans(read(document))) {
-      for (const [word] of span.matchAll(/[\w.*{},/-]+/g)) {
+      for (const [word] of span.matchAll(/[\w.*{},/-]+(?![\w.*{},/(-])/g)) {
         const name = word.replace(/[.,]+$/, '');
         const looksLikeFile = SUFFIX.test(name) || /^(host|tests|extension|installer|manifests)\/[\w/.-]+$/.test(name);
         if (!looksLikeFile || /^[./]|[A-Z]{4}|^https?:|^build|^webroot|^\*?\.\w+$/.test(name) || NOT_OURS.test(basename(name))) continue;
