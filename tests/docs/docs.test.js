@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const REPO = fileURLToPath(new URL('../..', import.meta.url));
 const read = path => readFileSync(join(REPO, path), 'utf8');
-const isOurs = name => !/^(build(-[a-z]+)?|b-[a-z]+|node_modules|demo|\.git|\.cache|__pycache__|corpus)$/.test(name);
+const isOurs = name => !/^(build(-[a-z]+)?|b-[a-z]+|node_modules|demo|\.git|\.cache|__pycache__)$/.test(name);
 
 function walk(folder = '') {
   return readdirSync(join(REPO, folder), { withFileTypes: true }).filter(({ name }) => isOurs(name)).flatMap(entry => {
