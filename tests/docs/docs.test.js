@@ -78,6 +78,15 @@ test('ARCHITECTURE.md names every folder and module of the host; a file that is 
   assert.deepEqual(lost, [], 'no header and not ARCHITECTURE.md says what these are');
 });
 
+test('functions, events and effects that ARCHITECTURE.md names are in the code', () => {
+  const code = paths.filter(path => /^host\/.*\.[ch]$/.test(path)).map(read).join('\n');
+  const tour = read('host/ARCHITECTURE.md');
+  const words = new Set([...tour.matchAll(/\b(?:EFFECT|EVENT)_[A-Z_]+\b/g)].map(([word]) => word));
+  for (const [, span] of tour.matchAll(/`([^`\n]+)`/g)) for (const [word] of span.matchAll(/(?<![\w/.*-])[a-z]+_[a-z_0-9]+(?![\w.*/-])/g)) words.add(word);
+  assert.ok(words.size > 40, String(words.size));
+  assert.deepEqual([...words].filter(word => !new RegExp(`\\b${word}\\b`).test(code) && !names.has(`${word}.h`) && !names.has(`${word}.c`)), []);
+});
+
 test('the folders of the extension and the tests are in their tables', () => {
   const folders = parent => readdirSync(join(REPO, parent), { withFileTypes: true }).filter(entry => entry.isDirectory() && isOurs(entry.name)).map(entry => entry.name);
   for (const name of folders('extension').filter(name => name !== 'icons')) assert.ok(read('extension/README.md').includes(`\`${name}/\``), name);
