@@ -25,16 +25,19 @@ static void print_duration(uint64_t seconds)
         cmd_print("running    %llu h %llu min", s / 3600, s / 60 % 60);
 }
 
-static void print_total(const json_t *total)
+static void print_totals(const json_t *total, const json_t *ever)
 {
     static const char *const rows[][2] = {{"cache", "from the cache"},
                                           {"peers", "from peers"},
                                           {"supernode", "from super-nodes"},
                                           {"origin", "from the sites"},
                                           {"uploaded", "given to peers"}};
-    char size[BYTES_TEXT];
+    char run[BYTES_TEXT], all[BYTES_TEXT];
+
+    cmd_print("%-17s%12s%12s", "", "this run", "all runs");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        cmd_print("%-17s%12s", rows[i][1], cmd_bytes(client_number(total, rows[i][0]), size));
+        cmd_print("%-17s%12s%12s", rows[i][1], cmd_bytes(client_number(total, rows[i][0]), run),
+                  cmd_bytes(client_number(ever, rows[i][0]), all));
 }
 
 static void print_month(const json_t *answer)
@@ -109,7 +112,7 @@ static void print_table(const json_t *answer)
     cmd_print("cache      %llu files, %s%s", (unsigned long long)client_number(cache, "files"),
               cmd_bytes(client_number(cache, "bytes"), size), cache_trouble(cache));
     print_health(json_object_get(answer, "health"));
-    print_total(json_object_get(answer, "total"));
+    print_totals(json_object_get(answer, "total"), json_object_get(answer, "ever"));
     print_month(answer);
     limits_print(json_object_get(answer, "limits"));
     limits_print_sharing(answer);
@@ -155,7 +158,7 @@ static void print_site(const json_t *answer)
               reason[0] != '\0' ? ": " : "", reason, client_text(answer, "zone", "?"));
     print_release(json_object_get(answer, "release"));
     cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
-    print_total(json_object_get(answer, "total"));
+    print_totals(json_object_get(answer, "total"), json_object_get(answer, "ever"));
     print_spared(answer);
 }
 

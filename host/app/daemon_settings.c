@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Beside the settings themselves. */
-static const char *const more[] = {"month", "month_bytes", "paused_until"};
+static const char *const more[] = {"month",      "month_bytes",    "paused_until", "ever_cache",
+                                   "ever_peers", "ever_supernode", "ever_origin",  "ever_uploaded"};
 enum { MORE = sizeof more / sizeof more[0] };
 
 #define UNTIL_RESUMED JSON_INTEGER_MAX /* in the store */
@@ -14,7 +15,11 @@ enum { MORE = sizeof more / sizeof more[0] };
 static void take(void *user, const struct store_setting *setting)
 {
     struct settings_record *record = user;
-    uint64_t *const values[MORE] = {&record->month, &record->month_bytes, &record->paused_until_s};
+    uint64_t *ever = record->ever.bytes;
+    uint64_t *const values[MORE] = {&record->month,          &record->month_bytes,
+                                    &record->paused_until_s, &ever[SOURCE_CACHE],
+                                    &ever[SOURCE_PEERS],     &ever[SOURCE_SUPERNODE],
+                                    &ever[SOURCE_ORIGIN],    &record->ever.uploaded};
 
     for (int i = 0; i < SETTING_COUNT_; i++)
         if (strcmp(setting->name, setting_name((enum setting)i)) == 0)
@@ -37,8 +42,11 @@ void daemon_load_settings(struct daemon *daemon, struct settings_record *ret)
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record)
 {
     uint64_t until = record->paused_until_s;
-    uint64_t values[MORE] = {record->month, record->month_bytes,
-                             until < UNTIL_RESUMED ? until : UNTIL_RESUMED};
+    const uint64_t *ever = record->ever.bytes;
+    uint64_t values[MORE] = {
+        record->month,       record->month_bytes,  until < UNTIL_RESUMED ? until : UNTIL_RESUMED,
+        ever[SOURCE_CACHE],  ever[SOURCE_PEERS],   ever[SOURCE_SUPERNODE],
+        ever[SOURCE_ORIGIN], record->ever.uploaded};
     struct store_setting settings[SETTING_COUNT_ + MORE];
 
     for (int i = 0; i < SETTING_COUNT_; i++)

@@ -100,6 +100,7 @@ void asset_count(struct site *site, const char *id, struct swarm *swarm, uint32_
     doc->files++;
     doc->bytes[SOURCE_CACHE] += cached;
     site->bytes[SOURCE_CACHE] += cached;
+    site->node->fair.month_changed |= cached > 0;
     struct transfer_tale tale = {.source = SOURCE_CACHE, .bytes = cached};
     transfer_tell(swarm, file, &tale);
     if (!swarm_has_file(swarm, file))

@@ -25,11 +25,17 @@ struct site_record {
     struct span release, signature; /* the current release's exact bytes; length 0: none */
 };
 
+/* What was moved for pages, by where it came from, and what was given to others. */
+struct byte_totals {
+    uint64_t bytes[SOURCE_COUNT_], uploaded;
+};
+
 /* The visitor's limits, and what must be remembered for them between runs. */
 struct settings_record {
     uint64_t settings[SETTING_COUNT_];
     uint64_t month, month_bytes; /* blocks given away in that month: 12 x year + month - 1 */
     uint64_t paused_until_s;     /* 0: not paused; UINT64_MAX: until resumed */
+    struct byte_totals ever;     /* in all runs */
 };
 
 /* What a connection is, in its number: accepted by us; over a WebSocket (PROTOCOL.md 4.9). */

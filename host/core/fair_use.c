@@ -58,6 +58,7 @@ struct settings_record fair_use_record(const struct node *node)
     memcpy(record.settings, fair->settings, sizeof record.settings);
     if (fair->paused)
         record.paused_until_s = fair->pause_until_s;
+    record.ever = node_ever(node);
     return record;
 }
 
@@ -144,6 +145,7 @@ void fair_use_restore(struct node *node, const struct settings_record *record)
     for (int i = 0; i < SETTING_COUNT_; i++)
         if (setting_check((enum setting)i, record->settings[i]) == ERR_OK)
             fair->settings[i] = record->settings[i];
+    node->before = record->ever;
     fair->month = record->month;
     fair->month_bytes = record->month_bytes;
     fair_use_look_at_calendar(node);

@@ -27,7 +27,7 @@ struct fair_use {
     uint64_t held_ms;            /* when that last began or ended */
     bool ever_held;
     uint64_t month, month_bytes; /* 12 x year + month - 1 */
-    bool month_changed;          /* since it was saved */
+    bool month_changed;          /* that, or the totals, since it was saved */
     uint64_t save_ms;
     bool paused;
     uint64_t pause_until_ms, pause_until_s; /* UINT64_MAX: until resumed */

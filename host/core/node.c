@@ -497,6 +497,22 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     node->update = NULL;
 }
 
+void node_add_totals(struct byte_totals *totals, const struct site *site)
+{
+    for (int i = 0; i < SOURCE_COUNT_; i++)
+        totals->bytes[i] += site->bytes[i];
+    totals->uploaded += site->uploaded;
+}
+
+struct byte_totals node_ever(const struct node *node)
+{
+    struct byte_totals totals = node->before;
+
+    for (const struct site *site = node->sites; site != NULL; site = site->hh.next)
+        node_add_totals(&totals, site);
+    return totals;
+}
+
 struct settings_record node_settings(const struct node *node)
 {
     return fair_use_record(node);

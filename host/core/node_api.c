@@ -72,6 +72,16 @@ static void put_totals(struct node *node, struct api_answer *answer)
     api_answer_close(answer);
 }
 
+static void put_ever(const struct node *node, struct api_answer *answer)
+{
+    struct byte_totals ever = node_ever(node);
+
+    api_answer_open_object(answer, "ever");
+    put_bytes(answer, ever.bytes);
+    api_answer_number(answer, "uploaded", ever.uploaded);
+    api_answer_close(answer);
+}
+
 static uint32_t count_peers(const struct node *node)
 {
     uint32_t count = 0;
@@ -156,6 +166,7 @@ static void handle_status(struct node *node, uint64_t client, const struct api_r
     health_put(node, answer);
     api_answer_close(answer);
     put_totals(node, answer);
+    put_ever(node, answer);
     put_fair_use(node, answer);
     api_answer_number(answer, "sites", HASH_COUNT(node->sites));
     finish(node, client, answer);

@@ -89,6 +89,7 @@ struct node {
     } lsd;
     const char *mapping_state, *mapping_method; /* static text */
     struct fair_use fair;
+    struct byte_totals before; /* of earlier runs, and of sites that are forgotten */
     struct choker choker;
     struct list asking;   /* a super-node's peers that may be given a block now */
     uint64_t send_queued; /* bytes of blocks at all sockets */
@@ -113,6 +114,9 @@ static inline bool node_has(const struct node *node, enum node_part part)
     return (node->config.without & part) == 0;
 }
 void node_seen_as(struct node *node, const struct address *by, const struct address *address);
+/* In all runs; and something has been moved just now. */
+struct byte_totals node_ever(const struct node *node);
+void node_add_totals(struct byte_totals *totals, const struct site *site);
 uint64_t node_number(struct node *node);
 struct peer *node_find_peer(const struct node *node, uint64_t conn); /* NULL: gone */
 uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);

@@ -79,6 +79,7 @@ void site_free(struct site *site)
     docs_forget_site(node, site);
     buf_done(&site->json);
     buf_done(&site->signature);
+    node_add_totals(&node->before, site);
     HASH_DEL(node->sites, site);
     mem_free(site);
 }

@@ -174,6 +174,7 @@ static void count(struct want *want, uint32_t length, enum source source, bool t
     /* A twin's bytes came with the first one's: from the cache, as far as the site can tell. A page
      * counts equal files as one, whichever of them brought the bytes. */
     swarm->site->bytes[twin ? SOURCE_CACHE : source] += length;
+    swarm->node->fair.month_changed = true; /* it is saved with what is given */
 }
 
 /* --- progress */

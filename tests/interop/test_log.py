@@ -1,7 +1,10 @@
 """The log of transfers: what one visitor fetched from another stands in both logs, as `fringe log` shows it."""
+import contextlib
 import csv
 import io
 import json
+import signal
+import sqlite3
 import unittest
 
 from lab import WithSite, wait_for
@@ -41,6 +44,27 @@ class Log(WithSite):
         numbers = [line["n"] for line in self.lines(second)]
         self.assertEqual(numbers, sorted(numbers, reverse=True))
         self.assertEqual([line["n"] for line in self.lines(second, "--limit", "1")], numbers[:1])
+
+    def test_what_was_moved_is_summed_over_all_runs(self):
+        sums = {"cache": 0, "peers": 0, "supernode": 0, "origin": sum(SIZES.values()), "uploaded": 0}
+        self.assertEqual(self.first.status()["ever"], sums)
+        self.first.stop()
+        self.first.start()
+        self.assertEqual((self.first.status()["ever"], self.first.status()["total"]["origin"]), (sums, 0))
+        second = self.lab.daemon("second", peers=[self.first.address()])
+        self.get_all(second)
+        sums["uploaded"] = sums["origin"]
+        self.assertEqual(self.first.status()["ever"], sums)
+        wait_for("it to be saved", lambda: self.saved(self.first, "ever_uploaded") == sums["origin"])
+        self.first.stop(signal.SIGKILL)
+        self.first.start()
+        self.assertEqual(self.first.status()["ever"], sums)
+
+    @staticmethod
+    def saved(daemon, name):
+        with contextlib.closing(sqlite3.connect(f"file:{daemon.dir}/data/index.sqlite?mode=ro", uri=True)) as index:
+            row = index.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return row and row[0]
 
     def test_survives_and_is_cleared(self):
         before = self.lines(self.first)
