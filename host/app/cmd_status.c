@@ -25,6 +25,7 @@ static void print_duration(uint64_t seconds)
         cmd_print("running    %llu h %llu min", s / 3600, s / 60 % 60);
 }
 
+/* ever: NULL for a site, of which only this run is known. */
 static void print_totals(const json_t *total, const json_t *ever)
 {
     static const char *const rows[][2] = {{"cache", "from the cache"},
@@ -34,10 +35,16 @@ static void print_totals(const json_t *total, const json_t *ever)
                                           {"uploaded", "given to peers"}};
     char run[BYTES_TEXT], all[BYTES_TEXT];
 
-    cmd_print("%-17s%12s%12s", "", "this run", "all runs");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        cmd_print("%-17s%12s%12s", rows[i][1], cmd_bytes(client_number(total, rows[i][0]), run),
-                  cmd_bytes(client_number(ever, rows[i][0]), all));
+    if (ever != NULL)
+        cmd_print("%-17s%12s%12s", "", "this run", "all runs");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cmd_bytes(client_number(total, rows[i][0]), run);
+        if (ever == NULL)
+            cmd_print("%-17s%12s", rows[i][1], run);
+        else
+            cmd_print("%-17s%12s%12s", rows[i][1], run,
+                      cmd_bytes(client_number(ever, rows[i][0]), all));
+    }
 }
 
 static void print_month(const json_t *answer)
@@ -158,7 +165,7 @@ static void print_site(const json_t *answer)
               reason[0] != '\0' ? ": " : "", reason, client_text(answer, "zone", "?"));
     print_release(json_object_get(answer, "release"));
     cmd_print("peers      %llu", (unsigned long long)client_number(answer, "peers"));
-    print_totals(json_object_get(answer, "total"), json_object_get(answer, "ever"));
+    print_totals(json_object_get(answer, "total"), NULL);
     print_spared(answer);
 }
 

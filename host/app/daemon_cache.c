@@ -338,6 +338,7 @@ enum err daemon_cache_reserve(struct daemon *daemon, const struct metainfo_file 
         drop_going(cache, going);
     struct lease *held = new_lease(cache, root);
     held->fresh = true;
+    cache_site_used(cache->books, site, loop_wall_s());
     renew(cache, held);
     note_owner(cache, root);
     return ERR_OK;

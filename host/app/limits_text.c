@@ -29,6 +29,8 @@ void limits_print(const json_t *settings)
               amount(settings, SETTING_DOWNLOAD_RATE, "/s", down),
               amount(settings, SETTING_MONTHLY_CAP, "", month),
               (unsigned long long)client_number(settings, setting_name(SETTING_SLOTS)));
+    if (client_number(settings, setting_name(SETTING_CACHE_QUOTA)) != 0)
+        cmd_print("cache      at most %s", amount(settings, SETTING_CACHE_QUOTA, "", up));
     if (client_number(settings, setting_name(SETTING_LOCAL_DISCOVERY)) != 0)
         cmd_print("own network is told what is shared (local discovery)");
     if (client_number(settings, setting_name(SETTING_NO_LOG)) != 0)

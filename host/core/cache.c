@@ -221,6 +221,14 @@ void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH], uint64_t no
         file->site->used_s = now_s;
 }
 
+void cache_site_used(struct cache *cache, const char *name, uint64_t now_s)
+{
+    struct cache_site *site = find_site(cache, name);
+
+    if (site != NULL && site->used_s < now_s)
+        site->used_s = now_s;
+}
+
 bool cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old)
 {
     struct cache_file *file = find(cache, root);

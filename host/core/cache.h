@@ -60,6 +60,8 @@ enum cache_answer cache_reserve(struct cache *cache, const uint8_t root[HASH_LEN
 bool cache_hold(struct cache *cache, const uint8_t root[HASH_LENGTH]);
 void cache_release(struct cache *cache, const uint8_t root[HASH_LENGTH]);
 void cache_use(struct cache *cache, const uint8_t root[HASH_LENGTH], uint64_t now_s);
+/* A file of the site came. */
+void cache_site_used(struct cache *cache, const char *site, uint64_t now_s);
 /* True: it was not so before. */
 bool cache_set_old(struct cache *cache, const uint8_t root[HASH_LENGTH], bool old);
 /* A file that was found without its site belongs to the first that names it; false: it has one, or

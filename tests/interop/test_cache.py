@@ -46,6 +46,7 @@ class Quota(Cached):
 
     def test_a_lowered_quota_holds_and_peers_hear_what_went(self):
         self.assertEqual(self.state(self.ours)["bytes"], sum(self.SIZES.values()))
+        self.assertGreater(self.sites(self.ours)[self.lab.site]["last_used"], 1_700_000_000)
         self.again(self.ours)
         self.ours.run("status")
         peer = RawPeer(self, self.lab.infohash, self.ours.port, offers={"lt_donthave": 7})
