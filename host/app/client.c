@@ -24,22 +24,35 @@ struct client {
     struct buf in;
 };
 
-static int connect_to(const char *path)
+int client_connect(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval timeout = {.tv_sec = TIMEOUT_S};
     if (strlen(path) >= sizeof address.sun_path) {
-        cmd_fail("%s is too long for a socket: choose a shorter --socket", path);
+        errno = ENAMETOOLONG;
         return -1;
     }
     strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int connect_to(const char *path, unsigned seconds)
+{
+    struct timeval timeout = {.tv_sec = (time_t)seconds};
+    int fd = client_connect(path);
+    if (fd < 0 && errno == ENAMETOOLONG) {
+        cmd_fail("%s is too long for a socket: choose a shorter --socket", path);
+        return -1;
+    }
+    if (fd < 0) {
         cmd_fail("no host answers at %s (%s): start `fringe daemon`, or a browser with the Fringe "
                  "extension",
                  path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
         return -1;
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
@@ -61,12 +74,17 @@ static bool say_hello(struct client *client)
 
 struct client *client_open(const char *socket)
 {
+    return client_open_within(socket, TIMEOUT_S);
+}
+
+struct client *client_open_within(const char *socket, unsigned seconds)
+{
     char path[4096];
     if (socket == NULL && !paths_socket(path, sizeof path)) {
         cmd_fail("no place for the socket: set HOME, or give --socket PATH");
         return NULL;
     }
-    int fd = connect_to(socket != NULL ? socket : path);
+    int fd = connect_to(socket != NULL ? socket : path, seconds);
     if (fd < 0)
         return NULL;
     struct client *client = mem_zalloc(sizeof *client);

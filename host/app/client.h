@@ -11,6 +11,10 @@ struct client;
 
 /* Connects to socket (NULL: the default place) and says hello. NULL after a message. */
 struct client *client_open(const char *socket);
+/* The same, but no answer may take longer than that. */
+struct client *client_open_within(const char *socket, unsigned seconds);
+/* Only connects: a socket of the caller's, or -1 with errno. */
+int client_connect(const char *path);
 void client_free(struct client *client);
 /* One request and its answer; events in between are passed over. The id is filled in. False
  * after a message: no answer, or "ok": false. *ret_answer is the caller's (json_decref). */

@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Exit statuses that scripts rely on. */
@@ -13,6 +14,7 @@ enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
 /* argv[0] is the command's name; options follow. */
 int cmd_cache(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_keygen(int argc, char **argv);
 int cmd_log(int argc, char **argv);
@@ -31,6 +33,10 @@ int cmd_verify(int argc, char **argv);
 
 /* "fringe: text" on stderr, with control characters replaced; answers CMD_FAILED. */
 int cmd_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* From now on cmd_fail says it there and not on stderr; NULL: on stderr again. */
+void cmd_capture(char *text, size_t size);
+/* Control characters and what is no UTF-8 become "?", in place: a terminal must not see them. */
+void cmd_make_safe(char *text);
 /* "fringe: warning: text". */
 void cmd_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The usage text on stderr; answers CMD_USAGE. */

@@ -8,17 +8,31 @@
 #include <stdio.h>
 #include <string.h>
 
-/* File names and answers may hold anything; a terminal must not see it raw. */
-static void put_safe(FILE *stream, const char *prefix, const char *format, va_list args)
+static char *captured; /* NULL: to stderr */
+static size_t captured_size;
+
+void cmd_capture(char *text, size_t size)
 {
-    char text[8192];
-    vsnprintf(text, sizeof text, format, args);
+    captured = text;
+    captured_size = size;
+}
+
+void cmd_make_safe(char *text)
+{
     for (size_t length = strlen(text), at = 0; at < length;) {
         size_t step = utf8_sequence(text + at, length - at);
         if (!utf8_printable(text + at, step > 0 ? step : 1))
             memset(text + at, '?', step > 0 ? step : 1);
         at += step > 0 ? step : 1;
     }
+}
+
+/* File names and answers may hold anything. */
+static void put_safe(FILE *stream, const char *prefix, const char *format, va_list args)
+{
+    char text[8192];
+    vsnprintf(text, sizeof text, format, args);
+    cmd_make_safe(text);
     fprintf(stream, "%s%s\n", prefix, text);
 }
 
@@ -26,7 +40,10 @@ int cmd_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    put_safe(stderr, "fringe: ", format, args);
+    if (captured != NULL)
+        vsnprintf(captured, captured_size, format, args);
+    else
+        put_safe(stderr, "fringe: ", format, args);
     va_end(args);
     return CMD_FAILED;
 }

@@ -22,6 +22,7 @@ static const struct {
     {"sites", "the sites that the host knows and what was chosen for them", cmd_sites},
     {"log", "what was fetched from whom and given to whom, newest first", cmd_log},
     {"cache", "what is kept on this computer; remove it, keep it, limit it", cmd_cache},
+    {"doctor", "look for what is wrong with this installation, and say what to do", cmd_doctor},
     {"set", "choose for a site: off, fetch, share or default; limits for all", cmd_set},
     {"pause", "give nothing to other visitors and take nothing from them for a while", cmd_pause},
     {"resume", "end a pause", cmd_resume},

@@ -46,6 +46,9 @@
 #define LIMIT_CONTROL_CLIENTS     64
 #define LIMIT_CONTROL_QUEUE       MIB(4)  /* unsent answers of one client before it is dropped */
 #define LIMIT_WANTS_WAITING       4096    /* unanswered at once, for one site */
+#define LIMIT_NATIVE_MANIFEST     KIB(64) /* a file that tells a browser where the host is */
+#define LIMIT_MANIFEST_PATH       4096
+#define LIMIT_DOCTOR_LINES        256     /* of a report */
 #define LIMIT_DOC_ID              64
 #define LIMIT_DOCS                1024    /* page counters kept */
 #define LIMIT_DOC_FILES           8192    /* files counted a page */

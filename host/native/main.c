@@ -6,6 +6,7 @@
  * path and the extension's id): they are accepted and mean nothing here. */
 #include "base/paths.h"
 #include "native/daemon.h"
+#include "native/doctor.h"
 #include "native/relay.h"
 
 #include <signal.h>
@@ -79,5 +80,5 @@ int main(int argc, char **argv)
     if (!set_paths(&daemon, socket))
         return 1;
     int fd = daemon_connect(&daemon);
-    return fd < 0 ? 1 : relay_run(fd);
+    return fd < 0 ? doctor_alone(daemon.program) : relay_run(fd, daemon.program);
 }

@@ -1,6 +1,7 @@
 #include "native/relay.h"
 
 #include "base/limits.h"
+#include "native/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ struct pipe {
     unsigned header_length;
     uint32_t frame_left;
     bool ended; /* the source has */
+    bool held;  /* the first frame is not known yet: nothing is passed on */
 };
 
 /* Follows the frames through the bytes that just came; false at one over the limit. */
@@ -88,7 +90,7 @@ static bool drain(struct pipe *pipe)
 static void watch(const struct pipe *pipe, struct pollfd *from, struct pollfd *to)
 {
     bool full = pipe->end == sizeof pipe->bytes;
-    bool waiting = pipe->start < pipe->end;
+    bool waiting = pipe->start < pipe->end && !pipe->held;
     *from = (struct pollfd){.fd = pipe->ended || full ? -1 : pipe->from, .events = POLLIN};
     *to = (struct pollfd){.fd = waiting ? pipe->to : -1, .events = POLLOUT};
 }
@@ -102,15 +104,47 @@ static bool serve(struct pipe *pipe, const struct pollfd *from, const struct pol
     return true;
 }
 
+/* A short first frame is held back until it is whole: it may be meant for us. Null for what is
+ * passed on. */
+static const char *held_frame(struct pipe *pipe, uint32_t *ret_length)
+{
+    if (pipe->end < sizeof *ret_length) {
+        pipe->held = !pipe->ended;
+        return NULL;
+    }
+    memcpy(ret_length, pipe->bytes, sizeof *ret_length);
+    if (*ret_length > DOCTOR_FRAME || pipe->ended) {
+        pipe->held = false;
+        return NULL;
+    }
+    if (pipe->end < sizeof *ret_length + *ret_length)
+        return NULL;
+    pipe->held = false;
+    return (const char *)pipe->bytes + sizeof *ret_length;
+}
+
+/* True when the first frame was for us; *ret_status is how that ended. */
+static bool take_first(struct pipe *pipe, const char *program, int *ret_status)
+{
+    uint32_t length;
+    const char *text = pipe->held ? held_frame(pipe, &length) : NULL;
+
+    if (text == NULL || !doctor_is_asked(text, length))
+        return false;
+    *ret_status = doctor_answer(program, text, length);
+    return true;
+}
+
 /* The browser has gone, and all that it said is with the daemon. */
 static bool is_done(const struct pipe *pipe)
 {
     return pipe->ended && pipe->start == pipe->end;
 }
 
-static int run(struct pipe *out, struct pipe *in)
+static int run(struct pipe *out, struct pipe *in, const char *program)
 {
     struct pollfd polls[4];
+    int status;
     while (!is_done(out)) {
         if (is_done(in)) {
             fprintf(stderr, "fringe-native: the daemon has closed the connection\n");
@@ -122,13 +156,15 @@ static int run(struct pipe *out, struct pipe *in)
             return 1;
         if (!serve(out, &polls[0], &polls[1]) || !serve(in, &polls[2], &polls[3]))
             return 1;
+        if (take_first(out, program, &status))
+            return status;
     }
     return 0;
 }
 
-int relay_run(int socket)
+int relay_run(int socket, const char *program)
 {
-    static struct pipe out = {.source = "the browser", .limit = LIMIT_FRAME_IN};
+    static struct pipe out = {.source = "the browser", .limit = LIMIT_FRAME_IN, .held = true};
     static struct pipe in = {.source = "the daemon", .limit = LIMIT_FRAME_OUT};
     out.from = STDIN_FILENO;
     in.to = STDOUT_FILENO;
@@ -136,5 +172,5 @@ int relay_run(int socket)
     /* A terminal would stay non-blocking for the shell; a pipe is ours alone. */
     if (!isatty(STDOUT_FILENO))
         fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
-    return run(&out, &in);
+    return run(&out, &in, program);
 }
