@@ -71,7 +71,7 @@ const char *native_manifest_text(enum manifest_fault fault)
         [MANIFEST_OK] = "is as it should be",
         [MANIFEST_TOO_LARGE] = "is much too long",
         [MANIFEST_NOT_JSON] = "is no JSON object",
-        [MANIFEST_WRONG_NAME] = "has not the name " NATIVE_HOST_NAME,
+        [MANIFEST_WRONG_NAME] = ("has not the name " NATIVE_HOST_NAME),
         [MANIFEST_WRONG_TYPE] = "has not the type stdio",
         [MANIFEST_NO_PATH] = "names no program",
         [MANIFEST_RELATIVE_PATH] = "names its program without the full path",
