@@ -9,6 +9,7 @@ import { Badge } from './badge.js';
 import { Host } from './host.js';
 import { answerKnownSites } from './known-sites.js';
 import { watchLabels } from './labels.js';
+import { answerLog } from './log.js';
 import { keepSites } from './memory.js';
 import { Messages } from './messages.js';
 import { answerPopup } from './popup.js';
@@ -29,6 +30,7 @@ watchLabels(sites);
 answerPopup(parts);
 answerSettings(parts);
 answerKnownSites(parts);
+answerLog(parts);
 welcomeNewVisitors();
 new Badge(parts);
 parts.messages.on('page.label', {

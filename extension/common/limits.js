@@ -18,6 +18,9 @@ export const MAX_LINKS = 64;
 /** Documents remembered over all tabs, those behind the back button too; the oldest go first. */
 export const MAX_DOCUMENTS = 256;
 
+/** Lines of the log of transfers that are asked for at once (the host's own cap). */
+export const MAX_LOG_PAGE = 200;
+
 /** Requests waiting for the host at one time. */
 export const MAX_PENDING_REQUESTS = 4096;
 

@@ -1,4 +1,5 @@
 // What the popup shows on top of its first view, loaded when that has been drawn.
+export { CacheView } from '../ui/cache.js';
 export { drawProblems } from '../ui/problems.js';
 export { SettingsForm } from '../ui/settings.js';
-export { CacheView } from './cache.js';
+export { Totals } from '../ui/totals.js';

@@ -2,7 +2,8 @@
 import { api } from '../common/api.js';
 import { ask } from '../ui/ask.js';
 import { at, setText } from '../ui/dom.js';
-import { formatBytes, formatRate, text, translate } from '../ui/text.js';
+import { drawHost } from '../ui/host.js';
+import { text, translate } from '../ui/text.js';
 import { drawSite } from './site.js';
 import { Tabs } from './tabs.js';
 
@@ -13,7 +14,8 @@ const VIEWS = {
   cache: state => more?.cache.refresh(state),
   limits: state => {
     more?.limits.draw(state);
-    drawTotals(state);
+    more?.totals.draw(state);
+    setText(at('default-zone'), state.defaultZone ? text(DEFAULT_TEXTS[state.defaultZone]) : '–');
   },
 };
 let more = null;
@@ -29,24 +31,9 @@ function draw(state) {
   // Drawing now would show the old choice for a moment.
   if (choosing) return;
   last = state;
-  drawHost(state);
+  drawHost(at('host'), state);
   more?.drawProblems(at('problems'), state.problems, retry);
   VIEWS[tabs.name](state);
-}
-
-function drawHost({ host, problems, sharing }) {
-  const trouble = problems.some(({ sign }) => sign !== 'note');
-  const paused = host.state === 'ready' && sharing === 'paused';
-  at('host').className = trouble ? 'trouble' : paused ? 'paused' : host.state;
-  setText(at('host'), text(trouble ? 'shortTrouble' : paused ? 'shortPaused' : host.state === 'ready' ? 'shortReady' : 'hostConnecting'));
-}
-
-function drawTotals({ total, rates, defaultZone }) {
-  setText(at('total-spared'), total ? formatBytes(total.cache + total.peers + total.supernode) : '–');
-  setText(at('total-origin'), total ? formatBytes(total.origin) : '–');
-  setText(at('total-given'), total ? formatBytes(total.uploaded) : '–');
-  setText(at('rates'), rates ? text('upAndDown', formatRate(rates.upload), formatRate(rates.download)) : '–');
-  setText(at('default-zone'), defaultZone ? text(DEFAULT_TEXTS[defaultZone]) : '–');
 }
 
 async function chooseZone(zone) {
@@ -73,8 +60,8 @@ function openPage(open) {
 
 /** The other views, which nobody sees yet. */
 async function loadMore() {
-  const { CacheView, SettingsForm, drawProblems } = await import('./more.js');
-  more = { limits: new SettingsForm(at('limits')), cache: new CacheView(), drawProblems };
+  const { CacheView, SettingsForm, Totals, drawProblems } = await import('./more.js');
+  more = { limits: new SettingsForm(at('limits')), totals: new Totals(at('totals')), cache: new CacheView(at('panel-cache')), drawProblems };
   more.cache.show(tabs.name === 'cache');
   draw(last);
   document.body.dataset.drawn = 'true';
@@ -90,7 +77,6 @@ at('zones').addEventListener('change', event => chooseZone(event.target.value));
 at('zone-default').addEventListener('click', () => chooseZone('default'));
 at('change-default').addEventListener('click', () => openPage(() => api.tabs.create({ url: api.runtime.getURL('welcome/welcome.html') })));
 at('options').addEventListener('click', () => openPage(() => api.runtime.openOptionsPage()));
-at('footer').hidden = !api.runtime.getManifest().options_ui;
 draw(await globalThis.firstState);
 performance.mark('drawn');
 await loadMore();

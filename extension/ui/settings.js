@@ -2,11 +2,13 @@
 // (background/settings.js), and what the host then says is shown.
 import { ask } from './ask.js';
 import { make, setText } from './dom.js';
+import { makeSwitch } from './switch.js';
 import { formatBytes, formatMonth, formatRate, plural, text } from './text.js';
 
-/** Fields are left empty for "no limit"; `unit` is how many bytes one of theirs is, `least` the host's minimum (limits.h). */
+/** Fields are left empty for "no limit"; `unit` is how many bytes one of theirs is, `least` the host's minimum (limits.h), `detail` is not for the popup. */
 const FIELDS = [
   { name: 'upload_rate', label: 'settingUploadRate', unit: 1000, unitText: 'unitRate', least: 8000 },
+  { name: 'download_rate', label: 'settingDownloadRate', unit: 1000, unitText: 'unitRate', least: 8000, detail: true },
   { name: 'monthly_cap', label: 'settingMonthlyCap', unit: 1e9, unitText: 'unitMonth', least: 1 },
 ];
 /** Those that this host does not know are not shown. */
@@ -28,13 +30,13 @@ export class SettingsForm {
   #paused = false;
 
   /** Puts the form into `root`. */
-  constructor(root) {
+  constructor(root, { details = false } = {}) {
     this.#pause.addEventListener('click', () => this.#do(this.#paused ? 'settings.resume' : 'settings.pause', { minutes: PAUSE_MINUTES }));
     this.#set.className = 'settings';
     this.#set.append(
       make('legend', { className: 'spoken' }, text('limitsTitle')),
       make('div', { className: 'setting pause' }, this.#sharing, this.#pause),
-      ...FIELDS.map(field => this.#field(field)),
+      ...FIELDS.filter(({ detail }) => details || !detail).map(field => this.#field(field)),
       ...SWITCHES.map(field => this.#switch(field)),
     );
     root.append(this.#set, this.#error);
@@ -81,11 +83,8 @@ export class SettingsForm {
   }
 
   #switch({ name, label, help }) {
-    const id = `setting-${name}`;
-    const input = make('input', { id, type: 'checkbox', role: 'switch', 'aria-describedby': `${id}-help` });
-    const row = make('div', { className: 'setting', hidden: true }, make('label', { className: 'switch' },
-      make('span', {}, make('span', { id: `${id}-label` }, text(label)), make('small', { id: `${id}-help` }, text(help))), input));
-    input.setAttribute('aria-labelledby', `${id}-label`);
+    const { label: element, input } = makeSwitch(`setting-${name}`, text(label), text(help));
+    const row = make('div', { className: 'setting', hidden: true }, element);
     input.addEventListener('change', () => this.#do('settings.set', { settings: { [name]: Number(input.checked) } }));
     this.#rows.set(name, {
       draw(value) {

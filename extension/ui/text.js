@@ -58,6 +58,16 @@ export function formatMonth(name) {
   return formatter(Intl.DateTimeFormat, { year: 'numeric', month: 'long', timeZone: 'UTC' }).format(Date.UTC(year, month - 1));
 }
 
+/** Seconds since 1970 as date and time of day, here. */
+export function formatTime(seconds) {
+  return formatter(Intl.DateTimeFormat, { dateStyle: 'medium', timeStyle: 'medium' }).format(seconds * 1000);
+}
+
+/** What somebody else named, with no character that hides itself or turns others round (controls, formats, odd line ends). */
+export function plain(name) {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => `\\u{${sign.codePointAt(0).toString(16)}}`);
+}
+
 /** Fills in the texts that never change: data-i18n is an element's text, data-i18n-label its accessible name. */
 export function translate(root = document) {
   document.documentElement.lang = language();

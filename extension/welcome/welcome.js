@@ -4,9 +4,10 @@ import { ask } from '../ui/ask.js';
 import { at, setText } from '../ui/dom.js';
 import { drawProblems } from '../ui/problems.js';
 import { text, translate } from '../ui/text.js';
+import { ZoneChoices } from '../ui/zone-choices.js';
 
 const REFRESH_MS = 2000;
-const choices = [...document.querySelectorAll('input[name=zone]')];
+const choices = new ZoneChoices(at('zones'));
 let touched = false;
 
 function draw({ host, problems, defaultZone }) {
@@ -16,15 +17,14 @@ function draw({ host, problems, defaultZone }) {
   at('host').hidden = problems.length > 0;
   at('host').classList.toggle('ready', ready);
   drawProblems(at('problems'), problems, retry);
-  if (!touched && defaultZone) for (const input of choices) input.checked = input.value === defaultZone;
+  if (!touched && defaultZone) choices.show(defaultZone);
   document.body.dataset.drawn = 'true';
 }
 
 async function save(event) {
   event.preventDefault();
-  const zone = choices.find(input => input.checked).value;
   try {
-    const { host } = await ask('settings.zone', { zone });
+    const { host } = await ask('settings.zone', { zone: choices.zone });
     say(text(host.state === 'ready' ? 'welcomeSaved' : 'welcomeSavedLater'), false);
   } catch (error) {
     say(text('notChanged', error.message), true);

@@ -18,8 +18,9 @@ const TYPES = {
 
 let config = readConfig();
 const chosen = new Map();
-const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0 };
+const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0, no_log: 0 };
 let paused = 0;
+let cleared = () => false;
 const tokens = new Map();
 const pages = new Map();
 
@@ -91,11 +92,43 @@ const handlers = {
     paused = 0;
     return sharing();
   },
+  log: logPage,
+  'log.clear': clearLog,
   sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: choiceFor(site), state: 'ready', seq: 1, version: '' })) }),
   status: () => ({ version: 'mock', pid: process.pid, default_zone: defaultZone(), ...sharing(), limits: { ...settings, default_zone: defaultZone() },
     cache: { files: 0, bytes: 0, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },
     total: { cache: 0, peers: 0, supernode: 0, origin: 0, uploaded: 0, wasted: 0 }, ...config.status }),
 };
+
+function logPage({ site, kind, before, limit = 50 }) {
+  const fits = line => !cleared(line) && (!site || line.site === site) && (!kind || line.kind === kind || (kind === 'fetched' && line.kind !== 'shared'));
+  const lines = logLines().filter(line => fits(line) && (!before || line.n < before));
+  return { ...logKept(), lines: lines.slice(0, limit) };
+}
+
+function logKept() {
+  return { kept: settings.no_log === 0, why: settings.no_log ? 'setting' : '' };
+}
+
+function clearLog({ site }) {
+  const before = cleared;
+  const [newest] = logLines();
+  cleared = line => before(line) || (line.n <= newest.n && (!site || line.site === site));
+  return logKept();
+}
+
+/** Newest first: `log.lines` of the configuration, and `log.count` that are made up. */
+function logLines() {
+  const { lines = [], count = 0 } = config.log ?? {};
+  const older = Array.from({ length: count }, (_, i) => madeUpLine(count - i));
+  return [...lines.map((line, i) => ({ ...madeUpLine(count + lines.length - i), ...line })), ...older];
+}
+
+function madeUpLine(n) {
+  const kind = ['cache', 'peers', 'supernode', 'origin', 'shared'][n % 5];
+  return { n, time: 1800000000 + n, kind, site: `https://site-${n % 3}.example`, path: `/static/file-${n}.bin`, seq: 42, bytes: 1000 * n, size: 3_000_000,
+    peer: n % 5 === 1 || n % 5 === 4 ? `203.0.113.${n % 250}:6881` : null };
+}
 
 function sharing() {
   return { sharing: paused ? 'paused' : 'on', paused_s: paused };

@@ -1,8 +1,8 @@
 // What is kept on this computer, and the sites it belongs to. There may be thousands of sites: a part of the list is drawn, the
 // field above it finds the others.
-import { ask } from '../ui/ask.js';
-import { at, make, setText } from '../ui/dom.js';
-import { formatBytes, formatNumber, plural, text } from '../ui/text.js';
+import { ask } from './ask.js';
+import { at, make, setText } from './dom.js';
+import { formatBytes, formatNumber, plural, text } from './text.js';
 
 const PART = 20;
 const REFRESH_MS = 3000;
@@ -13,19 +13,23 @@ export class CacheView {
   #shown = PART;
   #key = '';
   #timer = 0;
+  #listed;
 
-  constructor() {
+  /** Puts two cards into `root`; `listed(sites)` runs when the list has come. */
+  constructor(root, { listed = () => {} } = {}) {
+    this.#listed = listed;
+    root.append(...cards());
     at('find-site').addEventListener('input', () => this.#draw());
     at('more-sites').addEventListener('click', () => this.#more());
     at('site-list').addEventListener('change', event => this.#choose(event.target));
   }
 
-  /** The list is asked for only while it is in front. */
+  /** The list is asked for only while it is in front: it may be long. */
   show(front) {
     clearInterval(this.#timer);
     if (!front) return;
     this.#load();
-    this.#timer = setInterval(() => this.#load(), REFRESH_MS);
+    this.#timer = setInterval(() => document.hidden || this.#load(), REFRESH_MS);
   }
 
   refresh({ cache }) {
@@ -37,6 +41,7 @@ export class CacheView {
     try {
       const { sites } = await ask('sites.list');
       this.#sites = sites.map(each => ({ ...each, name: each.site.replace(/^https:\/\//, '') })).sort((a, b) => (a.name < b.name ? -1 : 1));
+      this.#listed(sites);
       setText(at('list-error'), '');
     } catch (error) {
       setText(at('list-error'), text('notKnown', error.message));
@@ -51,7 +56,7 @@ export class CacheView {
     at('find-site').hidden = this.#sites.length <= 5;
     at('more-sites').hidden = found.length <= this.#shown;
     setText(at('site-count'), words ? plural('sitesFound', found.length) : plural('sitesKnown', found.length));
-    setText(at('more-sites'), text('moreSites', formatNumber(Math.min(PART, found.length - this.#shown))));
+    setText(at('more-sites'), text('showMore', formatNumber(Math.min(PART, found.length - this.#shown))));
     const key = JSON.stringify(part);
     // Rows are not taken away under the visitor's hands.
     if (key === this.#key || at('site-list').contains(document.activeElement)) return;
@@ -74,6 +79,19 @@ export class CacheView {
       setText(at('list-error'), text('notChanged', error.message));
     }
   }
+}
+
+function cards() {
+  const find = make('input', { id: 'find-site', type: 'search', 'aria-label': text('findSite'), placeholder: text('findSite'), hidden: true });
+  return [
+    make('section', { className: 'card', 'aria-labelledby': 'cache-title' },
+      make('h3', { id: 'cache-title' }, text('cacheTitle')),
+      make('p', { className: 'row' }, make('span', { id: 'cache-size', className: 'large number' }), make('span', { id: 'cache-files', className: 'quiet number' }))),
+    make('section', { className: 'card', 'aria-labelledby': 'sites-title' },
+      make('div', { className: 'row' }, make('h3', { id: 'sites-title' }, text('sitesTitle')), make('span', { id: 'site-count', className: 'quiet number', role: 'status' })),
+      find, make('ul', { id: 'site-list' }), make('button', { id: 'more-sites', type: 'button', hidden: true }),
+      make('p', { id: 'list-error', className: 'error', role: 'alert' })),
+  ];
 }
 
 function row({ site, name, zone, chosen, seq, version, life }) {
