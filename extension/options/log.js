@@ -27,6 +27,7 @@ export class LogView {
   #sites = [];
   #newsTime = 0;
   #news = 0;
+  #saving = false;
   #follow = makeSwitch('log-follow', text('logFollow'), text('logFollowHelp'));
   #none = makeSwitch('log-none', text('logNone'), text('logNoneHelp'));
 
@@ -154,7 +155,7 @@ export class LogView {
     const known = at('log-error').textContent === '';
     at('log-empty').hidden = shown.length > 0 || !known || this.#why !== '';
     setText(at('log-empty'), text(Object.keys(this.#filter).length ? 'logNoneFound' : 'logEmpty'));
-    for (const id of ['export-csv', 'export-json', 'clear-log']) at(id).disabled = shown.length === 0 || at(id).dataset.busy === 'true';
+    for (const id of ['export-csv', 'export-json', 'clear-log']) at(id).disabled = shown.length === 0;
   }
 
   // --- what the visitor does
@@ -189,7 +190,8 @@ export class LogView {
   async #export(format) {
     const { write, type } = EXPORTS[format];
     const filter = this.#filter;
-    this.#busy(true);
+    if (this.#saving) return;
+    this.#saving = true;
     try {
       const lines = await readAll(page => ask('log.page', { ...filter, ...page }), number => setText(at('log-said'), plural('exporting', number)));
       save(`fringe-log-${isoTime(Date.now() / 1000).slice(0, 10)}.${format}`, new Blob([write(lines)], { type }));
@@ -199,14 +201,7 @@ export class LogView {
       setText(at('log-said'), '');
       setText(at('log-error'), text('notExported', error.message));
     }
-    this.#busy(false);
-  }
-
-  #busy(busy) {
-    for (const format of Object.keys(EXPORTS)) {
-      at(`export-${format}`).dataset.busy = String(busy);
-      at(`export-${format}`).disabled = busy;
-    }
+    this.#saving = false;
   }
 }
 

@@ -12,7 +12,7 @@ const messages = JSON.parse(read('extension/_locales/en/messages.json'));
 
 test('every file that is named is there', () => {
   const named = [
-    manifest.background.service_worker, ...manifest.background.scripts, manifest.action.default_popup, ...Object.values(manifest.icons),
+    manifest.background.service_worker, ...manifest.background.scripts, manifest.action.default_popup, manifest.options_ui.page, ...Object.values(manifest.icons),
     ...manifest.content_scripts.flatMap(({ js }) => js), ...manifest.web_accessible_resources.flatMap(({ resources }) => resources),
   ];
   for (const name of named) assert.ok(existsSync(at(`extension/${name}`)), name);
@@ -32,6 +32,7 @@ test('extension and host have one version', () => {
 
 test('nothing in private windows, and only the bridge is open to pages', () => {
   assert.equal(manifest.incognito, 'not_allowed');
+  assert.equal(manifest.options_ui.open_in_tab, true);
   assert.deepEqual(manifest.web_accessible_resources.flatMap(({ resources }) => resources), ['chromium/bridge.html']);
   assert.equal(manifest.externally_connectable, undefined);
   assert.equal(manifest.content_security_policy, undefined, 'the browsers\' own is the strictest');
