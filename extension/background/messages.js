@@ -7,9 +7,12 @@ const OWN_PAGES = ['popup/', 'welcome/', 'options/'];
 export class Messages {
   #table = new Map();
 
-  /** `from` is "ui" (a page of the extension's own) or "page"; `check(message)` is true for the right shape; `handle(message, sender)` gives the answer. */
-  on(type, { from, check = () => true, handle }) {
-    this.#table.set(type, { from, check, handle });
+  /**
+   * `from` is "ui" (a page of the extension's own) or "page"; `check(message)` is true for the right shape; `handle(message, sender)` gives
+   * the answer. `ahead`: also from a page that the browser loads ahead (`isAhead(sender)`), in another frame than the one shown.
+   */
+  on(type, { from, ahead = false, check = () => true, handle }) {
+    this.#table.set(type, { from, ahead, check, handle });
   }
 
   /** Must run in the background's first turn. */
@@ -26,7 +29,7 @@ export class Messages {
     if (!message || typeof message !== 'object' || typeof message.type !== 'string') return null;
     const entry = this.#table.get(message.type);
     if (!entry || sender.id !== api.runtime.id || sender.tab?.incognito) return null;
-    const allowed = entry.from === 'ui' ? isOwnPage(sender) : isPage(sender);
+    const allowed = entry.from === 'ui' ? isOwnPage(sender) : isPage(sender, entry.ahead);
     return allowed && entry.check(message) ? entry : null;
   }
 }
@@ -37,6 +40,9 @@ function isOwnPage(sender) {
 }
 
 /** A content script in the top frame of a tab. Its words are no more trusted than the page it runs in. */
-function isPage(sender) {
-  return sender.tab?.id >= 0 && sender.frameId === 0 && !sender.url.startsWith(api.runtime.getURL(''));
+function isPage(sender, ahead) {
+  const isShown = sender.frameId === 0 && !isAhead(sender);
+  return sender.tab?.id >= 0 && (isShown || (ahead && isAhead(sender))) && !sender.url.startsWith(api.runtime.getURL(''));
 }
+
+export const isAhead = sender => sender.documentLifecycle === 'prerender';

@@ -30,7 +30,10 @@ async function describe(host, sites, tabId) {
   const record = recordOf(sites, tab);
   const status = record && host.ready ? await sites.status(record.site, record.doc).catch(() => null) : null;
   const settings = await settingsSoon;
-  const problems = problemsOf({ host, site: record && { ...troubled(record), origin: word(status?.origin) }, unseen: await isUnseen(sites, tab) });
+  const problems = problemsOf({
+    host, site: record && { ...troubled(record), origin: word(status?.origin) },
+    unseen: await isUnseen(sites, tab), ownWorker: sites.hasOwnWorker(tab?.id, siteOf(tab?.url)) && (!record || record.state === 'ready'),
+  });
   const tabHost = siteOf(tab?.url) ? new URL(tab.url).host : '';
   return { ...settings, problems, tabHost, ...(record ? describeSite(host, record, status) : { site: null, page: null }) };
 }

@@ -4,6 +4,7 @@
 //   host       the host: `state` and `fault` (host.js), its words in `detail`, and what it says of itself in `health`
 //   site       of the tab: {site, state, reason} as in sites.js, `origin` as in site.status; null when it takes no part
 //   unseen     the tab shows a page that was opened before this background ran
+//   ownWorker  its site has a service worker of its own, which does not let us in (Chromium)
 //
 // Nothing of this keeps a page from loading: its files come from its site then.
 
@@ -43,11 +44,12 @@ export function checkHealth(health) {
 }
 
 /** All problems, those that explain others first: [{id, sign, title, help, values, detail, retry}]. */
-export function problemsOf({ host, site = null, unseen = false }) {
+export function problemsOf({ host, site = null, unseen = false, ownWorker = false }) {
   const ofHost = hostProblem(host);
   if (ofHost) return [ofHost];
   if (host.state !== 'ready') return [];
-  return [...computerProblems(host.health ?? HEALTHY, site), ...siteProblems(host.health ?? HEALTHY, site), ...(unseen ? [make('page-unseen', 'note')] : [])];
+  const ofPage = [ownWorker && 'own-worker', unseen && !ownWorker && 'page-unseen'].filter(Boolean).map(id => make(id, 'note'));
+  return [...computerProblems(host.health ?? HEALTHY, site), ...siteProblems(host.health ?? HEALTHY, site), ...ofPage];
 }
 
 /** "missing", "problem" or "" (nothing to look at): the worst of them. */

@@ -7,6 +7,9 @@ import { isPath } from '../common/paths.js';
 import { within } from '../common/within.js';
 import { ZONES } from './host.js';
 
+/** Documents loaded ahead that no tab shows yet. */
+const MAX_AHEAD = 32;
+
 /** Paths remembered of one document, so that a file in several parts counts once. */
 /** The host would carry it, but cannot keep it. */
 const NOT_KEPT = ['cannot-store', 'no-room'];
@@ -18,6 +21,8 @@ export class Sites {
   #tabs = new Map();
   #pages = new Map();
   #pageWaiters = new Map();
+  #ahead = new Map();
+  #ownWorkers = new Map();
   #listeners = new Set();
   #carriedListeners = new Set();
   #remember = () => {};
@@ -46,10 +51,23 @@ export class Sites {
 
   /** A document of `tab` begins; `label` is null for a page that takes no part. */
   navigated(tab, label) {
-    const record = newRecord(`${this.#prefix}.${tab}.${++this.#count}`, tab, label);
+    const record = this.#newRecord(tab, label);
+    this.#ownWorkers.delete(tab);
     this.#add(record);
     if (label) this.#open(record);
     return record;
+  }
+
+  /** The browser loads a document ahead, in a frame of its own: the tab shows it later, or never. */
+  loadedAhead(tab, frame, label) {
+    const record = this.#newRecord(tab, label);
+    const key = `${tab}.${frame}`;
+    this.#ahead.delete(key);
+    this.#ahead.set(key, record);
+    if (this.#ahead.size > MAX_AHEAD) this.#ahead.delete(this.#ahead.keys().next().value);
+    if (!label) return;
+    this.#keep(record);
+    this.#open(record);
   }
 
   /** Takes over records that an earlier run of the background remembered, oldest first. Newer knowledge stays. */
@@ -85,7 +103,17 @@ export class Sites {
 
   closed(tab) {
     this.#tabs.delete(tab);
+    this.#ownWorkers.delete(tab);
     for (const record of [...this.#docs.values()].filter(record => record.tab === tab)) this.#forget(record);
+  }
+
+  /** The page in the tab is in the hands of a worker of its site's own, which does not let us in. */
+  ownWorkerBegins(tab, site) {
+    this.#ownWorkers.set(tab, site);
+  }
+
+  hasOwnWorker(tab, site) {
+    return this.#ownWorkers.get(tab) === site;
   }
 
   docOfTab(tab) {
@@ -102,7 +130,15 @@ export class Sites {
 
   /** Ties a page of `site`, by the secret its content script chose, to the document its tab shows. */
   tiePage(tab, site, page) {
-    const record = this.#returned(tab, page) ?? this.#tabs.get(tab);
+    return this.#tie(this.#returned(tab, page) ?? this.#tabs.get(tab), site, page);
+  }
+
+  /** The same for a page that was loaded ahead in that frame. */
+  tiePageAhead(tab, frame, site, page) {
+    return this.#tie(this.#ahead.get(`${tab}.${frame}`), site, page);
+  }
+
+  #tie(record, site, page) {
     if (!record || record.site !== site) return null;
     record.page = page;
     this.#pages.set(page, record);
@@ -183,8 +219,16 @@ export class Sites {
     return record;
   }
 
+  #newRecord(tab, label) {
+    return newRecord(`${this.#prefix}.${tab}.${++this.#count}`, tab, label);
+  }
+
   #add(record) {
     this.#tabs.set(record.tab, record);
+    this.#keep(record);
+  }
+
+  #keep(record) {
     this.#docs.delete(record.doc);
     this.#docs.set(record.doc, record);
     this.#remember();

@@ -1,8 +1,8 @@
 // Content script for Chromium: registers the site's worker where the visitor wants Fringe, introduces it to the extension, and
 // serves the enter page of a first visit. It runs beside the page's scripts and holds nothing they could use.
 (() => {
-  const workers = navigator.serviceWorker;
-  if (window.top !== window || !workers || !chrome.runtime.getURL('').startsWith('chrome-extension:')) return;
+  if (window.top !== window || !chrome.runtime.getURL('').startsWith('chrome-extension:')) return;
+  const workers = serviceWorkers();
 
   const WORKER = '/fringe-sw.js';
   const ENTER_PAGE = '/.well-known/fringe/enter.html';
@@ -12,8 +12,17 @@
   // The name under which worker and background know this page; the page itself never learns it.
   const page = crypto.randomUUID();
   // A page that began without the worker may be taken over while it is open.
-  const takenOver = !workers.controller;
+  const takenOver = !workers?.controller;
   let introducing = null;
+
+  /** Not there in a page that is sandboxed. */
+  function serviceWorkers() {
+    try {
+      return navigator.serviceWorker;
+    } catch {
+      return null;
+    }
+  }
 
   const isOurs = worker => Boolean(worker) && new URL(worker.scriptURL).pathname === WORKER;
   const alive = () => Boolean(chrome.runtime?.id);
@@ -72,15 +81,25 @@
     return registration?.scope === `${location.origin}/` ? registration : null;
   }
 
-  /** Registering over a site's own root worker would replace it, so that is left alone. */
+  /** False when no worker of ours is there in the end. Registering over a site's own root worker would replace it, so that is left alone. */
   async function register() {
     const registration = await rootRegistration();
     const present = registration ? [registration.installing, registration.waiting, registration.active] : [];
-    if (!present.filter(Boolean).every(isOurs)) return;
-    const { active } = await workers.register(WORKER, { updateViaCache: 'none' });
+    if (!present.filter(Boolean).every(isOurs)) return false;
+    const { active, installing } = await workers.register(WORKER, { updateViaCache: 'none' });
     // A worker that was active before, and unregistered for a while, does not take this page over by itself.
     if (!workers.controller) active?.postMessage({ fringe: 'claim' });
-    chrome.runtime.sendMessage({ type: 'page.registered' });
+    const installed = await isInstalled(installing);
+    if (installed) ask('page.registered').catch(() => {});
+    return installed;
+  }
+
+  /** False once it is clear that the worker will not do; true where there is none to install. */
+  function isInstalled(worker) {
+    if (worker?.state !== 'installing') return true;
+    return new Promise(resolve => {
+      worker.addEventListener('statechange', () => resolve(worker.state !== 'redundant'), { once: true });
+    });
   }
 
   async function remove() {
@@ -106,25 +125,41 @@
 
   /** Introduces the page to worker and background, and does what the background says about the worker. */
   async function begin() {
-    greet();
-    await apply(await ask('page.hello', { controlled: isOurs(workers.controller) }));
+    const greeted = greet();
+    const answer = await ask('page.hello', { controlled: isOurs(workers.controller) });
+    await apply(answer);
+    // A worker of the site's own that does not answer leaves us no way to this page. The popup says so.
+    if (workers.controller && !isOurs(workers.controller) && !await greeted) await ask('page.ownWorker');
   }
 
   /** Without the site's worker a first visit would come from the site whole: register it, then go where the visitor wanted. */
   async function enter(target) {
-    const go = once(() => location.replace(target));
+    const go = once(() => leave(target));
+    const isReal = document.documentElement?.dataset.fringe === 'enter';
+    // Some other page in its place, such as "not found": nothing of it is shown or run.
+    if (!isReal) window.stop();
     setTimeout(go, ENTER_MS);
     try {
       const { worker } = await ask('page.enter');
-      if (worker === 'register' && !workers.controller) {
-        const controlled = new Promise(resolve => workers.addEventListener('controllerchange', resolve, { once: true }));
-        await register();
-        if (await rootRegistration()) await controlled;
-      }
-      await greet();
+      if (isReal && workers && worker === 'register') await takeControl();
     } finally {
       go();
     }
+  }
+
+  async function takeControl() {
+    const controlled = new Promise(resolve => workers.addEventListener('controllerchange', resolve, { once: true }));
+    if (!await register()) return;
+    if (!workers.controller) await controlled;
+    await greet();
+  }
+
+  /** The page that follows is told of no referrer: this one would be a wrong one. */
+  function leave(target) {
+    const policy = document.createElement('meta');
+    Object.assign(policy, { name: 'referrer', content: 'no-referrer' });
+    (document.head ?? document.documentElement)?.append(policy);
+    location.replace(target);
   }
 
   /** Where the enter page leads: a place on this site, or nowhere. */
@@ -144,21 +179,37 @@
     };
   }
 
-  function attend() {
-    workers.addEventListener('controllerchange', () => greet());
-    new BroadcastChannel('fringe').onmessage = event => {
+  /** What a page hears while the browser keeps it for the back button would keep it from coming back. */
+  function listen() {
+    const channel = new BroadcastChannel('fringe');
+    channel.onmessage = event => {
       if (event.data === 'need') greet();
     };
+    addEventListener('pagehide', () => channel.close(), { once: true });
+  }
+
+  function attend() {
+    workers.addEventListener('controllerchange', () => greet());
+    listen();
     chrome.runtime.onMessage.addListener(message => {
       if (message?.type === 'look') begin().catch(() => {});
     });
     addEventListener('pageshow', event => {
-      if (event.persisted) begin().catch(() => {});
+      if (!event.persisted) return;
+      listen();
+      begin().catch(() => {});
     });
     begin().catch(() => {});
+    if (document.prerendering) onceShown(() => begin().catch(() => {}));
+  }
+
+  /** Runs `fn` as soon as the visitor sees the page, which the browser may have loaded ahead. */
+  function onceShown(fn) {
+    if (document.prerendering) document.addEventListener('prerenderingchange', fn, { once: true });
+    else fn();
   }
 
   const target = enterTarget();
-  if (target) enter(target).catch(() => {});
-  else attend();
+  if (target) onceShown(() => enter(target).catch(() => {}));
+  else if (workers) attend();
 })();

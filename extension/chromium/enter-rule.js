@@ -1,23 +1,37 @@
 // First visits. A page that is opened before its site's worker is registered would load everything from the site. So a labelled
 // document of a site not entered yet is redirected, once, to the site's enter page, which registers the worker and comes back
-// (content.js). Chromium decides by rules on response headers, before this worker hears of it.
+// (content.js). Chromium decides by rules on response headers, before this worker hears of it. The rules last as long as the browser's
+// session: nobody is redirected before this worker has met its host.
+//
+// Whatever the enter page does, the visitor gets what he asked for: a try counts from its first moment, an answer that is no page leads
+// straight back (a rule too), and who is kept waiting is sent on.
 import { api } from '../common/api.js';
 import { isSite } from '../common/paths.js';
 
 const ENTER_PAGE = '/.well-known/fringe/enter.html';
-const MAX_SITES = 1000;
+/** The browser takes 1000 rules with regular expressions. */
+const MAX_SITES = 998;
 const KEY = 'entered';
+/** A site whose worker did not come is tried again after that. */
+const RETRY_MS = 24 * 60 * 60 * 1000;
+/** So long an enter page may take to come. Once it is there, content.js counts. */
+const COME_MS = 3000;
 
 const FIRST_SITE_RULE = 100;
 const LABEL = [{ header: 'link', values: ['*rel="fringe"*', '*rel=fringe*'] }];
+const HTML = [{ header: 'content-type', values: ['text/html*'] }];
+/** A redirect is no document, and what must not be stored may well be there only once. */
+const ONLY_ONCE = [{ header: 'location' }, { header: 'content-disposition', values: ['attachment*'] }, { header: 'cache-control', values: ['*no-store*'] }];
 
 export class EnterRule {
   #host;
-  #entered = new Set();
+  /** Site -> the time at which it may be tried again; 0 is never: its worker has come. */
+  #entered = new Map();
   #zones = new Map();
   #loaded;
   #update = Promise.resolve();
-  #givenUp = new Map();
+  /** Tab -> {requestId, url, timer}: on its way to the enter page `url`. */
+  #coming = new Map();
 
   constructor(host) {
     this.#host = host;
@@ -25,25 +39,56 @@ export class EnterRule {
     host.onState(() => this.#hostChanged());
     host.onDefaultZone(() => this.#apply());
     host.onEvent(({ event, site, zone, chosen }) => event === 'site.changed' && this.chosenIs(site, chosen === 'default' ? null : zone));
-    const enterPage = { urls: [`https://*/${ENTER_PAGE.slice(1)}*`], types: ['main_frame'] };
-    api.webRequest.onHeadersReceived.addListener(details => this.#answered(details), enterPage);
-    api.webRequest.onErrorOccurred.addListener(details => this.#giveUp(details), enterPage);
-    api.tabs.onRemoved.addListener(tab => this.#givenUp.delete(tab));
+    const documents = { urls: ['https://*/*', 'http://localhost/*', 'http://127.0.0.1/*'], types: ['main_frame'] };
+    api.webRequest.onBeforeRedirect.addListener(details => this.#redirected(details), documents);
+    api.webRequest.onErrorOccurred.addListener(details => this.#failed(details), documents);
+    api.tabs.onRemoved.addListener(tab => this.arrived(tab));
   }
 
-  /** The site has its worker, or cannot have one: no more redirects there. */
+  /** The site has shown itself as one that takes part. */
+  knows(site) {
+    return this.#entered.has(site);
+  }
+
+  /** The site has its worker: no more redirects there. */
   async entered(site) {
     await this.#loaded;
-    if (!isSite(site) || this.#entered.has(site)) return;
-    this.#entered.add(site);
-    if (this.#entered.size > MAX_SITES) this.#entered.delete(this.#entered.values().next().value);
-    await api.storage.local.set({ [KEY]: [...this.#entered] });
+    if (this.#entered.get(site) !== 0) await this.#enter(site, 0);
+  }
+
+  /** The site is being entered. Whatever comes of it, it is not tried again for a while. */
+  async tried(site) {
+    await this.#loaded;
+    if (!this.#isOver(site)) await this.#enter(site, Date.now() + RETRY_MS);
+    await this.#update;
+  }
+
+  /** The tab shows the enter page, so its content script counts the time. */
+  arrived(tab) {
+    clearTimeout(this.#coming.get(tab)?.timer);
+    this.#coming.delete(tab);
+  }
+
+  async #enter(site, again) {
+    if (!isSite(site)) return;
+    this.#entered.delete(site);
+    this.#entered.set(site, again);
+    if (this.#entered.size > MAX_SITES) this.#entered.delete(this.#entered.keys().next().value);
     await this.#apply();
+    // The rules are what counts: a disk that is full must lead nobody back to the enter page.
+    await api.storage.local.set({ [KEY]: Object.fromEntries(this.#entered) }).catch(error => console.warn('enter rule:', error.message));
+  }
+
+  /** A time beyond the next try comes from a clock that was wrong. */
+  #isOver(site) {
+    const again = this.#entered.get(site);
+    return again === 0 || (again > Date.now() && again <= Date.now() + RETRY_MS);
   }
 
   async #load() {
-    const { [KEY]: entered = [] } = await api.storage.local.get(KEY);
-    this.#entered = new Set(entered.filter(isSite));
+    const { [KEY]: entered } = await api.storage.local.get(KEY).catch(() => ({}));
+    const known = Object.entries(entered ?? {}).filter(([site, again]) => isSite(site) && Number.isSafeInteger(again) && again >= 0);
+    this.#entered = new Map(known.slice(-MAX_SITES));
   }
 
   /** The visitor's choices decide where a first visit may be redirected at all. */
@@ -63,37 +108,68 @@ export class EnterRule {
     await this.#apply();
   }
 
-  /** One update after another: each replaces all rules. */
+  /** One update after another: each replaces all rules. What the browser refuses must not leave the old ones in place. */
   #apply() {
-    this.#update = this.#update.then(() => this.#replaceRules()).catch(error => console.warn('enter rule:', error.message));
+    this.#update = this.#update.then(() => this.#replaceRules()).catch(error => {
+      console.warn('enter rule:', error.message);
+      return replaceAll([]).catch(() => {});
+    });
     return this.#update;
   }
 
   async #replaceRules() {
     await this.#loaded;
-    const addRules = this.#host.ready ? enterRules(this.#host.info.defaultZone, this.#zones, this.#entered) : [];
-    const old = await api.declarativeNetRequest.getDynamicRules();
-    await api.declarativeNetRequest.updateDynamicRules({ removeRuleIds: old.map(rule => rule.id), addRules });
+    const over = [...this.#entered.keys()].filter(site => this.#isOver(site));
+    await replaceAll(this.#host.ready ? enterRules(this.#host.info.defaultZone, this.#zones, new Set(over)) : []);
   }
 
-  /** A site that redirects its enter page elsewhere would lose the address the visitor asked for. */
-  #answered(details) {
-    if (details.statusCode >= 300 && details.statusCode < 400) this.#giveUp(details);
+  /** To an enter page by our rule, or from one by its site, which would lose the address that the visitor asked for. */
+  #redirected({ url, redirectUrl, tabId, requestId, documentLifecycle }) {
+    if (tabId < 0 || documentLifecycle === 'prerender') return;
+    const comes = this.#coming.get(tabId);
+    if (enterTarget(url) !== null) {
+      // Our own rule leads back to where the visitor wanted.
+      if (comes?.requestId === requestId && enterTarget(url) !== redirectUrl) this.#sendOn(tabId, comes);
+    } else if (enterTarget(redirectUrl) !== null) {
+      this.tried(new URL(redirectUrl).origin);
+      // Where a site leads on to is labelled as well: only the first address counts.
+      if (comes?.requestId !== requestId) this.#await(tabId, { requestId, url: redirectUrl });
+    }
   }
 
-  async #giveUp({ url, tabId, requestId, error }) {
-    const target = enterTarget(url);
-    if (!target || tabId < 0 || error === 'net::ERR_ABORTED') return;
-    // Until the rules have changed, wherever the site leads on to is redirected to the enter page too: only the first address counts.
-    if (this.#givenUp.get(tabId) === requestId) return;
-    this.#givenUp.set(tabId, requestId);
-    await this.entered(new URL(url).origin);
-    await api.tabs.update(tabId, { url: target });
+  #failed({ tabId, requestId, error }) {
+    const comes = this.#coming.get(tabId);
+    if (comes?.requestId !== requestId) return;
+    if (error === 'net::ERR_ABORTED') this.arrived(tabId);
+    else this.#sendOn(tabId, comes);
   }
+
+  #await(tab, comes) {
+    this.arrived(tab);
+    comes.timer = setTimeout(() => this.#sendOn(tab, comes), COME_MS);
+    this.#coming.set(tab, comes);
+  }
+
+  /** To where the visitor wanted, unless the tab has gone elsewhere: what a browser fetches ahead concerns no tab yet. */
+  async #sendOn(tab, comes) {
+    clearTimeout(comes.timer);
+    if (comes.sent) return;
+    comes.sent = true;
+    await this.tried(new URL(comes.url).origin);
+    const shown = await api.tabs.get(tab).catch(() => null);
+    const still = shown && (shown.url === comes.url || shown.status === 'loading');
+    if (still && this.#coming.get(tab) === comes) await api.tabs.update(tab, { url: enterTarget(comes.url) });
+  }
+}
+
+async function replaceAll(addRules) {
+  const old = await api.declarativeNetRequest.getSessionRules();
+  await api.declarativeNetRequest.updateSessionRules({ removeRuleIds: old.map(rule => rule.id), addRules });
 }
 
 /** Where an enter page's address leads: a page of the same site, or null. */
 export function enterTarget(url) {
+  if (!URL.canParse(url)) return null;
   const { origin, pathname, search, hash } = new URL(url);
   if (pathname !== ENTER_PAGE || !search.startsWith('?to=/')) return null;
   const target = new URL(origin + search.slice('?to='.length) + hash);
@@ -105,14 +181,14 @@ export function enterTarget(url) {
  * any more.
  */
 export function enterRules(defaultZone, zones, entered) {
-  const never = allow(1, ENTER_PAGE);
+  const always = [allow(1, { urlFilter: ENTER_PAGE }), allow(2, { excludedResponseHeaders: HTML }), back(3)];
   if (defaultZone === 'off') {
     const sites = [...zones].filter(([site, zone]) => zone !== 'off' && !entered.has(site) && isSite(site));
-    return [never, ...sites.slice(-MAX_SITES).map(([site], i) => redirect(FIRST_SITE_RULE + i, escapeRegExp(site)))];
+    return [...always, ...sites.slice(-MAX_SITES).map(([site], i) => redirect(FIRST_SITE_RULE + i, escapeRegExp(site)))];
   }
   const off = [...zones].filter(([, zone]) => zone === 'off').map(([site]) => site);
   const sites = [...new Set([...entered, ...off])].filter(isSite);
-  return [never, redirect(2, 'https://[^/]+'), ...sites.slice(-2 * MAX_SITES).map((site, i) => allow(FIRST_SITE_RULE + i, `|${site}/`))];
+  return [...always, redirect(4, 'https://[^/]+'), ...sites.slice(-2 * MAX_SITES).map((site, i) => allow(FIRST_SITE_RULE + i, { urlFilter: `|${site}/` }))];
 }
 
 function redirect(id, sitePattern) {
@@ -120,12 +196,26 @@ function redirect(id, sitePattern) {
     id,
     priority: 1,
     action: { type: 'redirect', redirect: { regexSubstitution: `\\1${ENTER_PAGE}?to=\\2` } },
-    condition: { regexFilter: `^(${sitePattern})(/[^#]*)`, resourceTypes: ['main_frame'], requestMethods: ['get'], responseHeaders: LABEL },
+    condition: {
+      regexFilter: `^(${sitePattern})(/[^#]*)`, resourceTypes: ['main_frame'], requestMethods: ['get'], responseHeaders: LABEL, excludedResponseHeaders: ONLY_ONCE,
+    },
   };
 }
 
-function allow(id, urlFilter) {
-  return { id, priority: 2, action: { type: 'allow' }, condition: { urlFilter, resourceTypes: ['main_frame'] } };
+/** An enter page that is no page would be saved as a file, or leave the tab as it is. */
+function back(id) {
+  return {
+    id,
+    priority: 3,
+    action: { type: 'redirect', redirect: { regexSubstitution: '\\1\\2' } },
+    condition: {
+      regexFilter: `^(https?://[^/]+)${escapeRegExp(ENTER_PAGE)}\\?to=(/[^#]*)`, resourceTypes: ['main_frame'], requestMethods: ['get'], excludedResponseHeaders: HTML,
+    },
+  };
+}
+
+function allow(id, condition) {
+  return { id, priority: 2, action: { type: 'allow' }, condition: { ...condition, resourceTypes: ['main_frame'] } };
 }
 
 function escapeRegExp(text) {

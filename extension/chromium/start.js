@@ -1,6 +1,7 @@
 // The Chromium half. The browser lets no extension answer a page's request, so the site's own worker (site/fringe-sw.js) asks
 // for files over a message port; here are the other ends of those ports, and the decision where that worker belongs.
 import { api } from '../common/api.js';
+import { isAhead } from '../background/messages.js';
 import { EnterRule } from './enter-rule.js';
 import { SitePorts } from './site-ports.js';
 
@@ -25,25 +26,34 @@ export function startChromium({ host, sites, assets, messages }) {
 
   messages.on('page.hello', {
     from: 'page',
+    ahead: true,
     check: ({ page, controlled }) => isPageName(page) && typeof controlled === 'boolean',
-    handle: async ({ page, controlled }, { tab, origin }) => {
+    handle: async ({ page, controlled }, sender) => {
       await sites.restored;
-      const record = sites.tiePage(tab.id, origin, page);
+      const { tab, origin, frameId } = sender;
+      const record = isAhead(sender) ? sites.tiePageAhead(tab.id, frameId, origin, page) : sites.tiePage(tab.id, origin, page);
       if (record && controlled) await enterRule.entered(record.site);
       await record?.opened;
-      return workerFor(record ?? sites.docOfTab(tab.id));
+      return workerFor(record ?? (isAhead(sender) ? null : sites.docOfTab(tab.id)));
     },
   });
   messages.on('page.registered', {
     from: 'page',
     handle: (message, { origin }) => enterRule.entered(origin),
   });
+  messages.on('page.ownWorker', {
+    from: 'page',
+    handle: (message, { tab, origin }) => {
+      if (sites.docOfTab(tab.id)?.site === origin || enterRule.knows(origin)) sites.ownWorkerBegins(tab.id, origin);
+    },
+  });
   messages.on('page.enter', {
     from: 'page',
     check: ({ page }) => isPageName(page),
     // The rule is gone before the page may leave, or it would come straight back here.
-    handle: async (message, { origin }) => {
-      await enterRule.entered(origin);
+    handle: async (message, { tab, origin }) => {
+      enterRule.arrived(tab.id);
+      await enterRule.tried(origin);
       return { worker: host.ready ? 'register' : 'leave' };
     },
   });

@@ -32,10 +32,17 @@
     if (message?.worker === 'remove') await remove();
   }
 
-  // A worker that nobody greets finds that the extension is gone, and leaves.
-  new BroadcastChannel('fringe').onmessage = event => {
-    if (event.data === 'need' && chrome.runtime?.id) workers.controller?.postMessage({ fringe: 'filter' });
-  };
+  // A worker that nobody greets finds that the extension is gone, and leaves. A page that the browser keeps for the back button hears
+  // nothing, or it could not be kept.
+  function listen() {
+    const channel = new BroadcastChannel('fringe');
+    channel.onmessage = event => {
+      if (event.data === 'need' && chrome.runtime?.id) workers.controller?.postMessage({ fringe: 'filter' });
+    };
+    addEventListener('pagehide', () => channel.close(), { once: true });
+  }
+  listen();
+  addEventListener('pageshow', event => event.persisted && listen());
   chrome.runtime.onMessage.addListener(message => {
     if (message?.type === 'worker') apply(message).catch(() => {});
   });

@@ -6,11 +6,30 @@ import { test } from 'node:test';
 const fired = {};
 const sent = [];
 const event = name => ({ addListener: listener => (fired[name] = listener) });
+const stored = {};
+let full = false;
+let rules = [];
+let refuses = false;
+let tab = { url: 'about:blank', status: 'loading' };
 globalThis.chrome = {
-  webRequest: { onHeadersReceived: event('headers'), onErrorOccurred: event('error') },
-  tabs: { onRemoved: event('removed'), update: async (tab, { url }) => sent.push([tab, url]) },
-  storage: { local: { get: async () => ({}), set: async () => {} } },
-  declarativeNetRequest: { getDynamicRules: async () => [], updateDynamicRules: async () => {} },
+  webRequest: { onBeforeRedirect: event('redirect'), onErrorOccurred: event('error') },
+  tabs: { onRemoved: event('removed'), get: async () => tab, update: async (id, { url }) => sent.push([id, url]) },
+  storage: {
+    local: {
+      get: async () => structuredClone(stored),
+      set: async values => {
+        if (full) throw new Error('no room');
+        Object.assign(stored, structuredClone(values));
+      },
+    },
+  },
+  declarativeNetRequest: {
+    getSessionRules: async () => rules,
+    updateSessionRules: async ({ addRules }) => {
+      if (refuses && addRules.length) throw new Error('refused');
+      rules = addRules;
+    },
+  },
 };
 const { EnterRule, enterRules, enterTarget } = await import('../../extension/chromium/enter-rule.js');
 
@@ -21,6 +40,7 @@ const ENTER = `${GAME}/.well-known/fringe/enter.html?to=`;
 /** Where a labelled document ends up by these rules: a small model of the browser's matching. */
 function visit(rules, url) {
   const matching = rules.filter(({ condition }) => {
+    if (condition.excludedResponseHeaders?.[0].header === 'content-type') return false; // it is HTML
     if (condition.regexFilter) return new RegExp(condition.regexFilter, 'i').test(url);
     return condition.urlFilter.startsWith('|') ? url.startsWith(condition.urlFilter.slice(1)) : url.includes(condition.urlFilter);
   }).sort((a, b) => b.priority - a.priority);
@@ -73,17 +93,76 @@ test('the address behind an enter page', () => {
   assert.equal(enterTarget(`${GAME}/?to=/a`), null);
 });
 
+const DAY = 24 * 60 * 60 * 1000;
+const done = () => new Promise(resolve => setTimeout(resolve, 1));
+const readyHost = { onState: () => {}, onEvent: () => {}, onDefaultZone: () => {}, ready: true, info: { defaultZone: 'share' } };
+const isEntered = () => visit(rules, `${GAME}/`) !== `${GAME}/`;
+
+/** Our rule redirects a request of tab 5 to the enter page of `path`. */
+const comes = (path, requestId, fields) => fired.redirect({ url: GAME + path, redirectUrl: `${ENTER}${path}`, tabId: 5, requestId, ...fields });
+
 test('an enter page that fails sends the tab where the visitor wanted to go, whatever the site redirects to on the way', async () => {
-  new EnterRule({ onState: () => {}, onEvent: () => {}, onDefaultZone: () => {}, ready: false });
-  const step = async (name, url, details) => {
-    fired[name]({ url: `${ENTER}${url}`, tabId: 5, ...details });
-    await new Promise(resolve => setImmediate(resolve));
-  };
-  await step('headers', '/deep', { requestId: '7', statusCode: 302 });
-  await step('headers', '/elsewhere', { requestId: '7', statusCode: 302 });
-  await step('error', '/elsewhere', { requestId: '7', error: 'net::ERR_TOO_MANY_REDIRECTS' });
-  await step('headers', '/fine', { requestId: '8', statusCode: 200 });
-  await step('error', '/stopped', { requestId: '9', error: 'net::ERR_ABORTED' });
-  await step('error', '/broken', { requestId: '10', error: 'net::ERR_EMPTY_RESPONSE' });
-  assert.deepEqual(sent, [[5, `${GAME}/deep`], [5, `${GAME}/broken`]]);
+  new EnterRule(readyHost);
+  comes('/deep', '7');
+  fired.redirect({ url: `${ENTER}/deep`, redirectUrl: `${GAME}/elsewhere`, tabId: 5, requestId: '7' });
+  comes('/elsewhere', '7');
+  fired.redirect({ url: `${ENTER}/elsewhere`, redirectUrl: `${GAME}/elsewhere/again`, tabId: 5, requestId: '7' });
+  fired.error({ url: `${ENTER}/elsewhere`, tabId: 5, requestId: '7', error: 'net::ERR_TOO_MANY_REDIRECTS' });
+  await done();
+  comes('/stopped', '9');
+  fired.error({ url: `${ENTER}/stopped`, tabId: 5, requestId: '9', error: 'net::ERR_ABORTED' });
+  comes('/broken', '10');
+  fired.error({ url: `${ENTER}/broken`, tabId: 5, requestId: '10', error: 'net::ERR_EMPTY_RESPONSE' });
+  await done();
+  assert.deepEqual(sent.splice(0), [[5, `${GAME}/deep`], [5, `${GAME}/broken`]]);
+});
+
+test('what is fetched ahead sends no tab anywhere, nor does an enter page that somebody else opened', async () => {
+  new EnterRule(readyHost);
+  tab = { url: 'https://elsewhere.example/', status: 'complete' };
+  comes('/ahead', '20');
+  fired.error({ url: `${ENTER}/ahead`, tabId: 5, requestId: '20', error: 'net::ERR_EMPTY_RESPONSE' });
+  await done();
+  comes('/prerendered', '21', { documentLifecycle: 'prerender' });
+  fired.error({ url: `${ENTER}/prerendered`, tabId: 5, requestId: '21', error: 'net::ERR_EMPTY_RESPONSE' });
+  await done();
+  tab = { url: 'about:blank', status: 'loading' };
+  fired.error({ url: `${ENTER}/linked`, tabId: 5, requestId: '22', error: 'net::ERR_EMPTY_RESPONSE' });
+  await done();
+  assert.deepEqual(sent, []);
+});
+
+test('a site is tried once a day until its worker has come, and never after that', async t => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1.8e12 });
+  delete stored.entered;
+  const rule = new EnterRule(readyHost);
+  await rule.tried(GAME);
+  assert.equal(isEntered(), false);
+  t.mock.timers.setTime(1.8e12 + DAY + 1);
+  await new EnterRule(readyHost).tried(SHOP);
+  assert.equal(isEntered(), true, 'the next day, in another run');
+  t.mock.timers.setTime(1.8e12 - 400 * DAY);
+  await new EnterRule(readyHost).tried('https://third.example');
+  assert.equal(isEntered(), true, 'the clock was wrong');
+  await rule.entered(GAME);
+  t.mock.timers.setTime(1.8e12 + 4000 * DAY);
+  await new EnterRule(readyHost).tried(SHOP);
+  assert.equal(isEntered(), false);
+});
+
+test('nobody is redirected again when nothing can be stored, the store is damaged, or the browser refuses the rules', async () => {
+  full = true;
+  delete stored.entered;
+  const rule = new EnterRule(readyHost);
+  await rule.tried(GAME);
+  assert.equal(isEntered(), false);
+  full = false;
+  for (const garbage of ['text', 7, [GAME], { [GAME]: 'soon', nonsense: 0, 'https://x.example': -1 }, null]) {
+    stored.entered = garbage;
+    await new EnterRule(readyHost).tried(SHOP);
+    assert.equal(isEntered(), true, JSON.stringify(garbage));
+  }
+  refuses = true;
+  await rule.tried('https://third.example');
+  assert.deepEqual(rules, [], 'rather none at all');
 });

@@ -80,6 +80,7 @@ test('what the visitor or the owner wants is no problem, what is wrong with a re
 
 test('a page that was opened too soon', () => {
   assert.deepEqual(ids({ host: ready(), unseen: true }), ['page-unseen']);
+  assert.deepEqual(ids({ host: ready(), unseen: true, ownWorker: true }), ['own-worker'], 'to load it again would not help');
   assert.equal(signOf(problemsOf({ host: ready(), unseen: true })), '');
 });
 

@@ -172,6 +172,36 @@ test('a page the visitor goes back to has its release again', async () => {
   assert.equal(sites.tiePage(2, SITE, 'young'), null, 'not in another tab');
 });
 
+test('a page that is loaded ahead has its own release, and the tab keeps its document until the visitor goes there', async () => {
+  const { sites } = make();
+  const shown = sites.navigated(1, label());
+  sites.loadedAhead(1, 19, label(43));
+  sites.loadedAhead(1, 20, null);
+  assert.equal(sites.docOfTab(1), shown);
+  assert.equal(sites.tiePageAhead(1, 20, SITE, 'unlabelled'), null);
+  assert.equal(sites.tiePageAhead(1, 21, SITE, 'unknown'), null);
+  assert.equal(sites.tiePageAhead(1, 19, OTHER, 'foreign'), null);
+  const ahead = sites.tiePageAhead(1, 19, SITE, 'next');
+  await ahead.opened;
+  assert.equal(ahead.seq, 43);
+  assert.equal(await sites.docOfPage(SITE, 'next'), ahead);
+  assert.equal(sites.docOfTab(1), shown);
+  assert.equal(sites.tiePage(1, SITE, 'next'), ahead);
+  assert.equal(sites.docOfTab(1), ahead);
+});
+
+test('a site\'s own worker is remembered for the page it is in charge of', () => {
+  const { sites } = make();
+  sites.navigated(1, label());
+  sites.ownWorkerBegins(1, SITE);
+  assert.deepEqual([sites.hasOwnWorker(1, SITE), sites.hasOwnWorker(1, OTHER), sites.hasOwnWorker(2, SITE)], [true, false, false]);
+  sites.navigated(1, label());
+  assert.equal(sites.hasOwnWorker(1, SITE), false);
+  sites.ownWorkerBegins(1, SITE);
+  sites.closed(1);
+  assert.equal(sites.hasOwnWorker(1, SITE), false);
+});
+
 test('a closed tab is forgotten, and the host told', async () => {
   const { host, sites } = make();
   const record = sites.navigated(1, label());

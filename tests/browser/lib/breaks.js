@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { newFragileVisitor } from './fragile.js';
 import { startOrigin } from './origin.js';
 import { EXTENSION } from './paths.js';
+import { problemsShown } from './popup.js';
 import { deploy } from './publish.js';
 import { Scope, waitFor } from './scope.js';
 import { fetchInPage, hashOf, waitForWorker, writeSmallSite } from './small-site.js';
@@ -95,16 +96,7 @@ export function testBreaks(open, { cacheNeedsSite, tellsProgram }) {
 
   /** What the popup says is wrong, for the tab of `page` or for none: the problems' names, each of which has a title and a help. */
   async function problems(page = null) {
-    const finder = await browser.openExtensionPage('popup/popup.html');
-    const address = page && await page.evaluate(() => location.href);
-    const tab = await finder.evaluate(async wanted => (await chrome.tabs.query({})).find(({ url }) => !wanted || url === wanted)?.id, address);
-    await finder.close();
-    const popup = await browser.openExtensionPage(`popup/popup.html#tab=${tab}`);
-    await waitFor('the popup', () => popup.evaluate(() => document.body.dataset.drawn === 'true'));
-    const said = await popup.evaluate(() => [...document.querySelectorAll('[data-problem]')].map(notice => ({
-      id: notice.dataset.problem, title: notice.querySelector('h2').innerText, help: notice.querySelector('p').innerText, all: notice.innerText,
-    })));
-    await popup.close();
+    const said = await problemsShown(browser, page);
     for (const { id, title, help } of said) assert.ok(title.length > 10 && help.length > 20, id);
     lastWords = said.map(({ all }) => all).join();
     return said.map(({ id }) => id);

@@ -15,7 +15,7 @@ export async function waitForHost(browser, state = 'ready') {
   await waitFor(`the host of ${browser.kind} to be ${state}`, () => page.evaluate(async wanted => {
     const { host } = await chrome.runtime.sendMessage({ type: 'popup.state', tab: 1 });
     if (host.state !== wanted) throw new Error(`it is ${host.state} (${host.detail})`);
-    return wanted !== 'ready' || navigator.userAgent.includes('Firefox') || (await chrome.declarativeNetRequest.getDynamicRules()).length > 0;
+    return wanted !== 'ready' || navigator.userAgent.includes('Firefox') || (await chrome.declarativeNetRequest.getSessionRules()).length > 0;
   }, state));
   await page.close();
 }
@@ -36,6 +36,21 @@ export async function openPopupFor(browser, page, { width = 360 } = {}) {
   await finder.close();
   const popup = await openUi(browser, `popup/popup.html#tab=${tab}`, { width });
   return { popup, tab, close: () => Promise.all([page.close(), popup.close()]) };
+}
+
+/** What the popup says is wrong, for the tab of `page` or for none: [{id, title, help, all}], `all` being every word of it. */
+export async function problemsShown(browser, page = null) {
+  const finder = await browser.openExtensionPage('popup/popup.html');
+  const address = page && await page.evaluate(() => location.href);
+  const tab = await finder.evaluate(async wanted => (await chrome.tabs.query({})).find(({ url }) => !wanted || url === wanted)?.id, address);
+  await finder.close();
+  const popup = await browser.openExtensionPage(`popup/popup.html#tab=${tab}`);
+  await waitFor('the popup', () => popup.evaluate(() => document.body.dataset.drawn === 'true'));
+  const said = await popup.evaluate(() => [...document.querySelectorAll('[data-problem]')].map(notice => ({
+    id: notice.dataset.problem, title: notice.querySelector('h2').innerText, help: notice.querySelector('p').innerText, all: notice.innerText,
+  })));
+  await popup.close();
+  return said;
 }
 
 /** A page of the extension, drawn, `width` wide; `page.errors()` is what went wrong in it. */
