@@ -20,8 +20,9 @@ const COME_MS = 3000;
 const FIRST_SITE_RULE = 100;
 const LABEL = [{ header: 'link', values: ['*rel="fringe"*', '*rel=fringe*'] }];
 const HTML = [{ header: 'content-type', values: ['text/html*'] }];
+const REDIRECT = [{ header: 'location' }];
 /** A redirect is no document, and what must not be stored may well be there only once. */
-const ONLY_ONCE = [{ header: 'location' }, { header: 'content-disposition', values: ['attachment*'] }, { header: 'cache-control', values: ['*no-store*'] }];
+const ONLY_ONCE = [...REDIRECT, { header: 'content-disposition', values: ['attachment*'] }, { header: 'cache-control', values: ['*no-store*'] }];
 
 export class EnterRule {
   #host;
@@ -181,14 +182,14 @@ export function enterTarget(url) {
  * any more.
  */
 export function enterRules(defaultZone, zones, entered) {
-  const always = [allow(1, { urlFilter: ENTER_PAGE }), allow(2, { excludedResponseHeaders: HTML }), back(3)];
+  const always = [allow(1, { urlFilter: ENTER_PAGE }), allow(2, { excludedResponseHeaders: HTML }), back(3, { excludedResponseHeaders: HTML }), back(4, { responseHeaders: REDIRECT })];
   if (defaultZone === 'off') {
     const sites = [...zones].filter(([site, zone]) => zone !== 'off' && !entered.has(site) && isSite(site));
     return [...always, ...sites.slice(-MAX_SITES).map(([site], i) => redirect(FIRST_SITE_RULE + i, escapeRegExp(site)))];
   }
   const off = [...zones].filter(([, zone]) => zone === 'off').map(([site]) => site);
   const sites = [...new Set([...entered, ...off])].filter(isSite);
-  return [...always, redirect(4, 'https://[^/]+'), ...sites.slice(-2 * MAX_SITES).map((site, i) => allow(FIRST_SITE_RULE + i, { urlFilter: `|${site}/` }))];
+  return [...always, redirect(5, 'https://[^/]+'), ...sites.slice(-2 * MAX_SITES).map((site, i) => allow(FIRST_SITE_RULE + i, { urlFilter: `|${site}/` }))];
 }
 
 function redirect(id, sitePattern) {
@@ -202,14 +203,14 @@ function redirect(id, sitePattern) {
   };
 }
 
-/** An enter page that is no page would be saved as a file, or leave the tab as it is. */
-function back(id) {
+/** An enter page that is no page would be saved as a file, or leave the tab as it is; a redirect would lose the address. */
+function back(id, condition) {
   return {
     id,
     priority: 3,
     action: { type: 'redirect', redirect: { regexSubstitution: '\\1\\2' } },
     condition: {
-      regexFilter: `^(https?://[^/]+)${escapeRegExp(ENTER_PAGE)}\\?to=(/[^#]*)`, resourceTypes: ['main_frame'], requestMethods: ['get'], excludedResponseHeaders: HTML,
+      ...condition, regexFilter: `^(https?://[^/]+)${escapeRegExp(ENTER_PAGE)}\\?to=(/[^#]*)`, resourceTypes: ['main_frame'], requestMethods: ['get'],
     },
   };
 }

@@ -37,8 +37,12 @@ static void stream_head(struct daemon *daemon, struct effect *effect)
                                 .fd = -1};
 
     hex_encode(etag, effect->stream.file.root, HASH_LENGTH);
-    if (head.length > 0 && head.status != 416 &&
-        open_for_stream(daemon, effect, &head.fd) != ERR_OK) {
+    enum err err = ERR_OK;
+    if (head.length > 0 && head.status != 416)
+        err = open_for_stream(daemon, effect, &head.fd);
+    if (err == ERR_MISMATCH)
+        daemon_file_lost(daemon, &effect->stream.file);
+    if (err != ERR_OK) {
         gateway_fail(daemon->gateway, effect->stream.stream, 503);
         /* The gateway says nothing after a failure: the node must hear of it all the same. */
         struct answer *answer = mem_zalloc(sizeof *answer);

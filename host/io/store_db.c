@@ -239,10 +239,10 @@ static enum err open_once(struct store *store)
     int fd, result;
     enum err err;
 
-    /* SQLite gives its other files the mode of this one. */
+    /* SQLite gives its other files the mode of this one. What is no file at all gives way too. */
     fd = openat(store->dir, "index.sqlite", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        err = store_err_of(errno);
+        err = errno == EISDIR || errno == ELOOP ? ERR_MISMATCH : store_err_of(errno);
         log_error("cannot open %s: %s", path, strerror(errno));
         mem_free(path);
         return err;
@@ -275,7 +275,10 @@ static void move_aside(struct store *store)
     log_warning("%s/index.sqlite is broken or not ours: moved to index.sqlite.corrupt; content "
                 "will be found again by verification, sites' settings are lost",
                 store->path);
-    if (renameat(store->dir, "index.sqlite", store->dir, "index.sqlite.corrupt") != 0)
+    /* A folder in the index's place does not take the place of an older file. */
+    if (renameat(store->dir, "index.sqlite", store->dir, "index.sqlite.corrupt") != 0 &&
+        (unlinkat(store->dir, "index.sqlite.corrupt", 0) != 0 ||
+         renameat(store->dir, "index.sqlite", store->dir, "index.sqlite.corrupt") != 0))
         log_error("cannot move the index aside: %s", strerror(errno));
     unlinkat(store->dir, "index.sqlite-wal", 0); /* of no use to another file */
     unlinkat(store->dir, "index.sqlite-shm", 0);

@@ -280,6 +280,19 @@ static enum err open_file(struct store *store, struct store_file *file,
     return err;
 }
 
+/* Of a file that is open for a while and no longer written: is it still what it was? One that is
+ * in use stays open all the same, and is verified through the same descriptor. */
+static enum err look_again(struct store *store, struct store_file *file,
+                           const struct metainfo_file *wanted)
+{
+    struct stat status;
+
+    if (!store_file_complete(file) || file->content_changed || fstat(file->fd, &status) != 0 ||
+        store_file_holds(file, &status))
+        return ERR_OK;
+    return recheck(store, file, wanted);
+}
+
 static void touch(struct store *store, struct store_file *file)
 {
     int64_t now = (int64_t)time(NULL);
@@ -302,7 +315,11 @@ enum err store_fd(struct store *store, const struct metainfo_file *wanted, uint3
         return err;
     if (file->lost)
         return ERR_MISMATCH;
-    if (file->fd < 0) {
+    if (file->fd >= 0) {
+        err = look_again(store, file, wanted);
+        if (err != ERR_OK)
+            return err;
+    } else {
         err = open_file(store, file, wanted);
         if (err != ERR_OK) {
             close_fd(store, file);

@@ -40,7 +40,7 @@ const ENTER = `${GAME}/.well-known/fringe/enter.html?to=`;
 /** Where a labelled document ends up by these rules: a small model of the browser's matching. */
 function visit(rules, url) {
   const matching = rules.filter(({ condition }) => {
-    if (condition.excludedResponseHeaders?.[0].header === 'content-type') return false; // it is HTML
+    if (condition.excludedResponseHeaders?.[0].header === 'content-type' || condition.responseHeaders?.[0].header === 'location') return false; // it is HTML
     if (condition.regexFilter) return new RegExp(condition.regexFilter, 'i').test(url);
     return condition.urlFilter.startsWith('|') ? url.startsWith(condition.urlFilter.slice(1)) : url.includes(condition.urlFilter);
   }).sort((a, b) => b.priority - a.priority);
