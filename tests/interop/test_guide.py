@@ -126,7 +126,7 @@ http {{ {temp} access_log {self.dir}/access.log; types {{ text/html html; }} inc
         log = self.dir / "output"
         with open(log, "wb") as output:
             done = subprocess.run(["bash", "-euo", "pipefail", "-c", f"{commands}\npwd >{self.dir}/folder"], cwd=folder, env=environment, stdout=output,
-                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=120)
+                                  stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=240)
         text = log.read_text(errors="replace")
         if done.returncode != 0:
             raise AssertionError(f"this failed with {done.returncode}:\n{commands}\n{text}")
