@@ -122,6 +122,13 @@ class Daemon:
         if number == signal.SIGTERM and self.process.returncode != 0:
             raise AssertionError(f"the daemon ended with {self.process.returncode}:\n" + self.text())
 
+    def end(self):
+        """At the end of a test: one that has ended by itself must not have crashed."""
+        if self.process.poll() is None:
+            self.stop()
+        elif "Sanitizer" in self.text() or "runtime error:" in self.text():
+            raise AssertionError("the daemon crashed:\n" + self.text()[-4000:])
+
     def run(self, command, *words, check=True, timeout=120):
         done = subprocess.run([FRINGE, command, *words, "--socket", self.socket], capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
@@ -273,7 +280,7 @@ limit_rate {limit}; server {{ listen 127.0.0.1:{self.origin_port}; listen [::1]:
 
     def daemon(self, name, *options, **more):
         daemon = Daemon(self, name, *options, **more)
-        self.callback(lambda: daemon.process.poll() is None and daemon.stop())
+        self.callback(daemon.end)
         return daemon
 
     def libtorrent(self, folder, seed=False, peers=(), trackers=(), settings=None, host="127.0.0.1", magnet=False):

@@ -134,6 +134,13 @@ test('a runner that is given nonsense says how it is used', () => {
   }
 });
 
+test('with --retry what a sanitizer reports is a failure at once', t => {
+  const report = 'echo x >>ran; echo 1..1; echo "not ok 1 - run $(wc -l <ran)"; echo "# ERROR: AddressSanitizer: heap-use-after-free"; [ $(wc -l <ran) = 2 ]';
+  const { counts, text } = tapRun(t, [report], { flags: ['--retry'] });
+  assert.equal(counts, '0 1\n', text);
+  assert.doesNotMatch(text, /once more/);
+});
+
 test('with --retry what passes runs once', t => {
   const { counts, text } = tapRun(t, ['echo x >>ran; echo 1..1; echo ok 1 - run $(wc -l <ran); [ $(wc -l <ran) = 1 ]'], { flags: ['--retry'] });
   assert.equal(counts, '1 0\n', text);
