@@ -186,6 +186,7 @@ int cmd_daemon(int argc, char **argv)
         fputs("fringe daemon: no home folder is known: give --data and --socket\n", stderr);
         return CMD_USAGE;
     }
+    daemon_confine(&options);
     enum err err;
     do
         err = daemon_run(&options);

@@ -206,8 +206,10 @@ int cmd_supernode(int argc, char **argv)
         status = check(&options, argc - optind);
     if (status == CMD_OK)
         status = find_places(&options, data, socket);
-    if (status == CMD_OK)
+    if (status == CMD_OK) {
+        daemon_confine(&options);
         status = daemon_run(&options) == ERR_OK ? CMD_OK : CMD_FAILED;
+    }
     for (size_t i = 0; i < options.site_count; i++)
         mem_free((char *)options.sites[i]);
     return status;

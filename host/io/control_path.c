@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,24 +13,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* Every folder above the last '/', private to the user when it is made here. */
-static enum err make_folders(const char *path)
-{
-    char *folder = mem_strdup(path);
-    enum err err = ERR_OK;
-
-    for (char *c = strchr(folder + 1, '/'); c != NULL && err == ERR_OK; c = strchr(c + 1, '/')) {
-        *c = '\0';
-        if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-            log_error("cannot make the folder %s: %s", folder, strerror(errno));
-            err = ERR_IO;
-        }
-        *c = '/';
-    }
-    mem_free(folder);
-    return err;
-}
 
 /* Two daemons that start at once: the lock decides, the kernel drops it with its holder. */
 static enum err take_lock(const char *path, int *ret_lock)
@@ -116,9 +99,10 @@ enum err control_path_take(const char *path, int *ret_socket, int *ret_lock)
     if (length == 0 || length >= sizeof address.sun_path)
         return ERR_BAD_NAME;
     memcpy(address.sun_path, path, length);
-    err = make_folders(path);
-    if (err != ERR_OK)
-        return err;
+    if (!folders_make_above(path)) {
+        log_error("cannot make the folder of %s: %s", path, strerror(errno));
+        return ERR_IO;
+    }
     err = take_lock(path, &lock);
     if (err != ERR_OK)
         return err;

@@ -2,6 +2,7 @@
 #include "io/store_private.h"
 
 #include "base/log.h"
+#include "io/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,33 +14,13 @@
 
 /* --- opening */
 
-static bool make_folder(const char *path)
-{
-    struct stat status;
-
-    if (mkdir(path, 0700) == 0)
-        return true;
-    return errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* With the folders above it, as far as they are missing. */
 static enum err make_folders(const char *path)
 {
-    char *copy = mem_strdup(path);
-    enum err why;
-    bool made = true;
-
-    for (char *at = copy + 1; *copy != '\0' && made && (at = strchr(at, '/')) != NULL; at++) {
-        *at = '\0';
-        made = make_folder(copy);
-        *at = '/';
-    }
-    made = made && make_folder(copy);
-    why = store_err_of(errno);
-    if (!made)
-        log_error("cannot make the folder %s: %s", path, strerror(errno));
-    mem_free(copy);
-    return made ? ERR_OK : why;
+    if (folders_make(path))
+        return ERR_OK;
+    enum err why = store_err_of(errno);
+    log_error("cannot make the folder %s: %s", path, strerror(errno));
+    return why;
 }
 
 /* Without one, every boot is another: unsynced files are then verified at each start. */

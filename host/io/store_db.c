@@ -215,10 +215,12 @@ static enum err configure(struct store *store)
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_busy_timeout(store->db, 200);
     sqlite3_wal_hook(store->db, has_committed, store);
-    /* The system caches the file already. */
-    return run_text(store, "PRAGMA cache_size = -256; "
-                           "PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; "
-                           "PRAGMA synchronous = NORMAL");
+    /* The system caches the file already; a confined daemon has no folder for temporary files. */
+    return run_text(
+        store,
+        "PRAGMA cache_size = -256; "
+        "PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL; "
+        "PRAGMA synchronous = NORMAL");
 }
 
 static enum err prepare(struct store *store)

@@ -108,6 +108,7 @@ static enum err db_open(struct transfer_log *log)
         err = db_check(log, &empty);
     if (err == ERR_OK)
         err = err_of(sqlite3_exec(log->db,
+                                  "PRAGMA temp_store = MEMORY; "
                                   "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
                                   "PRAGMA secure_delete = ON",
                                   NULL, NULL, NULL));

@@ -182,7 +182,8 @@ class Clock(Healthy):
         self.lab.origin()
         library = self.lab.dir / "wrong_clock.so"
         subprocess.run([tool("gcc", "gcc"), "-shared", "-fPIC", "-o", library, REPO / "tests/lib/wrong_clock.c"], check=True)
-        self.clock = self.lab.dir / "clock"
+        self.clock = self.lab.dir / "ours" / "clock"  # where a confined daemon can read it
+        self.clock.parent.mkdir()
         self.clock.write_text(str(off))
         options = ENVIRONMENT["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
 

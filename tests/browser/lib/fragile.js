@@ -37,7 +37,7 @@ class Fragile {
     this.#visitor = visitor;
     this.folder = folder;
     this.#hold = join(folder, 'hold');
-    this.#clock = join(folder, 'clock');
+    this.#clock = join(visitor.runtime, 'clock'); // where a confined host can read it
   }
 
   async prepare(scope) {
