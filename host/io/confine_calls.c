@@ -111,10 +111,10 @@ static bool refuse_sockets(scmp_filter_ctx filter)
             wanted = wanted || used[i] == family;
         if (!wanted)
             good = good && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket),
-                                            1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family)) == 0;
+                                            1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0)) == 0;
     }
     return good && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                    SCMP_A0(SCMP_CMP_GT, AF_NETLINK)) == 0;
+                                    SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0)) == 0;
 }
 
 /* A new thread is a clone too, so its flags are looked at; those of clone3 cannot be, and libc does

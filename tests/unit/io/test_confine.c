@@ -290,7 +290,7 @@ static void take_away(void)
     seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0);
     seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(seccomp), 0);
     seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-                     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+                     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
     seccomp_load(filter);
     seccomp_release(filter);
 }
