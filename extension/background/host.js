@@ -247,7 +247,7 @@ const WORDS = {
 };
 
 /** Firefox has a word for a program that it cannot start which it may use for others too, of one that has run. */
-function faultOf(words, hasRun = false) {
+export function faultOf(words, hasRun = false) {
   if (!hasRun && /an unexpected error occurred/i.test(words)) return 'not-startable';
   return Object.keys(WORDS).find(fault => WORDS[fault].test(words)) ?? 'ended';
 }

@@ -6,6 +6,7 @@ import { labelFromElement } from '../common/label.js';
 import { startFirefox } from '../firefox/start.js';
 import { Assets } from './assets.js';
 import { Badge } from './badge.js';
+import { answerDoctor } from './doctor.js';
 import { Host } from './host.js';
 import { answerKnownSites } from './known-sites.js';
 import { watchLabels } from './labels.js';
@@ -17,11 +18,8 @@ import { answerSettings } from './settings.js';
 import { Sites } from './sites.js';
 import { welcomeNewVisitors } from './welcome.js';
 
-const host = new Host({
-  connectNative: name => api.runtime.connectNative(name),
-  lastError: () => api.runtime.lastError?.message,
-  version: api.runtime.getManifest().version,
-});
+const native = { connectNative: name => api.runtime.connectNative(name), lastError: () => api.runtime.lastError?.message };
+const host = new Host({ ...native, version: api.runtime.getManifest().version });
 const sites = new Sites(host);
 const parts = { host, sites, assets: new Assets(host, sites), messages: new Messages() };
 
@@ -31,6 +29,7 @@ answerPopup(parts);
 answerSettings(parts);
 answerKnownSites(parts);
 answerLog(parts);
+answerDoctor(parts.messages, native);
 welcomeNewVisitors();
 new Badge(parts);
 parts.messages.on('page.label', {

@@ -2,7 +2,7 @@
 // type, from the sender that type belongs to, and in the right shape; anything else gets no answer.
 import { api } from '../common/api.js';
 
-const OWN_PAGES = ['popup/', 'welcome/', 'options/'];
+const OWN_PAGES = ['popup/', 'welcome/', 'options/', 'doctor/'];
 
 export class Messages {
   #table = new Map();

@@ -32,6 +32,11 @@ export const HELLO_TIMEOUT_MS = 5000;
 export const OPEN_TIMEOUT_MS = 8000;
 export const REQUEST_TIMEOUT_MS = 5000;
 
+/** The host's own examination takes some seconds; its report. */
+export const DOCTOR_TIMEOUT_MS = 60000;
+export const MAX_DOCTOR_LINES = 256;
+export const MAX_DOCTOR_TEXT = 512 * 1024;
+
 /**
  * A host that has kept one request waiting gets so long to answer at all. Giving up one that is only slow, on a loaded machine,
  * costs every open page its host.

@@ -94,6 +94,7 @@ const handlers = {
   },
   log: logPage,
   'log.clear': clearLog,
+  doctor: () => config.doctor,
   sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: choiceFor(site), state: 'ready', seq: 1, version: '' })) }),
   status: () => ({ version: 'mock', pid: process.pid, default_zone: defaultZone(), ...sharing(), limits: { ...settings, default_zone: defaultZone() },
     cache: { files: 0, bytes: 0, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },

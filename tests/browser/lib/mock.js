@@ -13,6 +13,7 @@ const PROGRAM = fileURLToPath(new URL('mock-host.js', import.meta.url));
  *   sites        {SITE: {seq, root, version, bases, zone, headers, reason, roots: {SEQ: ROOT of an older release}}}
  *   source       which counter a page's bytes go to ("peers")
  *   log          {count: lines that are made up, lines: [newer ones, newest first; fields that differ]}
+ *   doctor       its report: {status, lines, text}
  *   api          version of the API it says to speak (1)
  *   faults       silent: [types it never answers, or "*"], delayMs: {TYPE: ms}, want: {fields that replace an answer's},
  *                gatewaySilent: true, gatewayDelayMs: ms before each answer, cutAt | stallAt | dieAt: offset in a file where the connection closes, stalls, the host dies
