@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openChromium } from './lib/chromium.js';
+import { CHROMIUM_ID, openChromium } from './lib/chromium.js';
+import { testHostile, writeHostilePages, writeOtherExtension } from './lib/hostile.js';
 import { deployMock, newMockVisitor } from './lib/mock.js';
 import { startOrigin } from './lib/origin.js';
 import { patientExtension } from './lib/patient.js';
@@ -24,17 +25,20 @@ let good;
 let evil;
 let visitor;
 let chromium;
+let otherPage;
 
 before(async () => {
   good = await startOrigin(scope);
   writeSmallSite(good.root, { files: { 'static/secret.txt': 'only for visitors of good\n' } });
   evil = await startOrigin(scope, { name: 'other.localhost' });
-  writeSmallSite(evil.root, { pages: { 'frame.html': `<!doctype html><iframe src="${good.url}/"></iframe>` } });
   const extension = patientExtension(scope);
   const sites = { [good.url]: await deployMock(good, { seq: 1, extension }), [evil.url]: await deployMock(evil, { seq: 1, extension }) };
+  await writeHostilePages(evil, good);
   visitor = newMockVisitor(scope, 'anna', { sites });
+  const other = scope.folder('other');
+  otherPage = `chrome-extension://${writeOtherExtension(other)}/page.html`;
   leakNames(good);
-  chromium = await openChromium(scope, visitor, { origins: [good, evil], extension });
+  chromium = await openChromium(scope, visitor, { origins: [good, evil], extension, extensions: [other] });
   await waitForHost(chromium);
 });
 after(() => scope.close());
@@ -255,3 +259,5 @@ test('the enter page leads nowhere but to its own site', async () => {
   }
   await page.close();
 });
+
+testHostile(() => ({ browser: chromium, good, evil, visitor, extensionId: CHROMIUM_ID, otherPage }));

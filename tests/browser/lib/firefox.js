@@ -11,7 +11,7 @@ import { closeWelcome } from './welcome.js';
 
 export const FIREFOX_ID = 'fringe@fringe.example';
 // Firefox gives an extension a random address on each profile; a known one lets tests open its pages.
-const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
+export const FIREFOX_UUID = 'f5196e00-0000-4000-8000-000000000001';
 
 /** Options as for `openChromium`; `prefs` are set on top of ours. */
 export async function openFirefox(scope, visitor, {
