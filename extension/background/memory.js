@@ -18,6 +18,6 @@ export function keepSites(sites) {
 }
 
 async function restore(sites) {
-  const { [KEY]: records = [] } = await api.storage.session.get(KEY);
-  sites.restore(records);
+  const { [KEY]: records } = await api.storage.session.get(KEY).catch(() => ({}));
+  if (Array.isArray(records)) sites.restore(records);
 }
