@@ -9,7 +9,8 @@
  * recorded in batches, so a kill loses at most unrecorded pieces. Page cache can be lost with
  * power: a row remembers the boot it was written in and whether it was synced since; an unsynced
  * file of another boot, or one whose size or mtime is not what the row says, is verified again
- * before a byte of it is used.
+ * before a byte of it is used; a complete one is looked at each time it is given out, also while
+ * it stays open.
  *
  * fsync: content is synced by a thread of the store's own, 30 s after it was recorded and at most
  * every 30 s, and the index's log moves into the index there too, so that no flush waits for the
