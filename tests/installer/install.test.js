@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
@@ -116,6 +117,76 @@ test('a home that cannot be written: says so, says what to do, changes nothing',
   assert.match(text, /cannot write to \/proc\/\.local\/bin/);
   assert.match(text, /read-only/);
   assert.match(text, /XDG_BIN_HOME/);
+});
+
+/** A folder with nothing but the named programs of the system, and what `stubs` says in the place of others: a PATH. */
+function programsOnly(home, stubs = {}) {
+  const folder = join(home, 'programs only');
+  mkdirSync(folder);
+  for (const name of ['awk', 'dirname', 'id', 'mktemp', 'rm', 'sed']) symlinkSync(`/usr/bin/${name}`, join(folder, name));
+  for (const [name, text] of Object.entries(stubs)) {
+    rmSync(join(folder, name), { force: true });
+    writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+  return folder;
+}
+
+test('a missing dependency: says which, and what to do, and changes nothing', async () => {
+  for (const [stubs, says] of [[{}, /no Debian system; please install: .*cmake/],
+    [{ id: 'echo 1000', 'apt-get': 'exit 0' }, /not root and no sudo; please have installed: .*cmake/],
+    [{ id: 'echo 0', 'apt-get': 'exit 100', env: 'shift; exec "$@"' }, /packages are missing/]]) {
+    const home = newHome('.mozilla');
+    const { status, text } = await run('install', home, [], { PATH: programsOnly(home, stubs) });
+    assert.equal(status, 1, text);
+    assert.match(text, says);
+    assert.ok(!existsSync(join(home, '.local')) && !existsSync(join(home, '.mozilla/native-messaging-hosts')));
+  }
+});
+
+/** The host that `home` has installed, and a client that stays connected to it, as the browser of an open page does. */
+async function busyHost(home) {
+  const daemon = spawn(join(home, '.local/bin/fringe'), ['daemon', '--listen', '127.0.0.1:0', '--no-port-map'], { env: { HOME: home }, stdio: 'ignore' });
+  const ended = new Promise(resolve => daemon.once('exit', resolve));
+  const path = join(home, '.local/state/fringe/daemon.sock');
+  const client = await waitFor('the host', () => new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once('error', reject);
+  }));
+  client.on('error', () => {});
+  const left = new Promise(resolve => client.once('close', resolve));
+  client.resume();
+  return { daemon, ended, left };
+}
+
+test('over a running host, or away from under it while a page is open: it ends in order, and nothing is half-done', async () => {
+  for (const act of [install, home => uninstall(home, '--keep')]) {
+    const home = newHome('.mozilla');
+    await install(home);
+    const { daemon, ended, left } = await busyHost(home);
+    try {
+      const { status, text } = await act(home);
+      assert.equal(status, 0, text);
+      assert.equal(await ended, 0);
+      await left;
+      const manifest = existsSync(join(home, '.mozilla/native-messaging-hosts', MANIFEST));
+      for (const name of ['.local/bin/fringe', '.local/bin/fringe-native', '.local/share/fringe-extension/manifest.json']) {
+        assert.equal(existsSync(join(home, name)), act === install, name);
+      }
+      assert.equal(manifest, act === install);
+      assert.ok(existsSync(join(home, '.local/share/fringe/index.sqlite')), 'the cache stays');
+      assert.ok(!walk(home).some(path => /\.(new|old)$/.test(path)));
+    } finally {
+      daemon.kill('SIGKILL');
+    }
+  }
+});
+
+test('a browser in a sandbox is named, with what to do instead', async () => {
+  const home = newHome('snap/chromium', '.var/app/org.mozilla.firefox');
+  const { status, text } = await install(home);
+  assert.equal(status, 0, text);
+  for (const folder of ['snap/chromium', '.var/app/org.mozilla.firefox']) assert.ok(text.includes(join(home, folder)), text);
+  assert.match(text, /distribution's own package|sandbox/);
 });
 
 test('XDG folders are respected', async () => {
