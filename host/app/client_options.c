@@ -21,6 +21,8 @@ static const struct option long_options[] = {
     {"download-rate", required_argument, NULL, FIRST_SETTING + SETTING_DOWNLOAD_RATE},
     {"monthly-cap", required_argument, NULL, FIRST_SETTING + SETTING_MONTHLY_CAP},
     {"slots", required_argument, NULL, FIRST_SETTING + SETTING_SLOTS},
+    {"unmetered-only", required_argument, NULL, FIRST_SETTING + SETTING_UNMETERED_ONLY},
+    {"mains-only", required_argument, NULL, FIRST_SETTING + SETTING_MAINS_ONLY},
     {"default-zone", required_argument, NULL, FIRST_SETTING + SETTING_DEFAULT_ZONE},
     {"cache-quota", required_argument, NULL, FIRST_SETTING + SETTING_CACHE_QUOTA},
     {"local-discovery", required_argument, NULL, FIRST_SETTING + SETTING_LOCAL_DISCOVERY},

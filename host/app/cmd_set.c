@@ -12,6 +12,7 @@ static const char usage[] =
     "usage: fringe set SITE off|fetch|share|default [--socket PATH]\n"
     "       fringe set [--upload-rate RATE] [--download-rate RATE] [--monthly-cap BYTES]\n"
     "                  [--slots N] [--local-discovery on|off] [--log yes|no]\n"
+    "                  [--unmetered-only yes|no] [--mains-only yes|no]\n"
     "                  [--default-zone off|fetch|share] [--cache-quota BYTES] [--socket PATH]\n"
     "  off      nothing of this site is fetched from or shared with other visitors\n"
     "  fetch    its files come from other visitors, nothing is given to them\n"
@@ -24,6 +25,10 @@ static const char usage[] =
     "  --slots          how many strangers' programs are served at a time, 1 to 200 (8)\n"
     "  --local-discovery  find, and be found by, hosts on your own network (off): everybody\n"
     "                   there can see which sites' files are shared here\n"
+    "  --unmetered-only  give nothing while this network is metered, such as a phone's (no);\n"
+    "                   NetworkManager knows, without it no network is metered\n"
+    "  --mains-only     give nothing while this computer runs on battery (no); UPower knows,\n"
+    "                   without it no computer does\n"
     "  --log            keep a log of what was fetched and given (yes): `fringe log` shows it\n"
     "  --default-zone   what holds for sites without a choice of their own (off)\n"
     "  --cache-quota    bytes on the disk; 0: a tenth of what is free, at most 5 GB\n";
@@ -56,6 +61,18 @@ static int set_zone(const struct client_options *options)
 
 /* --- limits */
 
+static bool is_switch(enum setting setting)
+{
+    return setting == SETTING_LOCAL_DISCOVERY || setting == SETTING_NO_LOG ||
+           setting == SETTING_UNMETERED_ONLY || setting == SETTING_MAINS_ONLY;
+}
+
+static bool parse_switch(const char *text, uint64_t *ret)
+{
+    *ret = strcmp(text, "yes") == 0 || strcmp(text, "on") == 0;
+    return *ret != 0 || strcmp(text, "no") == 0 || strcmp(text, "off") == 0;
+}
+
 static bool parse_setting(enum setting setting, const char *text, uint64_t *ret)
 {
     if (setting == SETTING_DEFAULT_ZONE) {
@@ -64,14 +81,11 @@ static bool parse_setting(enum setting setting, const char *text, uint64_t *ret)
         *ret = (uint64_t)zone + 1;
         return known;
     }
-    if (setting == SETTING_NO_LOG) {
-        *ret = strcmp(text, "no") == 0;
-        return *ret != 0 || strcmp(text, "yes") == 0;
+    if (setting == SETTING_NO_LOG && parse_switch(text, ret)) {
+        *ret = !*ret;
+        return true;
     }
-    if (setting != SETTING_LOCAL_DISCOVERY)
-        return cmd_bytes_parse(text, ret);
-    *ret = strcmp(text, "on") == 0;
-    return *ret != 0 || strcmp(text, "off") == 0;
+    return is_switch(setting) ? parse_switch(text, ret) : cmd_bytes_parse(text, ret);
 }
 
 static bool read_limits(const struct client_options *options, struct api_request *request)

@@ -103,6 +103,22 @@ static void print_health(const json_t *health)
                   hours < 48 ? "hours" : "days", clock);
 }
 
+/* A switch without anybody who knows does nothing, and must not do so in silence. */
+static void print_surroundings(const json_t *answer)
+{
+    const json_t *limits = json_object_get(answer, "limits"),
+                 *said = json_object_get(answer, "surroundings");
+
+    if (strcmp(client_text(answer, "sharing", ""), "asking") == 0)
+        return;
+    if (client_number(limits, setting_name(SETTING_UNMETERED_ONLY)) != 0 &&
+        strcmp(client_text(said, "network", ""), "unknown") == 0)
+        cmd_print("metered?   not known, taken as no: NetworkManager says nothing");
+    if (client_number(limits, setting_name(SETTING_MAINS_ONLY)) != 0 &&
+        strcmp(client_text(said, "power", ""), "unknown") == 0)
+        cmd_print("battery?   not known, taken as no: UPower says nothing");
+}
+
 static void print_table(const json_t *answer)
 {
     const json_t *cache = json_object_get(answer, "cache");
@@ -122,6 +138,7 @@ static void print_table(const json_t *answer)
     print_totals(json_object_get(answer, "total"), json_object_get(answer, "ever"));
     print_month(answer);
     limits_print(json_object_get(answer, "limits"));
+    print_surroundings(answer);
     limits_print_sharing(answer);
 }
 

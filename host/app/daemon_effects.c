@@ -420,6 +420,9 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
             multicast_send(daemon->multicast, effect->lsd.family, effect->text.data,
                            effect->text.length);
         break;
+    case EFFECT_SURROUNDINGS:
+        daemon_surroundings(daemon, effect->surroundings_on);
+        break;
     case EFFECT_DATAGRAM:
         send_datagram(daemon, effect);
         break;

@@ -1,4 +1,5 @@
-/* When the disk or the network fails: what the node cannot see by itself. */
+/* When the disk or the network fails, or is metered, or the power is a battery's: what the node
+ * cannot see by itself. */
 #include "app/daemon_impl.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -60,6 +61,24 @@ static void network_changed(void *user, bool online)
     daemon_step(user, &event);
 }
 
+/* --- metered, battery */
+
+static void surroundings_changed(void *user, const struct surroundings *now)
+{
+    struct event event = {.kind = EVENT_SURROUNDINGS, .surroundings = *now};
+
+    daemon_step(user, &event);
+}
+
+void daemon_surroundings(struct daemon *daemon, bool on)
+{
+    surroundings_free(daemon->surroundings);
+    daemon->surroundings =
+        on ? surroundings_new(&daemon->loop, surroundings_changed, daemon) : NULL;
+}
+
+/* --- all */
+
 void daemon_health_begin(struct daemon *daemon)
 {
     struct event event = {.kind = EVENT_STORE};
@@ -74,4 +93,5 @@ void daemon_health_end(struct daemon *daemon)
 {
     network_free(daemon->network);
     daemon->network = NULL;
+    daemon_surroundings(daemon, false);
 }

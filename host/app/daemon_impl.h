@@ -1,8 +1,8 @@
 /* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
  * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches),
  * daemon_cache.c (what stays and what goes), daemon_dial.c (to super-nodes), daemon_health.c (the
- * disk and the network, when they fail), daemon_supernode.c (a super-node's beginning and end).
- * Layer: app; private. */
+ * disk, the network, the power), daemon_supernode.c (a super-node's beginning and end). Layer: app;
+ * private. */
 #pragma once
 
 #include "app/daemon.h"
@@ -18,6 +18,7 @@
 #include "io/portmap.h"
 #include "io/resolver.h"
 #include "io/store.h"
+#include "io/surroundings.h"
 #include "io/tcp.h"
 #include "io/transfer_log.h"
 #include "io/udp.h"
@@ -54,7 +55,8 @@ struct daemon {
     struct loop_timer *timer, *flush_timer, *idle_timer;
     struct loop_timer *probe_timer; /* daemon_health.c: the store is looked at again */
     bool probing, restart;
-    struct network *network;         /* NULL: the system does not tell */
+    struct network *network;               /* NULL: the system does not tell */
+    struct surroundings_bus *surroundings; /* NULL: nobody wants to know */
     struct loop_timer *report_timer; /* daemon_supernode.c: the next report; the end of draining */
     uv_signal_t signals[3];
     struct store *store;
@@ -122,6 +124,7 @@ void daemon_health_stepped(struct daemon *daemon); /* is the store to be looked 
 void daemon_store_failed(struct daemon *daemon, enum err why);
 void daemon_health_probe(void *user);
 void daemon_health_end(struct daemon *daemon);
+void daemon_surroundings(struct daemon *daemon, bool on); /* EFFECT_SURROUNDINGS */
 
 /* --- daemon_log.c: what came from whom */
 void daemon_log_open(struct daemon *daemon);

@@ -20,6 +20,16 @@ static const char *amount(const json_t *settings, enum setting setting, const ch
     return ret;
 }
 
+static void print_when_not(const json_t *settings)
+{
+    bool metered = client_number(settings, setting_name(SETTING_UNMETERED_ONLY)) != 0;
+    bool battery = client_number(settings, setting_name(SETTING_MAINS_ONLY)) != 0;
+
+    if (metered || battery)
+        cmd_print("not given  %s%s%s", metered ? "over a metered network" : "",
+                  metered && battery ? " or " : "", battery ? "on battery" : "");
+}
+
 void limits_print(const json_t *settings)
 {
     char up[2 * BYTES_TEXT], down[2 * BYTES_TEXT], month[2 * BYTES_TEXT];
@@ -31,6 +41,7 @@ void limits_print(const json_t *settings)
               (unsigned long long)client_number(settings, setting_name(SETTING_SLOTS)));
     if (client_number(settings, setting_name(SETTING_CACHE_QUOTA)) != 0)
         cmd_print("cache      at most %s", amount(settings, SETTING_CACHE_QUOTA, "", up));
+    print_when_not(settings);
     if (client_number(settings, setting_name(SETTING_LOCAL_DISCOVERY)) != 0)
         cmd_print("own network is told what is shared (local discovery)");
     if (client_number(settings, setting_name(SETTING_NO_LOG)) != 0)
@@ -40,12 +51,19 @@ void limits_print(const json_t *settings)
 
 void limits_print_sharing(const json_t *object)
 {
+    static const char *const says[][2] = {
+        {"month", "no: this month's cap is reached"},
+        {"metered", "no: this network is metered"},
+        {"battery", "no: this computer runs on battery"},
+        {"asking", "not yet: the system is asked about the network and the power"},
+    };
     const char *sharing = client_text(object, "sharing", "?");
     unsigned long long seconds = client_number(object, "paused_s");
 
-    if (strcmp(sharing, "month") == 0)
-        cmd_print("sharing    no: this month's cap is reached");
-    else if (strcmp(sharing, "paused") != 0)
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+        if (strcmp(sharing, says[i][0]) == 0)
+            sharing = says[i][1];
+    if (strcmp(sharing, "paused") != 0)
         cmd_print("sharing    %s", sharing);
     else if (seconds == 0)
         cmd_print("sharing    paused until `fringe resume`");

@@ -128,6 +128,11 @@
 #define LIMIT_RATE_MAX            1000000000000ull
 #define LIMIT_PAUSE_MINUTES       10080u    /* a week; longer is until resumed */
 
+/* --- the system bus (any program of this computer may send us what it likes) */
+#define LIMIT_BUS_AT_ONCE         KIB(256) /* bytes; far more than the two services ever say */
+#define LIMIT_BUS_S               KIB(8)   /* and for ever, a second */
+#define LIMIT_BUS_MS              10000    /* for an answer */
+
 /* --- the home router (whoever answers in its place on the LAN) */
 #define LIMIT_ROUTER_URL          256     /* of a UPnP device */
 #define LIMIT_ROUTER_DEVICES      8       /* UPnP devices that are looked at */

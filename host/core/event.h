@@ -38,6 +38,12 @@ struct settings_record {
     struct byte_totals ever;     /* in all runs */
 };
 
+/* What the system says about the network and the power here. */
+enum said { SAID_NOTHING, SAID_NO, SAID_YES };
+struct surroundings {
+    enum said metered, on_battery;
+};
+
 /* What a connection is, in its number: accepted by us; over a WebSocket (PROTOCOL.md 4.9). */
 #define CONN_ACCEPTED  (UINT64_C(1) << 63)
 #define CONN_WEBSOCKET (UINT64_C(1) << 62)
@@ -59,6 +65,7 @@ enum event_kind {
     EVENT_HTTP_DONE,
     EVENT_DATAGRAM,       /* from the one that an op sends to, or that cannot be reached */
     EVENT_LSD_HEARD,      /* somebody on our own network shares something (BEP 14) */
+    EVENT_SURROUNDINGS,   /* after EFFECT_SURROUNDINGS: how it is, and whenever that changes */
     EVENT_TORRENT_LOADED, /* ERR_NOT_FOUND: not in the store */
     EVENT_CONTENT_LOADED, /* which pieces of a torrent are in the store */
     EVENT_PIECE_STORED,   /* ERR_OK: verified and written; ERR_BAD_HASH; or why it cannot
@@ -133,6 +140,7 @@ struct event {
             const uint8_t *root; /* EVENT_FILE_LOST, EVENT_FILE_GONE, EVENT_NO_ROOM */
         } store;
         bool online;
+        struct surroundings surroundings;
         struct {
             struct address external;    /* where the internet reaches us; port 0: nowhere */
             const char *state, *method; /* for status; static text */

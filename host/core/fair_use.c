@@ -75,16 +75,20 @@ static void save(struct node *node)
 
 bool fair_use_may_give(const struct node *node)
 {
-    return !node->fair.paused && !month_is_full(node);
+    return !node->fair.paused && !month_is_full(node) && surroundings_forbid(node) == NULL;
 }
 
 /* Peers are told when there is something to give again, or nothing any more. */
 static void tell_swarms(struct node *node)
 {
+    unsigned sites = 0;
+
     node->fair.gives = fair_use_may_give(node);
     for (struct site *site = node->sites; site != NULL; site = site->hh.next) {
         list_for_each(link, next, &site->swarms)
             swarm_fair_use_changed(list_entry(link, struct swarm, in_site));
+        if (++sites <= SITES_SHARED_AGAIN)
+            site_share_again(site); /* it was forbidden when this run began */
     }
 }
 
@@ -161,6 +165,7 @@ void fair_use_restore(struct node *node, const struct settings_record *record)
         fair->pause_until_ms = node->now_ms + left * 1000;
         node_wake(node, fair->pause_until_ms);
     }
+    surroundings_look(node);
     fair->gives = fair_use_may_give(node);
 }
 
@@ -184,6 +189,7 @@ void fair_use_set(struct node *node, const struct api_request *request)
     /* Who sets a cap sees this month; a clock that once was years ahead is forgotten. */
     if (request->given[SETTING_MONTHLY_CAP])
         fair->month = month_of(node->wall_s);
+    surroundings_look(node);
     choker_settings_changed(node);
     node_wake(node, node->now_ms); /* local discovery may begin or end */
     save(node);
@@ -214,6 +220,13 @@ void fair_use_resume(struct node *node)
     tell_swarms(node);
 }
 
+void fair_use_surroundings(struct node *node, const struct surroundings *now)
+{
+    surroundings_heard(node, now);
+    if (node->fair.gives != fair_use_may_give(node))
+        tell_swarms(node);
+}
+
 uint64_t fair_use_paused_s(const struct node *node)
 {
     const struct fair_use *fair = &node->fair;
@@ -226,9 +239,13 @@ uint64_t fair_use_paused_s(const struct node *node)
 
 const char *fair_use_state(const struct node *node)
 {
+    const char *forbidden = surroundings_forbid(node);
+
     if (node->fair.paused)
         return "paused";
-    return month_is_full(node) ? "month" : "on";
+    if (month_is_full(node))
+        return "month";
+    return forbidden != NULL ? forbidden : "on";
 }
 
 /* --- giving */
@@ -377,7 +394,7 @@ uint64_t fair_use_tick(struct node *node)
     if (fair->up.rate > 0)
         peer_serve_all(node);
     uint64_t wake = fair->month_changed ? fair->save_ms : FOREVER;
-    if (!fair->gives && !fair->paused && wake > node->now_ms + CALENDAR_MS)
+    if (month_is_full(node) && !fair->paused && wake > node->now_ms + CALENDAR_MS)
         wake = node->now_ms + CALENDAR_MS;
     return fair->paused && fair->pause_until_ms < wake ? fair->pause_until_ms : wake;
 }

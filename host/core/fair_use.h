@@ -9,7 +9,7 @@
  *            zone "fetch" until the month ends. A clock that goes back changes nothing.
  *   pause    no peer at all; pages get their files from the cache and the sites.
  *
- * Slots are in choker.h. */
+ * Metered networks and battery are in surroundings.h, slots in choker.h. */
 #pragma once
 
 #include "core/event.h"
@@ -43,8 +43,9 @@ uint64_t fair_use_tick(struct node *node); /* returns when to be woken next */
 void fair_use_set(struct node *node, const struct api_request *request);
 void fair_use_pause(struct node *node, uint64_t minutes); /* 0: until resumed */
 void fair_use_resume(struct node *node);
+void fair_use_surroundings(struct node *node, const struct surroundings *now);
 uint64_t fair_use_paused_s(const struct node *node); /* still; UINT64_MAX: until resumed */
-/* For status: "on", "paused", "month" (its cap is reached). */
+/* For status: "on", "paused", "month" (its cap is reached), or as surroundings_forbid says. */
 const char *fair_use_state(const struct node *node);
 
 void fair_use_look_at_calendar(struct node *node); /* so that fair.month is right */

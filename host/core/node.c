@@ -477,6 +477,9 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     case EVENT_NETWORK:
         health_network(node, event->online);
         break;
+    case EVENT_SURROUNDINGS:
+        fair_use_surroundings(node, &event->surroundings);
+        break;
     case EVENT_FILE_LOST:
         swarm_file_lost(node, event->store.root);
         break;

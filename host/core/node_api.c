@@ -128,6 +128,7 @@ static void put_fair_use(struct node *node, struct api_answer *answer)
     snprintf(month, sizeof month, "%04llu-%02llu", (unsigned long long)(fair->month / 12),
              (unsigned long long)(fair->month % 12 + 1));
     put_sharing(node, answer);
+    surroundings_put(node, answer);
     api_answer_open_object(answer, "limits");
     put_settings(node, answer);
     api_answer_close(answer);

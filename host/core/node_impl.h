@@ -12,6 +12,7 @@
 #include "core/health.h"
 #include "core/node.h"
 #include "core/rng.h"
+#include "core/surroundings.h"
 
 #include <uthash.h>
 
@@ -90,6 +91,7 @@ struct node {
     const char *mapping_state, *mapping_method; /* static text */
     struct fair_use fair;
     struct byte_totals before; /* of earlier runs, and of sites that are forgotten */
+    struct surroundings_watch surroundings;
     struct choker choker;
     struct list asking;   /* a super-node's peers that may be given a block now */
     uint64_t send_queued; /* bytes of blocks at all sockets */

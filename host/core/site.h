@@ -127,6 +127,9 @@ struct swarm *site_find_swarm(struct site *site, const uint8_t infohash[HASH_LEN
 struct swarm *site_release_swarm(struct site *site, struct site_release *release, size_t bundle);
 void site_start_swarms(struct site *site);   /* of the current release, for a page */
 void site_follow_release(struct site *site); /* the same when no page needs them yet */
+/* At start, and when sharing goes on: what no page has asked for yet is given all the same. */
+#define SITES_SHARED_AGAIN 64
+void site_share_again(struct site *site);
 void site_free_releases(struct site *site);
 uint64_t site_life_tick(struct site *site);
 

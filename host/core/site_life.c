@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define SWARMS_RESTORED 64 /* shared again at start */
-
 /* --- states */
 
 /* The publisher's kill switch: a release that shares nothing. */
@@ -314,6 +312,12 @@ static struct release *verify_record(const struct site *site, const struct site_
     return release;
 }
 
+void site_share_again(struct site *site)
+{
+    if (list_empty(&site->swarms) && site_may_share(site))
+        site_start_swarms(site);
+}
+
 void site_restore(struct node *node, const struct site_record *record)
 {
     struct site *site = site_get(node, record->site, true);
@@ -332,6 +336,6 @@ void site_restore(struct node *node, const struct site_record *record)
         site->seq = record->seq > site->seq ? record->seq : site->seq;
     }
     site->blocked = record->blocked;
-    if (site_may_share(site) && HASH_COUNT(node->sites) <= SWARMS_RESTORED)
-        site_start_swarms(site);
+    if (HASH_COUNT(node->sites) <= SITES_SHARED_AGAIN)
+        site_share_again(site);
 }

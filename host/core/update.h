@@ -27,6 +27,7 @@ enum effect_kind {
     EFFECT_DATAGRAM_END,  /* nothing more is awaited */
     EFFECT_LSD_LISTEN,    /* to local discovery's groups, or no more */
     EFFECT_LSD_SEND,      /* `text` */
+    EFFECT_SURROUNDINGS,  /* tell of them from now on, or no more; -> EVENT_SURROUNDINGS, soon */
     EFFECT_LOAD_TORRENT,  /* -> EVENT_TORRENT_LOADED */
     EFFECT_LOAD_CONTENT,  /* -> EVENT_CONTENT_LOADED; meta stays valid until then or a cancel */
     EFFECT_STORE_PIECE,   /* hash, compare, write, -> EVENT_PIECE_STORED */
@@ -87,6 +88,7 @@ struct effect {
             bool on;        /* listen */
             uint8_t family; /* send */
         } lsd;
+        bool surroundings_on;
         struct {
             uint64_t op;
             uint8_t infohash[HASH_LENGTH]; /* load torrent, save torrent */

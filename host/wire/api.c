@@ -41,6 +41,8 @@ static const struct {
     [SETTING_SLOTS] = {"slots", 1, LIMIT_PEERS, false},
     [SETTING_LOCAL_DISCOVERY] = {"local_discovery", 1, 1, true},
     [SETTING_NO_LOG] = {"no_log", 1, 1, true},
+    [SETTING_UNMETERED_ONLY] = {"unmetered_only", 1, 1, true},
+    [SETTING_MAINS_ONLY] = {"mains_only", 1, 1, true},
     [SETTING_DEFAULT_ZONE] = {"default_zone", ZONE_OFF + 1, ZONE_SHARE + 1, true},
     [SETTING_CACHE_QUOTA] = {"cache_quota", LIMIT_QUOTA_MIN, JSON_INTEGER_MAX, true},
 };

@@ -60,6 +60,8 @@ enum setting {
     SETTING_SLOTS,
     SETTING_LOCAL_DISCOVERY, /* 1: yes */
     SETTING_NO_LOG,          /* 1: no log of transfers is kept */
+    SETTING_UNMETERED_ONLY,  /* 1: nothing is given over a metered network */
+    SETTING_MAINS_ONLY,      /* 1: nor on battery */
     SETTING_DEFAULT_ZONE, /* of sites without a choice: enum zone + 1; 0: as the host was started */
     SETTING_CACHE_QUOTA,  /* bytes; 0: as the disk suggests */
     SETTING_COUNT_

@@ -102,6 +102,7 @@ class Commands(WithSite):
         ours.stop()
         ours.start()
         self.assertEqual(ours.status()["limits"], {"upload_rate": 1_500_000, "download_rate": 0, "monthly_cap": 20_000_000_000, "slots": 4, "local_discovery": 0, "no_log": 0,
+                                                    "unmetered_only": 0, "mains_only": 0,
                                                     "cache_quota": 0, "default_zone": "share"})
         self.assertIn("upload: no limit", ours.run("set", "--upload-rate", "0").stdout)
         self.assertIn("for 30 more minutes", ours.run("pause", "30").stdout)
@@ -118,4 +119,5 @@ class Commands(WithSite):
         for words in (["0"], ["-5"], ["10081"], ["soon"], ["1", "2"]):
             self.assertEqual(ours.run("pause", *words, check=False).returncode, 2, words)
         self.assertEqual(ours.status()["limits"], {"upload_rate": 0, "download_rate": 0, "monthly_cap": 0, "slots": 8, "local_discovery": 0, "no_log": 0,
+                                                    "unmetered_only": 0, "mains_only": 0,
                                                     "cache_quota": 0, "default_zone": "share"})

@@ -249,6 +249,9 @@ void visitor_do_effect(struct visitor *visitor, struct effect *effect)
     case EFFECT_LSD_LISTEN:
         visitor->listens = effect->lsd.on;
         break;
+    case EFFECT_SURROUNDINGS:
+        visitor_watch(visitor, effect->surroundings_on);
+        break;
     case EFFECT_LSD_SEND:
         datagram_shout(visitor, effect);
         break;

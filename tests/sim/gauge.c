@@ -38,6 +38,8 @@ static void take_settings(struct visitor *visitor, const uint64_t settings[SETTI
     gauge_set(visitor, &gauges->up, settings[SETTING_UPLOAD_RATE], BLOCK_LENGTH);
     gauge_set(visitor, &gauges->down, settings[SETTING_DOWNLOAD_RATE], 2048);
     gauges->month_cap = settings[SETTING_MONTHLY_CAP];
+    gauges->unmetered_only = settings[SETTING_UNMETERED_ONLY] != 0;
+    gauges->mains_only = settings[SETTING_MAINS_ONLY] != 0;
 }
 
 void gauges_start(struct visitor *visitor)
@@ -56,7 +58,9 @@ void gauges_hear(struct visitor *visitor, const struct api_request *request)
     struct gauges *gauges = &visitor->gauges;
     uint64_t settings[SETTING_COUNT_] = {[SETTING_UPLOAD_RATE] = gauges->up.rate,
                                          [SETTING_DOWNLOAD_RATE] = gauges->down.rate,
-                                         [SETTING_MONTHLY_CAP] = gauges->month_cap};
+                                         [SETTING_MONTHLY_CAP] = gauges->month_cap,
+                                         [SETTING_UNMETERED_ONLY] = gauges->unmetered_only,
+                                         [SETTING_MAINS_ONLY] = gauges->mains_only};
 
     if (request->type == API_RESUME)
         gauges->paused_until_us = 0;
@@ -76,6 +80,19 @@ bool gauges_paused(const struct visitor *visitor)
     return visitor->world->now_us < visitor->gauges.paused_until_us;
 }
 
+static void check_surroundings(struct visitor *visitor)
+{
+    const struct gauges *gauges = &visitor->gauges;
+    const struct surroundings *now = &visitor->surroundings;
+
+    if ((gauges->unmetered_only || gauges->mains_only) && !visitor->watch_told)
+        world_fail(visitor->world, "%s uploads before it knows where it is", visitor->host->name);
+    if (gauges->unmetered_only && now->metered == SAID_YES)
+        world_fail(visitor->world, "%s uploads over a metered network", visitor->host->name);
+    if (gauges->mains_only && now->on_battery == SAID_YES)
+        world_fail(visitor->world, "%s uploads on battery", visitor->host->name);
+}
+
 void gauges_sent_block(struct visitor *visitor, uint64_t bytes)
 {
     struct gauges *gauges = &visitor->gauges;
@@ -87,6 +104,7 @@ void gauges_sent_block(struct visitor *visitor, uint64_t bytes)
                    visitor->host->name, (unsigned long long)gauges->month_cap);
     if (gauges_paused(visitor))
         world_fail(visitor->world, "%s uploads though it is paused", visitor->host->name);
+    check_surroundings(visitor);
 }
 
 void gauges_received(struct visitor *visitor, uint64_t bytes)

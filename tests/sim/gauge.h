@@ -1,5 +1,6 @@
 /* Holds a visitor to its limits, with arithmetic of its own: over any window no more than the rate
- * times its length, and one bucket full; no more than the month's cap; nothing while paused.
+ * times its length, and one bucket full; no more than the month's cap; nothing while paused,
+ * over a metered network or on battery where the visitor wants that.
  *
  * The bound over all windows at once is a bucket that leaks at the rate and must not overflow. */
 #pragma once
@@ -19,6 +20,7 @@ struct gauge {
 struct gauges {
     struct gauge up, down;
     uint64_t month_cap, month_bytes;
+    bool unmetered_only, mains_only;
     uint64_t paused_until_us; /* 0: not paused */
 };
 

@@ -467,6 +467,152 @@ START_TEST(test_pause_survives_a_kill)
 }
 END_TEST
 
+/* A restart in the middle does not end it for good. */
+START_TEST(test_shared_again_after_a_pause)
+{
+    struct scene scene = scene_with_files(753);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct script *leech = leech_new(&scene, "leech", 3);
+
+    scene_load_all(&scene, visitor);
+    visitor_pause(visitor, 0);
+    visitor_kill(visitor);
+    visitor_start(visitor);
+    world_run(scene.world, 5000);
+    visitor_resume(visitor);
+    world_run(scene.world, 5000);
+    script_dial(leech, visitor->host);
+    world_run(scene.world, 5000);
+    ck_assert_uint_eq(leech->blocks_got, 3);
+    scene_free(&scene);
+}
+END_TEST
+
+/* --- metered networks, battery */
+
+/* Both switches the same way: gives, then not, then again; pages go on all the time. */
+static void stops_and_goes_on(enum setting setting, const struct surroundings *bad,
+                              const char *word)
+{
+    struct scene scene = scene_with_files(760 + setting);
+    struct visitor *giver = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    scene_load(giver, "/static/b.wasm");
+    scene_load(giver, "/static/c.bin");
+    struct script *leech = leech_new(&scene, "leech", 60);
+
+    visitor_set(giver, setting, 1);
+    ck_assert_str_eq(sharing(giver), "asking");
+    world_run(scene.world, 1000);
+    ck_assert_str_eq(sharing(giver), "on");
+    visitor_set(giver, SETTING_UPLOAD_RATE, 100000);
+    script_dial(leech, giver->host);
+    world_run(scene.world, 3000);
+    uint32_t before = leech->blocks_got;
+    ck_assert_uint_gt(before, 10);
+
+    visitor_surroundings(giver, bad->metered, bad->on_battery);
+    ck_assert_str_eq(sharing(giver), word);
+    world_run(scene.world, 20000);                    /* the gauge watches */
+    ck_assert_uint_le(leech->blocks_got, before + 2); /* what was on its way */
+    before = leech->blocks_got;
+    scene_load(giver, "/static/a.js");
+    ck_assert_uint_eq(leech->blocks_got, before);
+
+    visitor_surroundings(giver, SAID_NO, SAID_NO);
+    ck_assert_str_eq(sharing(giver), "on");
+    script_dial(leech, giver->host);
+    world_run(scene.world, 10000);
+    ck_assert_uint_ge(leech->blocks_got, before + 40);
+    scene_free(&scene);
+}
+
+START_TEST(test_metered)
+{
+    stops_and_goes_on(SETTING_UNMETERED_ONLY, &(struct surroundings){SAID_YES, SAID_NO}, "metered");
+}
+END_TEST
+
+START_TEST(test_battery)
+{
+    stops_and_goes_on(SETTING_MAINS_ONLY, &(struct surroundings){SAID_NO, SAID_YES}, "battery");
+}
+END_TEST
+
+START_TEST(test_each_switch_is_for_itself)
+{
+    struct scene scene = scene_with_files(770);
+    struct visitor *visitor = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+
+    ck_assert(!visitor->watches); /* nobody is asked for nothing */
+    visitor_surroundings(visitor, SAID_YES, SAID_YES);
+    ck_assert_str_eq(sharing(visitor), "on");
+    visitor_set(visitor, SETTING_MAINS_ONLY, 1);
+    world_run(scene.world, 1000);
+    ck_assert_str_eq(sharing(visitor), "battery");
+    visitor_surroundings(visitor, SAID_YES, SAID_NOTHING);
+    ck_assert_str_eq(sharing(visitor), "on");
+    visitor_set(visitor, SETTING_UNMETERED_ONLY, 1);
+    ck_assert_str_eq(sharing(visitor), "metered"); /* at once: it is known */
+    visitor_surroundings(visitor, SAID_YES, SAID_YES);
+    visitor_set(visitor, SETTING_UNMETERED_ONLY, 0);
+    ck_assert_str_eq(sharing(visitor), "battery");
+    visitor_set(visitor, SETTING_MAINS_ONLY, 0);
+    ck_assert_str_eq(sharing(visitor), "on");
+    ck_assert(!visitor->watches);
+    /* What was known then may not be so any more. */
+    visitor_set(visitor, SETTING_UNMETERED_ONLY, 1);
+    ck_assert_str_eq(sharing(visitor), "asking");
+    visitor_pause(visitor, 0);
+    ck_assert_str_eq(sharing(visitor), "paused");
+    scene_free(&scene);
+}
+END_TEST
+
+/* The switch is remembered, what it said is not: nothing is given before it is known again. */
+START_TEST(test_metered_survives_a_kill)
+{
+    struct scene scene = scene_with_files(771);
+    struct visitor *giver = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    struct script *leech = leech_new(&scene, "leech", 3);
+
+    scene_load_all(&scene, giver);
+    visitor_set(giver, SETTING_UNMETERED_ONLY, 1);
+    visitor_kill(giver);
+    giver->surroundings.metered = SAID_YES;
+    visitor_start(giver);
+    ck_assert_str_eq(sharing(giver), "asking");
+    script_dial(leech, giver->host);
+    world_run(scene.world, 20000);
+    ck_assert_str_eq(sharing(giver), "metered");
+    ck_assert_uint_eq(leech->blocks_got, 0);
+    /* It ends: what no page has asked for in this run is given, too. */
+    visitor_surroundings(giver, SAID_NOTHING, SAID_NOTHING);
+    world_run(scene.world, 2000);
+    script_dial(leech, giver->host);
+    world_run(scene.world, 5000);
+    ck_assert_uint_eq(leech->blocks_got, 3);
+    scene_free(&scene);
+}
+END_TEST
+
+/* A fetcher on a metered network still gets from peers. */
+START_TEST(test_metered_takes_from_peers)
+{
+    struct scene scene = scene_with_files(772);
+    struct visitor *giver = scene_visitor(&scene, "v1", ZONE_SHARE, NULL);
+    scene_load_all(&scene, giver);
+    uint64_t before = scene_origin_bytes(&scene);
+    struct visitor *taker = scene_visitor(&scene, "v2", ZONE_SHARE, giver->host);
+
+    visitor_set(taker, SETTING_UNMETERED_ONLY, 1);
+    visitor_surroundings(taker, SAID_YES, SAID_NO);
+    scene_load(taker, "/static/c.bin");
+    ck_assert_uint_eq(scene_origin_bytes(&scene), before);
+    ck_assert_uint_ge(status(taker, "total.peers"), MIB(1));
+    scene_free(&scene);
+}
+END_TEST
+
 TEST_MAIN("sim_fair_use",
           TESTS(test_upload_rate, test_upload_rate_over_many, test_download_rate_from_a_peer,
                 test_download_rate_from_the_origin, test_the_slowest, test_two_sites_share_the_rate,
@@ -474,4 +620,6 @@ TEST_MAIN("sim_fair_use",
                 test_a_fetcher_with_limits_uploads_nothing, test_strangers_take_turns,
                 test_our_own_need_no_slot, test_the_month_is_full, test_the_next_month,
                 test_the_month_survives_a_kill, test_pause, test_pause_until_resumed,
-                test_pause_survives_a_kill))
+                test_pause_survives_a_kill, test_shared_again_after_a_pause, test_metered,
+                test_battery, test_each_switch_is_for_itself, test_metered_survives_a_kill,
+                test_metered_takes_from_peers))

@@ -208,6 +208,7 @@ void visitor_kill(struct visitor *visitor)
     server_forget_visitor(visitor);
     datagrams_forget(visitor);
     visitor->listens = false;
+    visitor->watches = visitor->watch_told = false;
     visitor->shout_us = 0;
     disk_stop(visitor->disk);
     fetches_break(visitor);
@@ -287,6 +288,43 @@ struct ask *visitor_set_zone(struct visitor *visitor, const char *site, enum zon
     snprintf(request.site, sizeof request.site, "%s", site);
     remember_zone(visitor, site, zone);
     return visitor_ask(visitor, 1, &request);
+}
+
+/* --- surroundings */
+
+static void tell_surroundings(struct visitor *visitor)
+{
+    struct event event = {.kind = EVENT_SURROUNDINGS, .surroundings = visitor->surroundings};
+
+    if (!visitor->watches)
+        return;
+    visitor->watch_told = true;
+    world_trace(visitor->world, "%s < metered %d, on battery %d", visitor->host->name,
+                (int)event.surroundings.metered, (int)event.surroundings.on_battery);
+    visitor_step(visitor, &event);
+}
+
+static void fire_told(struct world *world, uint64_t number, uint64_t run)
+{
+    struct visitor *visitor = visitor_find(world, number);
+
+    if (visitor->run == run)
+        tell_surroundings(visitor);
+}
+
+/* The system takes a moment to say it for the first time. */
+void visitor_watch(struct visitor *visitor, bool on)
+{
+    visitor->watches = on;
+    visitor->watch_told = false;
+    if (on)
+        world_after(visitor->world, 50000, fire_told, visitor->number, visitor->run);
+}
+
+void visitor_surroundings(struct visitor *visitor, enum said metered, enum said on_battery)
+{
+    visitor->surroundings = (struct surroundings){metered, on_battery};
+    tell_surroundings(visitor);
 }
 
 /* --- the step */

@@ -83,7 +83,10 @@ struct visitor {
     struct list transfers; /* oldest first */
     struct choice *choices;
     size_t choice_count;
-    bool listens;           /* to local discovery */
+    bool listens;    /* to local discovery */
+    bool watches;    /* wants to be told of its surroundings */
+    bool watch_told; /* and has been */
+    struct surroundings surroundings;
     uint32_t shouts;        /* messages of local discovery, each to both groups */
     uint64_t shout_us;      /* the last one of this run; 0: none */
     struct udp_talk *talks; /* exchanges of datagrams */
@@ -122,6 +125,8 @@ struct ask *visitor_status(struct visitor *visitor);
 struct ask *visitor_set(struct visitor *visitor, enum setting setting, uint64_t value);
 struct ask *visitor_pause(struct visitor *visitor, uint64_t minutes);
 struct ask *visitor_resume(struct visitor *visitor);
+/* The network and the power are so from now on. */
+void visitor_surroundings(struct visitor *visitor, enum said metered, enum said on_battery);
 enum zone visitor_zone(const struct visitor *visitor, const char *site);
 /* Runs until it is answered; fails the test when that takes longer than `ms`. */
 json_t *ask_wait(struct visitor *visitor, struct ask *ask, uint64_t ms);
@@ -139,4 +144,5 @@ extern const struct link_events visitor_peer_events;
 struct socket *visitor_add_socket(struct visitor *visitor, uint64_t name, struct conn *conn,
                                   int side);
 void visitor_drop_socket(struct visitor *visitor, struct socket *socket);
+void visitor_watch(struct visitor *visitor, bool on);                   /* its surroundings */
 void visitor_do_effect(struct visitor *visitor, struct effect *effect); /* effects.c */
