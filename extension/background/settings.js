@@ -63,11 +63,12 @@ export async function describeSettings(host) {
   };
 }
 
-function checkStatus({ limits, sharing, paused_s: paused, month, rates, ever, total, cache }) {
+function checkStatus({ limits, sharing, paused_s: paused, surroundings, month, rates, ever, total, cache }) {
   return {
     settings: numbers(limits),
     sharing: word(sharing),
     pausedSeconds: numberOf(paused),
+    surroundings: { network: word(surroundings?.network), power: word(surroundings?.power) },
     month: { name: word(month?.name), uploaded: numberOf(month?.uploaded) },
     rates: { upload: 0, download: 0, ...numbers(rates) },
     total: { cache: 0, peers: 0, supernode: 0, origin: 0, uploaded: 0, ...numbers(ever ?? total) },

@@ -43,10 +43,10 @@ export class SettingsForm {
   }
 
   /** `state` is the answer to "settings.state", or that part of the popup's. Fields that are being edited stay as they are. */
-  draw({ settings, sharing, pausedSeconds, month }) {
+  draw({ settings, sharing, pausedSeconds, surroundings, month }) {
     this.#set.disabled = !settings;
     this.#paused = sharing === 'paused';
-    setText(this.#sharing, sharingText(sharing, pausedSeconds));
+    setText(this.#sharing, [sharingText(sharing, pausedSeconds), ...unsaid(settings, sharing, surroundings)].join(' '));
     setText(this.#pause, text(this.#paused ? 'resume' : 'pauseHour'));
     for (const [name, row] of this.#rows) row.draw(settings?.[name]);
     if (settings) this.#drawMonth(settings.monthly_cap, month);
@@ -111,5 +111,13 @@ export class SettingsForm {
 
 export function sharingText(sharing, pausedSeconds) {
   if (sharing === 'paused') return pausedSeconds ? plural('pausedMinutes', Math.ceil(pausedSeconds / 60)) : text('pausedOpen');
-  return text({ on: 'sharingOn', month: 'sharingMonth', metered: 'sharingMetered', battery: 'sharingBattery' }[sharing] ?? 'sharingUnknown');
+  return text({ on: 'sharingOn', month: 'sharingMonth', metered: 'sharingMetered', battery: 'sharingBattery', asking: 'sharingAsking' }[sharing]
+    ?? 'sharingUnknown');
+}
+
+/** A switch that cannot do anything here is not left without a word. */
+function unsaid(settings, sharing, surroundings) {
+  if (!settings || sharing === 'asking') return [];
+  return [settings.unmetered_only && surroundings.network === 'unknown' && 'unsaidNetwork', settings.mains_only && surroundings.power === 'unknown' && 'unsaidPower']
+    .filter(Boolean).map(name => text(name));
 }

@@ -165,6 +165,32 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
       await close();
     });
 
+    test('metered networks and battery: the switches, and why nothing is shared', async () => {
+      const { popup, close } = await openPopup(browser, `${origin.url}/`);
+      await popup.bringToFront();
+      await popup.click('#tab-limits');
+      for (const [name, unsaid] of [['unmetered_only', /Sharing is on[^]*does not say whether its network is metered/], ['mains_only', /does not say whether it runs on battery/]]) {
+        await popup.focus(`#setting-${name}`);
+        await popup.keyboard.press(' ');
+        await waitFor(name, () => asked('settings')?.[name] === 1);
+        await textIs(popup, 'limits', unsaid);
+      }
+      const surroundings = { network: 'metered', power: 'battery' };
+      for (const [sharing, words] of [['asking', /Not sharing yet/], ['metered', /Not sharing: this network is metered/], ['battery', /Not sharing: on battery/],
+        ['month', /month’s limit is reached/], ['on', /Sharing is on/]]) {
+        visitor.mock.set({ status: { sharing, surroundings } });
+        await textIs(popup, 'limits', words);
+        assert.doesNotMatch(await textOf(popup, 'limits'), /does not say/);
+        if (sharing === 'metered') await picture(popup, `popup-${kind}-metered`);
+      }
+      visitor.mock.set({ status: {} });
+      await popup.click('#setting-unmetered_only');
+      await popup.click('#setting-mains_only');
+      await waitFor('both off', () => asked('settings').mains_only === 0);
+      assert.deepEqual(await popup.errors(), []);
+      await close();
+    });
+
     test('a thousand sites: a part is shown, the field finds any, and its switch works', async () => {
       const before = visitor.mock.config.sites;
       const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`https://site-${i}.example`, { ...site, zone: 'fetch' }]));

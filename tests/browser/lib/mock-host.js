@@ -18,7 +18,7 @@ const TYPES = {
 
 let config = readConfig();
 const chosen = new Map();
-const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0, no_log: 0 };
+const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0, no_log: 0, unmetered_only: 0, mains_only: 0 };
 let paused = 0;
 let cleared = () => false;
 const tokens = new Map();
@@ -132,7 +132,7 @@ function madeUpLine(n) {
 }
 
 function sharing() {
-  return { sharing: paused ? 'paused' : 'on', paused_s: paused };
+  return { sharing: paused ? 'paused' : 'on', paused_s: paused, surroundings: { network: 'unknown', power: 'unknown' } };
 }
 
 function choiceFor(site) {
