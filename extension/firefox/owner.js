@@ -1,8 +1,11 @@
 // Whose request is it? Answers with the labelled document it belongs to, or null: then nobody touches it.
 import { siteOf } from '../common/paths.js';
 
-/** Documents, pings, sockets and reports stay away: they are no files, or their answer has no body that matters. */
-export const TYPES = ['font', 'image', 'imageset', 'json', 'media', 'other', 'script', 'stylesheet', 'sub_frame', 'web_manifest',
+/**
+ * Documents, pings, sockets and reports stay away: they are no files, or their answer has no body that matters. So do frames: one
+ * whose body a filter has replaced may never come to its load event.
+ */
+export const TYPES = ['font', 'image', 'imageset', 'json', 'media', 'other', 'script', 'stylesheet', 'web_manifest',
   'xmlhttprequest', 'xslt'];
 
 /**

@@ -3,12 +3,12 @@
 // Two ways, because a filter can replace a response's body but neither its status nor its being sent:
 //   tiny   the request asks the origin for one byte, and the 206 gets the whole body. For kinds that do not look at the status,
 //          and for the requests of the site's worker, which makes a 200 of it.
-//   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and frames that no worker of ours
-//          attends. The origin begins to send the file, so this costs it up to as much as without us.
+//   plain  the request goes out untouched, and its answer's body is replaced. For fetch, XHR and JSON modules that no worker of
+//          ours attends. The origin begins to send the file, so this costs it up to as much as without us.
 import { isRange } from '../common/gateway.js';
 import { MEDIA_PART_BYTES, TINY_BYTES, TINY_MEDIA_BYTES } from './limits.js';
 
-const PLAIN_TYPES = new Set(['xmlhttprequest', 'sub_frame', 'json']);
+const PLAIN_TYPES = new Set(['xmlhttprequest', 'json']);
 const REPLACED_IN_REQUEST = new Set(['range', 'accept-encoding']);
 
 /**

@@ -27,6 +27,9 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   // After a failed introduction nobody waits again for so long, unless a page says hello.
   const SILENCE_MS = 10000;
 
+  // The name of an empty cache: an extension has said hello to a composed worker.
+  const KNOWN = 'fringe';
+
   const VALIDATORS = ['etag', 'last-modified'];
   const MEDIA = ['audio', 'video'];
   const MAX_PAGES = 256;
@@ -47,6 +50,8 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     #channel = new BroadcastChannel('fringe');
     #greeted = false;
     #leaving = null;
+    // A composed worker runs for visitors without Fringe, too, who must not wait for it: has an extension ever come forward here?
+    #known = composed ? caches.has(KNOWN).catch(() => false) : Promise.resolve(true);
 
     /** False while the visitor has switched this site off, or its release is of no use. */
     on = true;
@@ -57,6 +62,7 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
 
     /** A content script said hello, so there is an extension. */
     greeted() {
+      if (composed && !this.#greeted) caches.open(KNOWN).catch(() => {});
       this.#greeted = true;
       this.#silentUntil = 0;
     }
@@ -72,6 +78,10 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     async connect() {
       if (this.#port) return true;
       if (performance.now() < this.#silentUntil) return false;
+      if (!await this.#known && !this.#greeted) {
+        this.askForHello();
+        return false;
+      }
       this.#introduction ??= this.#awaitIntroduction();
       await this.#introduction;
       return this.connected;
@@ -84,7 +94,12 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
       if (this.#port) return;
       this.#silentUntil = performance.now() + SILENCE_MS;
       // Not even a content script: the extension has been removed, and this worker only costs time.
-      if (!this.#greeted && !composed) self.registration.unregister();
+      if (!this.#greeted) this.#leave();
+    }
+
+    #leave() {
+      if (!composed) return self.registration.unregister();
+      this.#known = caches.delete(KNOWN).then(() => false, () => false);
     }
 
     /** For a worker that needs no port: without an extension it only costs time. */
@@ -366,9 +381,9 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
     if (transport.on && isShared(event.request)) event.respondWith(serve(event));
   });
 
-  /** Only fetch and XHR can see a status; they have no destination. */
+  /** Only fetch and XHR, which have no destination, can see a status, and JSON modules look at it. */
   function passOn(event) {
-    if (event.request.destination !== '' || !isShared(event.request)) return;
+    if (!['', 'json'].includes(event.request.destination) || !isShared(event.request)) return;
     transport.leaveUnlessGreeted();
     event.respondWith(whole(event.request));
   }
@@ -391,14 +406,18 @@ const CONFIG = {"seq":0,"bases":["/static/"]}; // written by fringe publish
   function isShared(request) {
     const url = new URL(request.url);
     if (request.method !== 'GET' || url.origin !== self.location.origin || request.destination === 'document') return false;
+    // Whoever asks so wants nothing from afar.
+    if (request.cache === 'only-if-cached') return false;
     url.hash = '';
     return !url.href.includes('?') && CONFIG.bases.some(base => url.pathname.startsWith(base));
   }
 
   async function serve({ request, clientId }) {
-    const [page, connected] = await Promise.all([pageOf(clientId), transport.connect()]);
+    const naming = pageOf(clientId);
+    // Where there is no extension, no page will ever say which one it is.
+    const page = await transport.connect() ? await naming : null;
     const leaveAlone = takenOver.has(clientId) && MEDIA.includes(request.destination);
-    if (connected && page !== null && !leaveAlone) {
+    if (page !== null && !leaveAlone) {
       const want = { path: new URL(request.url).pathname, range: request.headers.get('range') ?? '', page };
       const response = await ask(request, want) ?? await askAgain(request, want);
       if (response) return response;

@@ -21,7 +21,7 @@ function headerMap(headers) {
 }
 
 test('what shows its status goes out untouched, everything else asks for next to nothing', () => {
-  for (const type of ['xmlhttprequest', 'sub_frame', 'json']) assert.equal(plan(type).tiny, false, type);
+  for (const type of ['xmlhttprequest', 'json']) assert.equal(plan(type).tiny, false, type);
   for (const type of ['script', 'image', 'font', 'stylesheet', 'media', 'other']) assert.equal(plan(type).tiny, true, type);
   assert.equal(plan('xmlhttprequest', {}, { documentUrl: WORKER }).tiny, true);
   for (const other of ['https://game.example/fringe-sw.js', 'https://game.example/x/fringe-sw.js?via=filter', `${WORKER}&x`, 'about:blank', undefined]) {

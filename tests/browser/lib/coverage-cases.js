@@ -9,6 +9,8 @@
 //   site        why the site answers, where the table says that it does: {chromium, firefox}
 //   differs     what the page may see otherwise, and why: {chromium, firefox}; that it does differ is tested, too
 
+import { MORE_CASES } from './coverage-more.js';
+
 /** In the page, as `cov`. */
 export function kit() {
   const waitFor = async condition => {
@@ -74,7 +76,12 @@ export function kit() {
     await new Promise(resolve => { player.onseeked = resolve; });
     return [Math.round(duration * 10), Math.round(player.currentTime * 10), player.error];
   };
-  window.cov = { waitFor, digest, element, type, error, settle, describe, get, message, pixels, image, script, media };
+  /** Waits until a service worker of the site's own controls this page. */
+  const ownWorker = async (url, scope) => {
+    await navigator.serviceWorker.register(url, { scope });
+    return waitFor(() => navigator.serviceWorker.controller?.scriptURL.endsWith(url));
+  };
+  window.cov = { waitFor, digest, element, type, error, settle, describe, get, message, pixels, image, script, media, ownWorker };
 }
 
 const importsInWorkers = 'Firefox refuses a filter for what a worker imports';
@@ -340,4 +347,5 @@ export const CASES = [
       await cov.get(`${folder}big.bin`, { headers: { Range: 'bytes=-5000' } })] },
   { id: 'condition', title: '`If-None-Match` and other conditions', files: ['a.txt'], site: { firefox: 'the site knows its own ETags' },
     run: (folder, cov) => cov.get(`${folder}a.txt`, { headers: { 'If-None-Match': '"none"' } }) },
+  ...MORE_CASES,
 ];

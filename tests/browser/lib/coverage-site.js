@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeTune } from '../../site/tune.mjs';
+import { BESIDE, MORE_FILES } from './coverage-more.js';
 import { REPO } from './paths.js';
 
 const MODULES = join(REPO, 'tests', 'node_modules');
@@ -38,6 +39,7 @@ export const FILES = {
   'lib.js': () => `${LONG}self.lib = 'imported';\n`,
   'module-worker.js': () => `${LONG}import { other } from './b.mjs';\nonmessage = () => postMessage(other);\n`,
   'shared-worker.js': () => `${LONG}onconnect = ({ ports: [port] }) => port.postMessage('shared');\n`,
+  ...MORE_FILES,
 };
 
 /** A custom section, which means nothing. */
@@ -49,6 +51,8 @@ function wasmPadding(size) {
 /** The pages by name, with the headers that make them what they are. */
 export const PAGES = {
   plain: {},
+  own: {},
+  composed: {},
   csp: { 'Content-Security-Policy': "default-src 'self'" },
   strict: { 'Content-Security-Policy': "script-src 'nonce-covered' 'strict-dynamic'; object-src 'none'" },
   trusted: { 'Content-Security-Policy': "require-trusted-types-for 'script'" },
@@ -60,15 +64,18 @@ const write = (root, name, content) => {
   writeFileSync(join(root, name), content);
 };
 
-/** The folder of a case, as its URL begins. */
-export const folderOf = ({ id }) => `/static/${id}/`;
+/** The folder of a case, as its URL begins; each try has its own. */
+export const folderOf = ({ id }, tries = 1) => `/static/${id}${tries > 1 ? `-try${tries}` : ''}/`;
 
 /** Writes the site; its label is put on when it is published. */
-export function writeCoverageSite(root, cases) {
+export function writeCoverageSite(root, cases, tries) {
   for (const each of cases) {
-    for (const file of each.files) write(root, `${folderOf(each)}${file}`, FILES[file]());
+    for (const file of each.files) {
+      for (let number = 1; number <= tries; number++) write(root, `${folderOf(each, number)}${file}`, FILES[file]());
+    }
   }
   for (const name of Object.keys(PAGES)) write(root, `${name}.html`, PAGE);
+  for (const [name, content] of Object.entries(BESIDE)) write(root, name, content);
   write(root, 'index.html', PAGE);
   write(root, 'frame.html', `${PAGE}<script>
     const image = new Image();
