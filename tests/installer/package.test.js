@@ -51,7 +51,9 @@ after(async () => {
 async function freshRoot() {
   const depends = (await done('dpkg-deb', ['-f', deb, 'Depends'])).replace(/\(.*?\)|\s/g, '');
   const folder = join(work, 'root');
-  await done(findProgram('mmdebstrap', 'mmdebstrap'), ['--variant=apt', `--include=${depends}`, 'bookworm', folder, MIRROR]);
+  // What it mounts goes with it, also when it is killed: nothing of it may be below a folder that is removed.
+  await done('unshare', ['--mount', '--propagation', 'private', findProgram('mmdebstrap', 'mmdebstrap'), '--variant=apt', `--include=${depends}`, 'bookworm',
+    folder, MIRROR]);
   return folder;
 }
 
