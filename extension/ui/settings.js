@@ -2,6 +2,7 @@
 // (background/settings.js), and what the host then says is shown.
 import { ask } from './ask.js';
 import { make, setText } from './dom.js';
+import { makeField } from './field.js';
 import { makeSwitch } from './switch.js';
 import { formatBytes, formatMonth, formatRate, plural, text } from './text.js';
 
@@ -59,26 +60,14 @@ export class SettingsForm {
     this.#monthBar.style.width = `${cap ? Math.min(100, 100 * uploaded / cap) : 0}%`;
   }
 
-  #field({ name, label, unit, unitText, least }) {
-    const id = `setting-${name}`;
-    const input = make('input', { id, type: 'number', min: 0, step: 'any', inputMode: 'decimal', placeholder: text('noLimit'),
-      'aria-describedby': `${id}-unit` });
-    const row = make('div', { className: 'setting' }, make('div', { className: 'row' }, make('label', { for: id }, text(label)),
-      make('span', { className: 'field' }, input, make('span', { id: `${id}-unit`, className: 'quiet' }, text(unitText)))));
+  #field({ name, least, unit, ...field }) {
+    const { row, draw } = makeField({
+      id: `setting-${name}`, least, unit, ...field,
+      given: value => this.#do('settings.set', { settings: { [name]: value } }),
+      refused: () => this.#complain(text('settingTooSmall', unit === 1000 ? formatRate(least) : formatBytes(least))),
+    });
     if (name === 'monthly_cap') row.append(make('div', { className: 'bar', 'aria-hidden': 'true' }, this.#monthBar), this.#month);
-    input.addEventListener('change', () => {
-      const value = Math.round(Number(input.value) * unit);
-      const good = input.validity.valid && (value === 0 || value >= least) && Number.isSafeInteger(value);
-      input.setAttribute('aria-invalid', String(!good));
-      if (good) this.#do('settings.set', { settings: { [name]: value } });
-      else this.#complain(text('settingTooSmall', unit === 1000 ? formatRate(least) : formatBytes(least)));
-    });
-    this.#rows.set(name, {
-      draw(value) {
-        const shown = value ? String(value / unit) : '';
-        if (document.activeElement !== input && input.getAttribute('aria-invalid') !== 'true' && input.value !== shown) input.value = shown;
-      },
-    });
+    this.#rows.set(name, { draw });
     return row;
   }
 

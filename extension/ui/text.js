@@ -63,6 +63,12 @@ export function formatTime(seconds) {
   return formatter(Intl.DateTimeFormat, { dateStyle: 'medium', timeStyle: 'medium' }).format(seconds * 1000);
 }
 
+/** Seconds since 1970 as "yesterday" or "3 days ago", to the day. */
+export function formatAgo(seconds) {
+  const dayOf = ms => Math.floor((ms - new Date(ms).getTimezoneOffset() * 60000) / 86400000);
+  return formatter(Intl.RelativeTimeFormat, { numeric: 'auto' }).format(Math.min(0, dayOf(seconds * 1000) - dayOf(Date.now())), 'day');
+}
+
 /** What somebody else named, with no character that hides itself or turns others round (controls, formats, odd line ends). */
 export function plain(name) {
   return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => `\\u{${sign.codePointAt(0).toString(16)}}`);

@@ -241,9 +241,9 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
     test('every control has a name, and the keyboard reaches them in the order of the page', async () => {
       assert.deepEqual(await unnamed(page), []);
       await page.evaluate(() => document.querySelector('nav a').focus());
-      const own = await walk(page, 15);
-      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap', 'setting-local_discovery',
-        'off', 'fetch', 'fetch', 'log-follow', 'log-none', 'filter-site', 'filter-kind']);
+      const own = await walk(page, 19);
+      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap', 'setting-local_discovery', 'cache-quota',
+        ...Object.keys(SITES).flatMap(site => [`zone-${site}`, `more-${site}`]), 'log-follow', 'log-none', 'filter-site', 'filter-kind']);
       assert.deepEqual(await page.evaluate(() => ['log-said', 'log-news', 'host'].map(id => document.getElementById(id).getAttribute('role'))), ['status', 'status', 'status']);
       assert.deepEqual(await page.errors(), []);
     });
@@ -297,6 +297,12 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
     await press(page, 'log-none');
     await textIs(page, 'log-off', /No log is kept, as you wish/);
     assert.equal((await host.status()).limits.no_log, 1);
+    await textIs(page, 'site-list', /game\.localhost[^]*4\sMB · 3 files · today/);
+    await page.click('#clear-cache');
+    await page.click('dialog .danger');
+    await textIs(page, 'cache-said', /3 files removed|gone/);
+    await waitFor('an empty cache', async () => (await host.status()).cache.files === 0);
+    assert.deepEqual(await page.errors(), []);
     await browser.close();
   });
 

@@ -223,11 +223,75 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
       await close();
     });
 
+    test('the cache: largest first; keep a site, bound it, clear it, clear all, each at the host', async () => {
+      const before = visitor.mock.config.sites;
+      const sites = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`https://site-${i}.example`, { ...site, zone: 'fetch', bytes: i * 1e6, files: i }]));
+      visitor.mock.set({ sites });
+      const { popup, close } = await openPopup(browser, `${origin.url}/`);
+      await popup.bringToFront();
+      await popup.click('#tab-cache');
+      await textIs(popup, 'site-list', /^site-999\.example\s+Release 1\s+999\sMB · 999 files · [^]*site-998/);
+      // Rows are drawn anew at each change, so a control is pressed where it is now.
+      const tap = selector => waitFor(selector, () => popup.evaluate(name => {
+        document.querySelector(name).click();
+        return true;
+      }, selector));
+      const inPanel = (words, id) => waitFor(words, () => popup.evaluate((name, said) => document.getElementById(name).innerText.includes(said), id, words));
+      await popup.focus('[id="more-https://site-999.example"]');
+      await popup.keyboard.press('Enter');
+      await waitFor('the panel', () => popup.evaluate(() => document.activeElement.getAttribute('aria-expanded') === 'true'));
+      assert.deepEqual(await unnamed(popup), []);
+      await popup.focus('#keep-site');
+      await popup.keyboard.press(' ');
+      await waitFor('kept', () => asked('cache.keep')?.keep === true && asked('cache.keep').site === 'https://site-999.example');
+      await inPanel('kept offline', 'site-list');
+      assert.equal(await popup.evaluate(() => document.activeElement.id), 'keep-site');
+      await popup.focus('#quota-site');
+      await popup.keyboard.type('0.5');
+      await popup.keyboard.press('Tab');
+      await textIs(popup, 'list-error', /at least 1\sMB/);
+      await popup.focus('#quota-site');
+      for (let i = 0; i < 3; i++) await popup.keyboard.press('Backspace');
+      await popup.keyboard.type('250');
+      await popup.keyboard.press('Tab');
+      await waitFor('the quota of a site', () => asked('cache.quota')?.quota === 250_000_000);
+      await picture(popup, `popup-${kind}-cache`);
+      await tap('#clear-site');
+      await waitFor('the question', () => popup.evaluate(() => /Clear the files of site-999\.example/.test(document.querySelector('dialog')?.innerText)));
+      assert.deepEqual(await unnamed(popup), []);
+      await popup.keyboard.press('Escape');
+      assert.equal(visitor.mock.asked('cache.clear').length, 0);
+      await tap('#clear-site');
+      await tap('dialog .danger');
+      await textIs(popup, 'cache-said', /999 files removed, 999\sMB/);
+      assert.equal(asked('cache.clear').site, 'https://site-999.example');
+      await textIs(popup, 'site-list', /^site-998/);
+      await popup.focus('#cache-quota');
+      await popup.keyboard.type('2.5');
+      await popup.keyboard.press('Tab');
+      await waitFor('the quota', () => asked('settings')?.cache_quota === 2_500_000_000);
+      await textIs(popup, 'cache-of', /of 2\.5\sGB/);
+      visitor.mock.set({ going: 4 });
+      await tap('#clear-cache');
+      await tap('dialog .danger');
+      await textIs(popup, 'cache-said', /4 files are still being removed/);
+      visitor.mock.set({ going: 1 });
+      await textIs(popup, 'cache-said', /1 file is still being removed/);
+      assert.deepEqual(await popup.evaluate(() => [document.getElementById('cache-going').value, document.getElementById('cache-going').max]), [3, 4]);
+      visitor.mock.set({ going: 0 });
+      await textIs(popup, 'cache-said', /All of them are gone/);
+      assert.equal(asked('cache.clear').site, undefined);
+      assert.equal(await popup.evaluate(() => document.getElementById('clear-cache').disabled), true);
+      visitor.mock.set({ sites: before });
+      assert.deepEqual(await popup.errors(), []);
+      await close();
+    });
+
     test('every control has a name, and the keyboard reaches all of them in order', async () => {
       const { popup, close } = await openPopup(browser, `${origin.url}/`);
       await popup.bringToFront();
       await isChosen(popup, 'share');
-      const expected = { site: ['tab-site', 'share'], cache: ['tab-cache', 'default'], limits: ['tab-limits', 'BUTTON', 'setting-upload_rate', 'setting-monthly_cap'] };
+      const expected = { site: ['tab-site', 'share'], cache: ['tab-cache', 'cache-quota', `zone-${origin.url}`, `more-${origin.url}`], limits: ['tab-limits', 'BUTTON', 'setting-upload_rate', 'setting-monthly_cap'] };
       for (const [name, controls] of Object.entries(expected)) {
         await popup.evaluate(() => document.activeElement.blur());
         await popup.focus(`#tab-${name === 'site' ? 'site' : name === 'cache' ? 'site' : 'cache'}`);

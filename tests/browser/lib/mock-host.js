@@ -18,8 +18,10 @@ const TYPES = {
 
 let config = readConfig();
 const chosen = new Map();
-const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0, no_log: 0, unmetered_only: 0, mains_only: 0 };
+const settings = { upload_rate: 0, download_rate: 0, monthly_cap: 0, slots: 8, local_discovery: 0, no_log: 0, unmetered_only: 0, mains_only: 0, cache_quota: 0 };
 let paused = 0;
+const choices = new Map();
+const gone = new Set();
 let cleared = () => false;
 const tokens = new Map();
 const pages = new Map();
@@ -95,11 +97,35 @@ const handlers = {
   log: logPage,
   'log.clear': clearLog,
   doctor: () => config.doctor,
+  cache: () => cacheState(),
+  'cache.clear': clearCache,
+  'cache.keep': ({ site, keep }) => Object.assign(choiceOf(site), { keep }),
+  'cache.quota': ({ site, quota }) => Object.assign(choiceOf(site), { quota }),
   sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: choiceFor(site), state: 'ready', seq: 1, version: '' })) }),
   status: () => ({ version: 'mock', pid: process.pid, default_zone: defaultZone(), ...sharing(), limits: { ...settings, default_zone: defaultZone() },
     cache: { files: 0, bytes: 0, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },
     total: { cache: 0, peers: 0, supernode: 0, origin: 0, uploaded: 0, wasted: 0 }, ...config.status }),
 };
+
+function choiceOf(site) {
+  if (!choices.has(site)) choices.set(site, { keep: false, quota: 0 });
+  return choices.get(site);
+}
+
+/** `sites.SITE.bytes` and `.files` of the configuration, until they are cleared; `going` files are still to go. */
+function cacheState() {
+  const kept = Object.entries(config.sites ?? {}).filter(([site, { files }]) => files && !gone.has(site));
+  const sites = kept.map(([site, { bytes, files }]) => ({ site, bytes, files, last_used: 1, ...choiceOf(site) })).sort((a, b) => b.bytes - a.bytes);
+  const sum = name => sites.reduce((total, each) => total + each[name], 0);
+  return { bytes: sum('bytes'), files: sum('files'), quota: settings.cache_quota || 5e9, quota_chosen: settings.cache_quota > 0, quota_lowered: false,
+    disk_free: 1e10, going: config.going ?? 0, sites };
+}
+
+function clearCache({ site }) {
+  const cleared = cacheState().sites.filter(each => !site || each.site === site);
+  for (const each of cleared) gone.add(each.site);
+  return { files: cleared.reduce((sum, { files }) => sum + files, 0), bytes: cleared.reduce((sum, { bytes }) => sum + bytes, 0), in_use: 0 };
+}
 
 function logPage({ site, kind, before, limit = 50 }) {
   const fits = line => !cleared(line) && (!site || line.site === site) && (!kind || line.kind === kind || (kind === 'fetched' && line.kind !== 'shared'));
