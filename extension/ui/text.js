@@ -63,10 +63,12 @@ export function formatTime(seconds) {
   return formatter(Intl.DateTimeFormat, { dateStyle: 'medium', timeStyle: 'medium' }).format(seconds * 1000);
 }
 
-/** Seconds since 1970 as "yesterday" or "3 days ago", to the day. */
+/** Seconds since 1970 as "yesterday", "3 days ago" or "2 months ago". */
 export function formatAgo(seconds) {
   const dayOf = ms => Math.floor((ms - new Date(ms).getTimezoneOffset() * 60000) / 86400000);
-  return formatter(Intl.RelativeTimeFormat, { numeric: 'auto' }).format(Math.min(0, dayOf(seconds * 1000) - dayOf(Date.now())), 'day');
+  const days = Math.max(0, dayOf(Date.now()) - dayOf(seconds * 1000));
+  const [unit, length] = days < 60 ? ['day', 1] : days < 730 ? ['month', 30.4] : ['year', 365.25];
+  return formatter(Intl.RelativeTimeFormat, { numeric: 'auto' }).format(-Math.floor(days / length), unit);
 }
 
 /** What somebody else named, with no character that hides itself or turns others round (controls, formats, odd line ends). */

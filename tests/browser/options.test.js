@@ -23,7 +23,7 @@ const HOSTILE = [
   { path: '/\u202Egnp.exe\u0007\u2028"\'=1+1' },
   { kind: 'shared', path: `/${'W'.repeat(2000)}`, peer: '[2001:db8:1111:2222:3333:4444:5555:6666]:65535' },
 ];
-const SITES = Object.fromEntries(Array.from({ length: 3 }, (_, i) => [`https://site-${i}.example`, { seq: 42, version: '2026.4', root: '/', zone: 'fetch' }]));
+const SITES = Object.fromEntries(Array.from({ length: 3 }, (_, i) => [`https://site-${i}.example`, { seq: 42, version: '2026.4', root: '/', zone: 'fetch', bytes: 70_000_000 - i, files: 12 }]));
 
 const scope = new Scope();
 let origin;
@@ -241,8 +241,8 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
     test('every control has a name, and the keyboard reaches them in the order of the page', async () => {
       assert.deepEqual(await unnamed(page), []);
       await page.evaluate(() => document.querySelector('nav a').focus());
-      const own = await walk(page, 19);
-      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap', 'setting-local_discovery', 'cache-quota',
+      const own = await walk(page, 20);
+      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap', 'setting-local_discovery', 'cache-quota', 'clear-cache',
         ...Object.keys(SITES).flatMap(site => [`zone-${site}`, `more-${site}`]), 'log-follow', 'log-none', 'filter-site', 'filter-kind']);
       assert.deepEqual(await page.evaluate(() => ['log-said', 'log-news', 'host'].map(id => document.getElementById(id).getAttribute('role'))), ['status', 'status', 'status']);
       assert.deepEqual(await page.errors(), []);

@@ -103,7 +103,7 @@ const handlers = {
   'cache.quota': ({ site, quota }) => Object.assign(choiceOf(site), { quota }),
   sites: () => ({ sites: Object.keys(config.sites ?? {}).map(site => ({ site, zone: zoneOf(site), chosen: choiceFor(site), state: 'ready', seq: 1, version: '' })) }),
   status: () => ({ version: 'mock', pid: process.pid, default_zone: defaultZone(), ...sharing(), limits: { ...settings, default_zone: defaultZone() },
-    cache: { files: 0, bytes: 0, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },
+    cache: { files: cacheState().files, bytes: cacheState().bytes, state: 'ok' }, month: { name: '2026-11', uploaded: 0 }, rates: { upload: 0, download: 0 },
     total: { cache: 0, peers: 0, supernode: 0, origin: 0, uploaded: 0, wasted: 0 }, ...config.status }),
 };
 
@@ -115,7 +115,7 @@ function choiceOf(site) {
 /** `sites.SITE.bytes` and `.files` of the configuration, until they are cleared; `going` files are still to go. */
 function cacheState() {
   const kept = Object.entries(config.sites ?? {}).filter(([site, { files }]) => files && !gone.has(site));
-  const sites = kept.map(([site, { bytes, files }]) => ({ site, bytes, files, last_used: 1, ...choiceOf(site) })).sort((a, b) => b.bytes - a.bytes);
+  const sites = kept.map(([site, { bytes, files }]) => ({ site, bytes, files, last_used: Math.floor(Date.now() / 1000) - 86400, ...choiceOf(site) })).sort((a, b) => b.bytes - a.bytes);
   const sum = name => sites.reduce((total, each) => total + each[name], 0);
   return { bytes: sum('bytes'), files: sum('files'), quota: settings.cache_quota || 5e9, quota_chosen: settings.cache_quota > 0, quota_lowered: false,
     disk_free: 1e10, going: config.going ?? 0, sites };
