@@ -296,6 +296,7 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
         await popup.evaluate(() => document.activeElement.blur());
         await popup.focus(`#tab-${name === 'site' ? 'site' : name === 'cache' ? 'site' : 'cache'}`);
         if (name !== 'site') await popup.keyboard.press('ArrowRight');
+        if (name === 'cache') await textIs(popup, 'site-list', /Release/);
         assert.deepEqual(await unnamed(popup), []);
         const focused = await popup.evaluate(() => document.activeElement.id);
         assert.equal(focused, `tab-${name}`);
