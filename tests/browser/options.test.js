@@ -241,8 +241,9 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
     test('every control has a name, and the keyboard reaches them in the order of the page', async () => {
       assert.deepEqual(await unnamed(page), []);
       await page.evaluate(() => document.querySelector('nav a').focus());
-      const own = await walk(page, 20);
-      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap', 'setting-local_discovery', 'cache-quota', 'clear-cache',
+      const own = await walk(page, 22);
+      assert.deepEqual(own, ['A', 'A', 'fetch', 'BUTTON', 'setting-upload_rate', 'setting-download_rate', 'setting-monthly_cap',
+        'setting-unmetered_only', 'setting-mains_only', 'setting-local_discovery', 'cache-quota', 'clear-cache',
         ...Object.keys(SITES).flatMap(site => [`zone-${site}`, `more-${site}`]), 'log-follow', 'log-none', 'filter-site', 'filter-kind']);
       assert.deepEqual(await page.evaluate(() => ['log-said', 'log-news', 'host'].map(id => document.getElementById(id).getAttribute('role'))), ['status', 'status', 'status']);
       assert.deepEqual(await page.errors(), []);
