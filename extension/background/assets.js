@@ -1,5 +1,5 @@
 // Where one file of a page is to come from: the question both browsers' halves ask for every labelled request.
-import { WANT_TIMEOUT_MS } from '../common/limits.js';
+import { MAX_INLINE_BYTES, WANT_TIMEOUT_MS } from '../common/limits.js';
 import { isGatewayUrl } from '../common/gateway.js';
 import { isPath, isUnder } from '../common/paths.js';
 
@@ -32,7 +32,8 @@ export class Assets {
 
   /**
    * `record` is the document (sites.js), null when the asker belongs to none. Resolves, and never rejects, to
-   * {via: "gateway", url, length, contentType, headers, etag} or {via: "origin", reason}.
+   * {via: "gateway", url, length, contentType, headers, etag, body} or {via: "origin", reason}. `body` is the whole file where the
+   * host had it at hand and it is small, else null.
    */
   async locate(record, path) {
     if (!record?.site) return origin('no-label');
@@ -48,7 +49,7 @@ export class Assets {
   async #want(record, path) {
     const { site, seq, doc } = record;
     try {
-      const answer = await this.#host.request('asset.want', { site, seq, path, doc }, { timeoutMs: WANT_TIMEOUT_MS });
+      const answer = await this.#host.request('asset.want', { site, seq, path, doc, inline: MAX_INLINE_BYTES }, { timeoutMs: WANT_TIMEOUT_MS });
       const located = answer.via === 'gateway' && checkAnswer(answer, this.#host.info?.gateway, path);
       const reason = typeof answer.reason === 'string' ? answer.reason.slice(0, 64) : 'failed';
       this.#sites.located(record, path, located ? '' : reason);
@@ -65,10 +66,24 @@ function origin(reason) {
 
 function checkAnswer(answer, gateway, path) {
   const { url, length, content_type: contentType, etag } = answer;
+  const body = bodyOf(answer, length);
   if (!isGatewayUrl(url, gateway, path)) return null;
   if (!Number.isInteger(length) || length < 0 || length > MAX_LENGTH) return null;
   if (typeof contentType !== 'string' || !MEDIA_TYPE.test(contentType)) return null;
-  return { via: 'gateway', url, length, contentType, headers: allowedHeaders(answer.headers), etag: isEtag(etag) ? etag : '' };
+  if (body === undefined) return null;
+  return { via: 'gateway', url, length, contentType, headers: allowedHeaders(answer.headers), etag: isEtag(etag) ? etag : '', body };
+}
+
+/** The file's bytes; null when they did not come with the answer, undefined when they are not as they should be. */
+function bodyOf({ body }, length) {
+  if (body === undefined) return null;
+  if (typeof body !== 'string' || body.length > 2 * MAX_INLINE_BYTES) return undefined;
+  try {
+    const bytes = Uint8Array.fromBase64?.(body) ?? Uint8Array.from(atob(body), letter => letter.charCodeAt(0));
+    return bytes.length === length && length <= MAX_INLINE_BYTES ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isEtag(text) {

@@ -151,7 +151,8 @@
     const controlled = new Promise(resolve => workers.addEventListener('controllerchange', resolve, { once: true }));
     if (!await register()) return;
     if (!workers.controller) await controlled;
-    await greet();
+    // The introduction goes on while the site answers for the page.
+    greet().catch(() => {});
   }
 
   /** The page that follows is told of no referrer: this one would be a wrong one. */

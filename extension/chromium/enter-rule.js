@@ -133,9 +133,15 @@ export class EnterRule {
       if (comes?.requestId === requestId && enterTarget(url) !== redirectUrl) this.#sendOn(tabId, comes);
     } else if (enterTarget(redirectUrl) !== null) {
       this.tried(new URL(redirectUrl).origin);
+      this.#hostBegins(new URL(redirectUrl).origin);
       // Where a site leads on to is labelled as well: only the first address counts.
       if (comes?.requestId !== requestId) this.#await(tabId, { requestId, url: redirectUrl });
     }
+  }
+
+  /** The host may fetch the release while the worker is being registered. */
+  #hostBegins(site) {
+    if (this.#host.ready) this.#host.request('site.open', { site, seq: 0 }).catch(() => {});
   }
 
   #failed({ tabId, requestId, error }) {

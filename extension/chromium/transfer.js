@@ -41,11 +41,18 @@ export class Transfer {
     try {
       const asset = await locate();
       if (this.#abort.signal.aborted) return;
-      if (asset.via === 'gateway') await this.#carry(asset);
-      else this.#send({ type: 'origin', reason: asset.reason });
+      if (asset.via !== 'gateway') this.#send({ type: 'origin', reason: asset.reason });
+      else if (asset.body && !this.#range) this.#give(asset);
+      else await this.#carry(asset);
     } catch (error) {
       if (!this.#abort.signal.aborted) this.#send({ type: 'fail', reason: String(error.message).slice(0, 200) });
     }
+  }
+
+  /** The file came with the host's answer. */
+  #give({ body, length, contentType, headers, etag }) {
+    const bytes = body.buffer;
+    this.#send({ type: 'head', partial: false, start: 0, length, total: length, contentType, headers, etag, bytes }, [bytes]);
   }
 
   async #carry(asset) {

@@ -15,6 +15,9 @@ export const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 export const MAX_LINK_HEADER = 8192;
 export const MAX_LINKS = 64;
 
+/** A file up to this length may come with the host's answer: one message in place of a request to the gateway. */
+export const MAX_INLINE_BYTES = 16 * 1024;
+
 /** Documents remembered over all tabs, those behind the back button too; the oldest go first. */
 export const MAX_DOCUMENTS = 256;
 

@@ -42,7 +42,8 @@ export class Exchange {
     if (!plan || this.#abort.signal.aborted) return {};
     this.#attach(details);
     try {
-      this.#source = await gates.reading.within(QUEUE_MS, () => (assets.answering ? openSource(located, plan, this.#abort.signal) : null));
+      this.#source = located.body ? await openSource(located, plan, this.#abort.signal)
+        : await gates.reading.within(QUEUE_MS, () => (assets.answering ? openSource(located, plan, this.#abort.signal) : null));
     } catch (error) {
       if (error instanceof StreamError) assets.doubt();
       this.abort();

@@ -8,7 +8,7 @@ export const HOLD_MS = 4000;
  * Requests that ask the host where a file is, and that read from its gateway, at one time; how long the others wait for their turn.
  * The host starts on a file when it is asked, so many may ask; a browser has but six connections for the gateway.
  */
-export const MAX_ASKING = 64;
+export const MAX_ASKING = 256;
 export const MAX_READING = 6;
 export const QUEUE_MS = 4000;
 

@@ -7,10 +7,12 @@ import { StreamError, chunksOf, gather, withTimeout } from './stream.js';
 let heldBytes = 0;
 
 /**
- * Asks the gateway for the planned part and waits until it is complete or, for a big or slow one, has begun. Returns {held,
- * rest, release}: chunks at hand, the generator of the others (null when there are none), and what to call when they are written.
+ * Takes what came with the host's answer, or asks the gateway for the planned part and waits until it is complete or, for a big or
+ * slow one, has begun. Returns {held, rest, release}: chunks at hand, the generator of the others (null when there are none), and
+ * what to call when they are written.
  */
 export async function openSource(located, plan, signal) {
+  if (located.body) return { held: [located.body.subarray(plan.start, plan.last + 1)], rest: null, release: () => {} };
   const wanted = plan.last - plan.start + 1;
   const release = reserve(wanted, plan.tiny ? HOLD_TINY_BYTES : HOLD_PLAIN_BYTES);
   try {

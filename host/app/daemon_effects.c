@@ -2,14 +2,52 @@
 #include "app/daemon_impl.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/file_bytes.h"
 
+#include <sodium.h>
 #include <string.h>
 
 /* --- clients and streams */
 
+static bool read_whole(struct daemon *daemon, const struct effect *effect, uint8_t *bytes)
+{
+    const struct metainfo_file *file = &effect->answer.file;
+    int fd;
+
+    if (!store_has_content(daemon->store, file->root))
+        return false;
+    enum err err = store_fd(daemon->store, file, effect->answer.piece_length, &fd);
+    if (err == ERR_MISMATCH)
+        daemon_file_lost(daemon, file);
+    if (err != ERR_OK || file_bytes_read(fd, bytes, (size_t)file->length, 0) != ERR_OK)
+        return false;
+    daemon_cache_used(daemon, file->root);
+    return true;
+}
+
+/* Puts the file's bytes into the answer, as its last member. What cannot be read is left to the
+ * gateway, which says so, and what a slow client would have to be dropped for to its pace. */
+static void put_body(struct daemon *daemon, struct effect *effect)
+{
+    char text[sodium_base64_ENCODED_LEN(LIMIT_INLINE, sodium_base64_VARIANT_ORIGINAL)];
+    uint8_t bytes[LIMIT_INLINE];
+    size_t length = (size_t)effect->answer.file.length;
+
+    if (length > sizeof bytes || effect->text.length == 0 ||
+        control_queued(daemon->control, effect->answer.client) > LIMIT_CONTROL_QUEUE / 4 ||
+        !read_whole(daemon, effect, bytes))
+        return;
+    sodium_bin2base64(text, sizeof text, bytes, length, sodium_base64_VARIANT_ORIGINAL);
+    effect->text.length--; /* the closing brace */
+    buf_printf(&effect->text, ",\"body\":\"%s\"}", text);
+}
+
 static void answer_client(struct daemon *daemon, struct effect *effect)
 {
-    control_send(daemon->control, effect->client, span_of(effect->text.data, effect->text.length));
+    if (effect->answer.has_body)
+        put_body(daemon, effect);
+    control_send(daemon->control, effect->answer.client,
+                 span_of(effect->text.data, effect->text.length));
 }
 
 /* A file that is still to come is made here. */

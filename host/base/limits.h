@@ -45,6 +45,7 @@
 #define LIMIT_FRAME_OUT           MIB(1)  /* from it: the browsers' own limit */
 #define LIMIT_CONTROL_CLIENTS     64
 #define LIMIT_CONTROL_QUEUE       MIB(4)  /* unsent answers of one client before it is dropped */
+#define LIMIT_INLINE              KIB(16) /* a file that may come with its answer */
 #define LIMIT_WANTS_WAITING       4096    /* unanswered at once, for one site */
 #define LIMIT_NATIVE_MANIFEST     KIB(64) /* a file that tells a browser where the host is */
 #define LIMIT_MANIFEST_PATH       4096

@@ -187,12 +187,13 @@ static void port_mapped(struct node *node, const struct event *event)
 
 /* --- answers and the log */
 
-void node_answer(struct node *node, uint64_t client, struct buf *json)
+struct effect *node_answer(struct node *node, uint64_t client, struct buf *json)
 {
     struct effect *effect = update_add(node->update, EFFECT_ANSWER, 0);
-    effect->client = client;
+    effect->answer.client = client;
     effect->text = *json;
     buf_init(json, json->max);
+    return effect;
 }
 
 static bool is_logged(struct node *node, uint64_t key)

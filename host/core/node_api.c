@@ -1,7 +1,7 @@
 /* The native API (host/PROTOCOL.md 2): one handler a request type. A request that cannot be
  * answered yet waits in its site, and comes back here when something has changed. */
 #include "base/mem.h"
-#include "core/asset.h"
+#include "core/asker.h"
 #include "core/peer.h"
 
 #include <stdio.h>
@@ -9,13 +9,13 @@
 
 #define WAIT_MS 5000 /* then the page is sent to the origin */
 
-static void finish(struct node *node, uint64_t client, struct api_answer *answer)
+static struct effect *finish(struct node *node, uint64_t client, struct api_answer *answer)
 {
     struct buf json;
 
     buf_init(&json, LIMIT_FRAME_OUT);
     api_answer_end(answer, &json);
-    node_answer(node, client, &json);
+    return node_answer(node, client, &json);
 }
 
 static void refuse(struct node *node, uint64_t client, uint64_t id, const char *code,
@@ -426,7 +426,12 @@ static void answer_gateway(struct site *site, uint64_t client, const struct api_
         api_answer_text(answer, release->headers[i].name, release->headers[i].value);
     api_answer_close(answer);
     mem_free(url);
-    finish(site->node, client, answer);
+    struct effect *effect = finish(site->node, client, answer);
+    if (!asker_may_inline(request, asset) || !swarm_has_file(asset->swarm, asset->file))
+        return;
+    effect->answer.has_body = true;
+    effect->answer.file = update_file(file);
+    effect->answer.piece_length = asset->swarm->meta->piece_length;
 }
 
 /* The swarm begins before the gateway is asked: that saves the page a round trip. */
@@ -446,7 +451,7 @@ static bool cannot_store(const struct node *node, const struct asset *asset)
            !swarm_has_file(asset->swarm, asset->file);
 }
 
-static bool try_asset_want(struct site *site, uint64_t client, const struct api_request *request)
+bool site_answer_want(struct site *site, uint64_t client, const struct api_request *request)
 {
     if (site_zone(site) == ZONE_OFF) {
         answer_origin(site->node, client, request->id, "zone-off");
@@ -470,7 +475,8 @@ static bool try_asset_want(struct site *site, uint64_t client, const struct api_
     }
     doc_pin(site->node, request->doc, site, asset.release->release->seq);
     begin_want(site, &asset, request);
-    answer_gateway(site, client, request, &asset);
+    if (!asker_waits(&asset, client, request))
+        answer_gateway(site, client, request, &asset);
     return true;
 }
 
@@ -481,7 +487,7 @@ static void handle_asset_want(struct node *node, uint64_t client, const struct a
     site_learn_used(site);
     if (site_zone(site) != ZONE_OFF)
         site_need(site, request->seq);
-    if (!try_asset_want(site, client, request))
+    if (!site_answer_want(site, client, request))
         site_wait(site, client, request);
 }
 
@@ -525,7 +531,7 @@ static bool try_waiting(struct site *site, struct waiting *waiting)
 {
     if (waiting->request.type == API_SITE_OPEN)
         return try_site_open(site, waiting->client, &waiting->request);
-    return try_asset_want(site, waiting->client, &waiting->request);
+    return site_answer_want(site, waiting->client, &waiting->request);
 }
 
 /* The page must not wait for ever. */

@@ -127,7 +127,8 @@ void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing *
 void node_wake(struct node *node, uint64_t at_ms);
 void node_tell_health(struct node *node); /* to the extensions */
 enum zone node_default_zone(const struct node *node);
-void node_answer(struct node *node, uint64_t client, struct buf *json); /* takes json's memory */
+struct effect *node_answer(struct node *node, uint64_t client,
+                           struct buf *json); /* takes json's memory */
 /* Says a thing once per key: a hostile peer must not fill the log. */
 void node_log_once(struct node *node, struct span key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

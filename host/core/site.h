@@ -32,6 +32,7 @@ struct site_release {
 };
 
 /* A request that cannot be answered yet. */
+/* A client's question that has no answer yet: in site.waiting, or in want.askers. */
 struct waiting {
     struct list in_site;
     uint64_t client, deadline_ms;
@@ -59,6 +60,7 @@ struct site {
     struct site_release *current;                              /* newest first */
     struct list waiting, swarms;
     uint32_t waiting_count;
+    uint32_t asker_count; /* of all wants */
     uint32_t origin_active;         /* asset fetches under way */
     uint64_t origin_not_before_ms;  /* Retry-After */
     uint64_t pieces_not_before_ms;  /* origin_trust.c */
@@ -146,6 +148,8 @@ void site_wait(struct site *site, uint64_t client, const struct api_request *req
 bool site_page_waits(const struct site *site);
 /* Something changed: answers what can be answered now. */
 void site_answer_waiting(struct site *site);
+/* Answers asset.want; false: not known yet. */
+bool site_answer_want(struct site *site, uint64_t client, const struct api_request *request);
 void site_save(struct site *site);
 /* Bytes that were asked for, and those of them that did not come from the site itself. At a
  * visitor: by its pages. At a super-node: by its visitors. */

@@ -79,6 +79,7 @@ struct want {
     uint64_t before; /* pieces of the files that were wanted before it (swarm.wanted) */
     uint64_t created_ms, moved_ms, used_ms;
     struct list streams;
+    struct list askers; /* clients that wait for its bytes (asker.h) */
     struct origin_fetch *fetch;
     uint64_t origin_retry_ms, origin_failed_ms;
     uint32_t origin_failures; /* in a row; 0: not failing */

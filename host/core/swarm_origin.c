@@ -19,8 +19,8 @@
 #define EXTENT              MIB(1)   /* at once, while there are peers who may do the rest */
 #define TWIN_MS             1000     /* before it is looked again whether a twin still brings it */
 #define BRINGS_PIECES       8        /* what the origin is about to bring is not asked of peers */
-#define SLOWED_EXTENT_S     4  /* of the visitor's own cap, so that other files have their turn */
-#define ACTIVE_MAX          32 /* requests under way to one site, on LIMIT_ORIGIN_CONNECTIONS */
+#define SLOWED_EXTENT_S     4   /* of the visitor's own cap, so that other files have their turn */
+#define ACTIVE_MAX          100 /* requests under way to one site, as many as browsers have */
 #define RETRY_MS            1000
 #define ASKED_AGAIN_MS      2000 /* after a failure a page's wish may shorten the back-off */
 #define RETRY_MAX_MS        30000

@@ -1,4 +1,5 @@
 /* Wanted files: what a page waits for, how far it has come, and when to give it up. */
+#include "core/asker.h"
 #include "core/crowd.h"
 #include "core/delta.h"
 #include "core/swarm.h"
@@ -45,6 +46,7 @@ static struct want *want_new(struct swarm *swarm, uint32_t file)
     want->origin_retry_ms = origin_changed_until(swarm, file);
     want->origin_failures = want->origin_retry_ms > 0;
     list_init(&want->streams);
+    list_init(&want->askers);
     list_push_back(&swarm->wants, &want->in_swarm);
     HASH_ADD(hh, swarm->wanted_files, file, sizeof want->file, want);
     crowd_wants_changed(swarm);
@@ -135,6 +137,7 @@ void want_free(struct want *want)
         list_remove(&stream->in_want);
         stream->want = NULL;
     }
+    askers_leave(want);
     if (want->fetch != NULL)
         origin_cancel(want->fetch);
     delta_free(want->delta);
@@ -212,6 +215,7 @@ void want_piece_stored(struct want *want, uint32_t piece, uint32_t length, enum 
         struct site *site = want->swarm->site;
         bool had_fetch = want->fetch != NULL;
         delta_look_again(want->swarm);
+        askers_answer(want);
         want_free(want);
         if (had_fetch)
             origin_consider_site(site);
@@ -233,6 +237,7 @@ static void fail_streams(struct want *want)
 {
     list_for_each(link, next, &want->streams)
         stream_fail(list_entry(link, struct stream, in_want), 503);
+    askers_leave(want); /* they hear of it where they hear of all failures, from the gateway */
 }
 
 void want_check_failed(struct want *want)
@@ -269,6 +274,7 @@ uint64_t want_tick(struct want *want)
 {
     uint64_t now = want->swarm->node->now_ms;
 
+    askers_tick(want);
     if (list_empty(&want->streams) && now >= idle_ms(want) && !is_supernodes(want)) {
         want_free(want);
         return UINT64_MAX;

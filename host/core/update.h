@@ -12,7 +12,7 @@
 #include "wire/metainfo.h"
 
 enum effect_kind {
-    EFFECT_ANSWER,       /* send `text` to the client */
+    EFFECT_ANSWER,       /* send `text`, one JSON object, to the client */
     EFFECT_STREAM_HEAD,  /* begin the gateway's answer */
     EFFECT_STREAM_READY, /* the file is verified and stored from stream.first up to stream.upto */
     EFFECT_STREAM_FAIL,  /* give the stream up with stream.status */
@@ -48,7 +48,12 @@ struct effect {
     enum effect_kind kind;
     struct buf text; /* owned by the update; what it holds depends on the kind */
     union {
-        uint64_t client;
+        struct {
+            uint64_t client;
+            bool has_body;             /* the file's bytes, whole and verified, go with it */
+            struct metainfo_file file; /* a copy (path and layer not valid) */
+            uint32_t piece_length;
+        } answer;
         struct {
             uint64_t stream;
             int status;                  /* 200, 206, 416; fail: 404, 403, 503 */

@@ -160,6 +160,12 @@ static void frame_sent(uv_write_t *request, int status)
         client_end(client);
 }
 
+size_t control_queued(const struct control *control, uint64_t number)
+{
+    const struct client *client = find(control, number);
+    return client != NULL ? client->queued : 0;
+}
+
 void control_send(struct control *control, uint64_t number, struct span json)
 {
     struct client *client = find(control, number);

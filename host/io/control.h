@@ -27,5 +27,7 @@ enum err control_new(struct loop *loop, const char *path, const struct control_e
 /* Frames and queues; a client that does not read (LIMIT_CONTROL_QUEUE) is dropped. */
 void control_send(struct control *control, uint64_t client, struct span json);
 void control_close(struct control *control, uint64_t client); /* after what is queued has left */
+/* Bytes that the client has not taken yet. */
+size_t control_queued(const struct control *control, uint64_t client);
 size_t control_clients(const struct control *control);
 void control_free(struct control *control); /* removes the socket file */

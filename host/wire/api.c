@@ -96,6 +96,7 @@ enum {
     FIELD_KIND = 1024,
     FIELD_KEEP = 2048,
     FIELD_QUOTA = 4096,
+    FIELD_INLINE = 8192,
 };
 
 static const struct {
@@ -104,7 +105,8 @@ static const struct {
 } types[API_TYPE_COUNT_] = {
     [API_HELLO] = {"hello", FIELD_HELLO, 0},
     [API_SITE_OPEN] = {"site.open", FIELD_SITE, FIELD_SEQ | FIELD_DOC},
-    [API_ASSET_WANT] = {"asset.want", FIELD_SITE | FIELD_PATH, FIELD_SEQ | FIELD_DOC},
+    [API_ASSET_WANT] = {"asset.want", FIELD_SITE | FIELD_PATH,
+                        FIELD_SEQ | FIELD_DOC | FIELD_INLINE},
     [API_DOC_CLOSE] = {"doc.close", FIELD_DOC, 0},
     [API_SITE_STATUS] = {"site.status", FIELD_SITE, FIELD_DOC},
     [API_SITE_ZONE] = {"site.zone", FIELD_SITE | FIELD_ZONE, 0},
@@ -232,6 +234,12 @@ static const char *read_quota(const json_t *root, struct api_request *ret, enum 
     return *ret_err == ERR_OK ? NULL : "bad-request";
 }
 
+static const char *read_inline(const json_t *root, struct api_request *ret, enum err *ret_err)
+{
+    *ret_err = json_get_integer(root, "inline", 0, LIMIT_INLINE, &ret->inline_max);
+    return *ret_err == ERR_OK ? NULL : "bad-request";
+}
+
 /* A number, but for the zone, which goes by its name. */
 static enum err read_setting(const json_t *root, enum setting setting, uint64_t *ret)
 {
@@ -274,7 +282,7 @@ static const struct {
     {FIELD_MINUTES, "minutes", read_minutes}, {FIELD_SETTINGS, "settings", read_settings},
     {FIELD_BEFORE, "before", read_before},    {FIELD_LIMIT, "limit", read_limit},
     {FIELD_KIND, "kind", read_kind},          {FIELD_KEEP, "keep", read_keep},
-    {FIELD_QUOTA, "quota", read_quota},
+    {FIELD_QUOTA, "quota", read_quota},       {FIELD_INLINE, "inline", read_inline},
 };
 
 static enum err read_fields(const json_t *root, struct api_request *ret, const char **ret_code)
@@ -389,6 +397,8 @@ void api_request_write(const struct api_request *request, struct buf *out)
         buf_printf(out, ",\"keep\":%s", request->keep ? "true" : "false");
     if (has & FIELD_QUOTA)
         buf_printf(out, ",\"quota\":%llu", (unsigned long long)request->quota);
+    if ((has & FIELD_INLINE) && request->inline_max > 0)
+        buf_printf(out, ",\"inline\":%llu", (unsigned long long)request->inline_max);
     for (int i = 0; (has & FIELD_SETTINGS) && i < SETTING_COUNT_; i++)
         if (request->given[i])
             put_setting(out, (enum setting)i, request->settings[i]);

@@ -84,6 +84,7 @@ struct api_request {
     bool keep;                 /* cache.keep */
     uint64_t quota;            /* cache.quota: of the site; 0: none of its own */
     uint64_t minutes;          /* pause; 0: until resumed */
+    uint64_t inline_max;       /* asset.want: so long a file may come with the answer; 0: none */
     char site[LIMIT_SITE + 1]; /* canonical, checked */
     char path[LIMIT_PATH + 1]; /* as sent, begins with '/'; path_decode it */
     char doc[LIMIT_DOC_ID + 1];

@@ -95,11 +95,25 @@ test('the address behind an enter page', () => {
 
 const DAY = 24 * 60 * 60 * 1000;
 const done = () => new Promise(resolve => setTimeout(resolve, 1));
-const readyHost = { onState: () => {}, onEvent: () => {}, onDefaultZone: () => {}, ready: true, info: { defaultZone: 'share' } };
+const asked = [];
+const readyHost = {
+  onState: () => {}, onEvent: () => {}, onDefaultZone: () => {}, ready: true, info: { defaultZone: 'share' },
+  request: async (type, { site, seq }) => asked.push([type, site, seq]),
+};
 const isEntered = () => visit(rules, `${GAME}/`) !== `${GAME}/`;
 
 /** Our rule redirects a request of tab 5 to the enter page of `path`. */
 const comes = (path, requestId, fields) => fired.redirect({ url: GAME + path, redirectUrl: `${ENTER}${path}`, tabId: 5, requestId, ...fields });
+
+test('the host is asked for the release while the worker is being registered', async () => {
+  new EnterRule(readyHost);
+  asked.length = 0;
+  comes('/page', '5');
+  comes('/prerendered', '6', { documentLifecycle: 'prerender' });
+  assert.deepEqual(asked, [['site.open', GAME, 0]]);
+  fired.error({ url: `${ENTER}/page`, tabId: 5, requestId: '5', error: 'net::ERR_ABORTED' });
+  await done();
+});
 
 test('an enter page that fails sends the tab where the visitor wanted to go, whatever the site redirects to on the way', async () => {
   new EnterRule(readyHost);

@@ -98,6 +98,27 @@ for (const [name, fields] of Object.entries(BAD_OPENS)) {
   });
 }
 
+const WANTED = { via: 'gateway', url: URL_OF('/static/a'), length: 5, content_type: 'text/plain', etag: '', headers: {} };
+
+test('a small file may come with the answer', async () => {
+  const { host, sites, assets } = make();
+  const record = sites.navigated(1, label());
+  host.answers['asset.want'] = () => ({ ...WANTED, body: btoa('a\xff\0bc') });
+  assert.deepEqual([...(await assets.locate(record, '/static/a')).body], [97, 255, 0, 98, 99]);
+  assert.equal(host.of('asset.want')[0].inline, 16384);
+  host.answers['asset.want'] = () => WANTED;
+  assert.equal((await assets.locate(record, '/static/a')).body, null);
+});
+
+const BAD_BODIES = { 'too short': btoa('abcd'), 'too long': btoa('abcdef'), 'not base64': 'a-?', 'no text': 5, 'far too long': 'A'.repeat(1 << 16) };
+for (const [name, body] of Object.entries(BAD_BODIES)) {
+  test(`a file that comes with the answer, ${name}: the origin`, async () => {
+    const { host, sites, assets } = make();
+    host.answers['asset.want'] = () => ({ ...WANTED, length: name === 'far too long' ? 49152 : 5, body });
+    assert.deepEqual(await assets.locate(sites.navigated(1, label()), '/static/a'), { via: 'origin', reason: 'bad-answer' });
+  });
+}
+
 test('a zone that is off, a release that failed, a host that is away: the origin, without asking', async () => {
   const { host, sites, assets } = make();
   host.answers['site.open'] = () => ({ zone: 'off', state: 'off', reason: 'zone-off' });
@@ -261,8 +282,8 @@ test('a file is asked for with its site, release and document', async () => {
   host.answers['asset.want'] = () => GOOD_WANT;
   const record = sites.navigated(1, label());
   const asset = await assets.locate(record, '/static/a.js');
-  assert.deepEqual(asset, { via: 'gateway', url: GOOD_WANT.url, length: 5, contentType: GOOD_WANT.content_type, headers: {}, etag: '"x"' });
-  assert.deepEqual(host.of('asset.want'), [{ type: 'asset.want', site: SITE, seq: 42, path: '/static/a.js', doc: record.doc }]);
+  assert.deepEqual(asset, { via: 'gateway', url: GOOD_WANT.url, length: 5, contentType: GOOD_WANT.content_type, headers: {}, etag: '"x"', body: null });
+  assert.deepEqual(host.of('asset.want'), [{ type: 'asset.want', site: SITE, seq: 42, path: '/static/a.js', doc: record.doc, inline: 16384 }]);
 });
 
 test('files nobody may ask for', async () => {

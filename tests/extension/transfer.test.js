@@ -57,6 +57,18 @@ test('a small file is one message', async () => {
   assert.deepEqual(bytesOf(messages), SMALL);
 });
 
+test('a file that came with the answer is given without asking the gateway', async () => {
+  const messages = await run('small', { asset: { body: Uint8Array.from(SMALL) } });
+  assert.deepEqual(messages.map(({ type }) => type), ['head']);
+  assert.deepEqual([messages[0].start, messages[0].length, messages[0].total], [0, 12, 12]);
+  assert.deepEqual(bytesOf(messages), SMALL);
+  assert.deepEqual(requests, []);
+  // A part of it is the gateway's to cut.
+  const part = await run('small', { range: 'bytes=2-4', asset: { body: Uint8Array.from(SMALL) } });
+  assert.deepEqual(bytesOf(part), SMALL.subarray(2, 5));
+  assert.equal(requests.length, 1);
+});
+
 test('a big file comes in chunks, the last one marked', async () => {
   const messages = await run('big', { onMessage: paying });
   assert.equal(messages[1].type, 'head');

@@ -10,7 +10,7 @@
 
 /* What stands beside the code that keeps it, and not in limits.h. */
 #define OUTSTANDING_MAX 256 /* blocks asked of one peer */
-#define ACTIVE_MAX      32  /* requests to one site */
+#define ACTIVE_MAX      100  /* requests to one site */
 #define INQUIRIES_MAX   8
 #define FAREWELLS_MAX   64
 #define STRAYS_MAX      256
@@ -99,6 +99,7 @@ static void check_site(const struct visitor *visitor, const struct site *site)
         releases++;
     at_most(visitor, "SITE_RELEASES_KEPT", releases, SITE_RELEASES_KEPT);
     at_most(visitor, "LIMIT_WANTS_WAITING", site->waiting_count, LIMIT_WANTS_WAITING);
+    at_most(visitor, "LIMIT_WANTS_WAITING", site->asker_count, LIMIT_WANTS_WAITING);
     at_most(visitor, "requests to the origin", site->origin_active, ACTIVE_MAX);
     at_most(visitor, "LIMIT_RELEASE", site->json.length, LIMIT_RELEASE);
     at_most(visitor, "LIMIT_SIGNATURE", site->signature.length, LIMIT_SIGNATURE);

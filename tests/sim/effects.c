@@ -179,6 +179,18 @@ static void do_event(struct visitor *visitor, json_t *json)
     visitor->events++;
 }
 
+/* What goes with an answer is on the disk, whole, and its hashes were right (disk.c). */
+static void check_body(const struct visitor *visitor, const struct ask *ask,
+                       const struct effect *effect)
+{
+    const struct metainfo_file *file = &effect->answer.file;
+
+    if (ask->request.inline_max < file->length ||
+        !disk_has(visitor->disk, file->root, effect->answer.piece_length, 0, file->length))
+        world_fail(visitor->world, "%s gives bytes with an answer that it must not: %s",
+                   visitor->host->name, ask->request.path);
+}
+
 static void do_answer(struct visitor *visitor, const struct effect *effect)
 {
     struct ask *ask;
@@ -194,9 +206,12 @@ static void do_answer(struct visitor *visitor, const struct effect *effect)
     }
     uint64_t id = (uint64_t)json_integer_value(json_object_get(json, "id"));
     HASH_FIND(hh, visitor->asks, &id, sizeof id, ask);
-    if (ask == NULL || ask->answer != NULL || ask->client != effect->client)
+    if (ask == NULL || ask->answer != NULL || ask->client != effect->answer.client)
         world_fail(visitor->world, "%s answers a request that nobody made", visitor->host->name);
     ask->answer = json;
+    ask->has_body = effect->answer.has_body;
+    if (ask->has_body)
+        check_body(visitor, ask, effect);
     if (ask->fetch != NULL)
         fetch_answered(ask->fetch, json);
 }

@@ -53,6 +53,7 @@ struct ask {
     uint64_t number, client;
     struct api_request request;
     json_t *answer; /* NULL: not yet */
+    bool has_body;  /* the file came with it */
     struct fetch *fetch;
     UT_hash_handle hh;
 };

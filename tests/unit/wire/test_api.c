@@ -40,6 +40,13 @@ START_TEST(every_request_is_read)
     ck_assert_str_eq(r.site, "https://a.test");
     ck_assert_str_eq(r.path, "/s/a%20b.js");
     ck_assert_str_eq(r.doc, "12.3");
+    ck_assert_uint_eq(r.inline_max, 0);
+    r = expect_ok("{\"type\":\"asset.want\",\"id\":1,\"site\":\"https://a.test\",\"path\":\"/s\","
+                  "\"inline\":16384}");
+    ck_assert_uint_eq(r.inline_max, LIMIT_INLINE);
+    expect_refusal("{\"type\":\"asset.want\",\"id\":1,\"site\":\"https://a.test\",\"path\":\"/s\","
+                   "\"inline\":16385}",
+                   "bad-request", 1);
     r = expect_ok("{\"id\":2,\"type\":\"site.open\",\"site\":\"http://localhost:81\"}");
     ck_assert_uint_eq(r.seq, 0);
     ck_assert_str_eq(r.doc, "");
