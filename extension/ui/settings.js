@@ -23,6 +23,7 @@ const PAUSE_MINUTES = 60;
 export class SettingsForm {
   #rows = new Map();
   #error = make('p', { className: 'error', role: 'alert' });
+  #complaints = new Map(); // by the control they are about: what went well elsewhere takes none away
   #sharing = make('p', { role: 'status' });
   #pause = make('button', { type: 'button' });
   #month = make('p', { className: 'quiet' });
@@ -32,7 +33,7 @@ export class SettingsForm {
 
   /** Puts the form into `root`. */
   constructor(root, { details = false } = {}) {
-    this.#pause.addEventListener('click', () => this.#do(this.#paused ? 'settings.resume' : 'settings.pause', { minutes: PAUSE_MINUTES }));
+    this.#pause.addEventListener('click', () => this.#do('pause', this.#paused ? 'settings.resume' : 'settings.pause', { minutes: PAUSE_MINUTES }));
     this.#set.className = 'settings';
     this.#set.append(
       make('legend', { className: 'spoken' }, text('limitsTitle')),
@@ -63,8 +64,8 @@ export class SettingsForm {
   #field({ name, least, unit, ...field }) {
     const { row, draw } = makeField({
       id: `setting-${name}`, least, unit, ...field,
-      given: value => this.#do('settings.set', { settings: { [name]: value } }),
-      refused: () => this.#complain(text('settingTooSmall', unit === 1000 ? formatRate(least) : formatBytes(least))),
+      given: value => this.#do(name, 'settings.set', { settings: { [name]: value } }),
+      refused: () => this.#complain(name, text('settingTooSmall', unit === 1000 ? formatRate(least) : formatBytes(least))),
     });
     if (name === 'monthly_cap') row.append(make('div', { className: 'bar', 'aria-hidden': 'true' }, this.#monthBar), this.#month);
     this.#rows.set(name, { draw });
@@ -74,7 +75,7 @@ export class SettingsForm {
   #switch({ name, label, help }) {
     const { label: element, input } = makeSwitch(`setting-${name}`, text(label), text(help));
     const row = make('div', { className: 'setting', hidden: true }, element);
-    input.addEventListener('change', () => this.#do('settings.set', { settings: { [name]: Number(input.checked) } }));
+    input.addEventListener('change', () => this.#do(name, 'settings.set', { settings: { [name]: Number(input.checked) } }));
     this.#rows.set(name, {
       draw(value) {
         row.hidden = value === undefined;
@@ -84,17 +85,18 @@ export class SettingsForm {
     return row;
   }
 
-  async #do(type, fields) {
+  async #do(control, type, fields) {
     try {
       this.draw(await ask(type, fields));
-      this.#complain('');
+      this.#complain(control, '');
     } catch (error) {
-      this.#complain(text('notChanged', error.message));
+      this.#complain(control, text('notChanged', error.message));
     }
   }
 
-  #complain(words) {
-    setText(this.#error, words);
+  #complain(control, words) {
+    this.#complaints.set(control, words);
+    setText(this.#error, [...new Set(this.#complaints.values())].filter(Boolean).join(' '));
   }
 }
 

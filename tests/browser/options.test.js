@@ -56,6 +56,7 @@ const countIs = (page, count) => waitFor(`${count} lines`, async () => {
   return true;
 });
 const press = async (page, id) => {
+  await waitFor(`${id} to be of use`, () => page.evaluate(each => !document.getElementById(each).disabled, id));
   await page.focus(`#${id}`);
   await page.keyboard.press(' ');
 };
