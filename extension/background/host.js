@@ -4,9 +4,10 @@
 // States: "connecting", "ready", "missing" (no host can be started), "wrong-version" (it speaks another API), "crashed" (it ended
 // or hangs; another attempt follows). `fault` says more exactly which (problems.js), `detail` carries the browser's or host's own
 // words, `health` what a host that is well says of the disk, the network and the clock.
-import { API_VERSION, HELLO_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_PENDING_REQUESTS, PING_TIMEOUT_MS, RECONNECT_MAX_MS, RECONNECT_MIN_MS,
+import { API_VERSION, HELLO_TIMEOUT_MS, MAX_BATCH, MAX_FRAME_BYTES, MAX_PENDING_REQUESTS, PING_TIMEOUT_MS, RECONNECT_MAX_MS, RECONNECT_MIN_MS,
   REQUEST_TIMEOUT_MS, STABLE_MS } from '../common/limits.js';
 import { isGateway } from '../common/gateway.js';
+import { Outbox } from './outbox.js';
 import { HEALTHY, checkHealth } from './problems.js';
 
 export const HOST_NAME = 'org.fringe.host';
@@ -25,6 +26,7 @@ export class Host {
   #connectNative;
   #client;
   #port = null;
+  #outbox = null;
   #pending = new Map();
   #nextId = 1;
   #failures = 0;
@@ -104,6 +106,7 @@ export class Host {
       return;
     }
     this.#port = port;
+    this.#outbox = null;
     port.onMessage.addListener(message => this.#received(port, message));
     port.onDisconnect.addListener(disconnected => this.#disconnected(port, disconnected));
     this.#greet(port);
@@ -121,13 +124,15 @@ export class Host {
   #send(type, fields, timeoutMs) {
     const id = this.#nextId++;
     const frame = { id, type, ...fields };
-    if (new TextEncoder().encode(JSON.stringify(frame)).length > MAX_FRAME_BYTES) return Promise.reject(new HostError('too-big'));
+    const bytes = new TextEncoder().encode(JSON.stringify(frame)).length;
+    if (bytes > MAX_FRAME_BYTES) return Promise.reject(new HostError('too-big'));
     if (this.#pending.size >= MAX_PENDING_REQUESTS) return Promise.reject(new HostError('too-many'));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#settle(id, null, new HostError('timeout', `no answer to ${type}`)), timeoutMs);
       this.#pending.set(id, { resolve, reject, timer });
       try {
-        this.#port.postMessage(frame);
+        if (this.#outbox) this.#outbox.send(frame, bytes);
+        else this.#port.postMessage(frame);
       } catch (error) {
         this.#settle(id, null, new HostError('disconnected', error.message));
       }
@@ -149,6 +154,7 @@ export class Host {
       if (port !== this.#port) return;
       const problem = helloProblem(hello);
       if (problem) return this.#drop('wrong-version', problem.fault, problem.text);
+      if (hello.batch > 1) this.#outbox = new Outbox(frames => this.#postOn(port, frames), Math.min(hello.batch, MAX_BATCH));
       // One that ends again and again must not be started again at once each time.
       this.#stableTimer = setTimeout(() => {
         this.#failures = 0;
@@ -178,8 +184,22 @@ export class Host {
     }
   }
 
-  #received(port, message) {
-    if (port !== this.#port || !message || typeof message !== 'object') return;
+  /** Frames that have waited: whoever sent them has gone on, so a port that is closing says so by its own event. */
+  #postOn(port, frames) {
+    try {
+      port.postMessage(frames);
+    } catch (error) {
+      for (const { id } of [frames].flat()) this.#settle(id, null, new HostError('disconnected', error.message));
+    }
+  }
+
+  /** A frame: one message, or an array of them. */
+  #received(port, frame) {
+    const messages = Array.isArray(frame) ? frame.slice(0, MAX_BATCH) : [frame];
+    for (const message of messages) if (port === this.#port && message && typeof message === 'object') this.#take(message);
+  }
+
+  #take(message) {
     if (typeof message.event === 'string') {
       if (message.event === 'health') this.#healthIs(checkHealth(message));
       if (message.event === 'zone.changed') this.#defaultZoneIs(message.default_zone);
@@ -211,6 +231,8 @@ export class Host {
 
   #lost(state, fault, detail) {
     this.#port = null;
+    this.#outbox?.close();
+    this.#outbox = null;
     this.info = null;
     this.health = HEALTHY;
     this.#failures++;

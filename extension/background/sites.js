@@ -10,9 +10,10 @@ import { ZONES } from './host.js';
 /** Documents loaded ahead that no tab shows yet. */
 const MAX_AHEAD = 32;
 
-/** Paths remembered of one document, so that a file in several parts counts once. */
 /** The host would carry it, but cannot keep it. */
 const NOT_KEPT = ['cannot-store', 'no-room'];
+
+/** Paths remembered of one document, so that a file in several parts counts once. */
 const MAX_CARRIED_PATHS = 4096;
 
 export class Sites {

@@ -6,6 +6,10 @@ export const API_VERSION = 1;
 /** A frame to the host, as JSON text. */
 export const MAX_FRAME_BYTES = 64 * 1024;
 
+/** Messages in one frame, and how long those that follow another wait for company. */
+export const MAX_BATCH = 64;
+export const BATCH_MS = 3;
+
 export const MAX_SITE_LENGTH = 280;
 export const MAX_PATH_LENGTH = 2048;
 export const MAX_BASES = 64;

@@ -43,6 +43,8 @@
 /* --- native messaging and the control socket (a browser, a local program) */
 #define LIMIT_FRAME_IN            KIB(64) /* to the daemon */
 #define LIMIT_FRAME_OUT           MIB(1)  /* from it: the browsers' own limit */
+#define LIMIT_BATCH               64       /* messages in one frame */
+#define LIMIT_BATCH_OUT           KIB(256) /* answers in one frame, unless one alone is longer */
 #define LIMIT_CONTROL_CLIENTS     64
 #define LIMIT_CONTROL_QUEUE       MIB(4)  /* unsent answers of one client before it is dropped */
 #define LIMIT_INLINE              KIB(16) /* a file that may come with its answer */

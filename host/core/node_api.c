@@ -41,6 +41,7 @@ static void handle_hello(struct node *node, uint64_t client, const struct api_re
     api_answer_number(answer, "api", 1);
     api_answer_text(answer, "version", node->config.version);
     api_answer_number(answer, "pid", node->config.pid);
+    api_answer_number(answer, "batch", LIMIT_BATCH);
     api_answer_text(answer, "gateway", node->config.gateway);
     api_answer_text(answer, "default_zone", zone_name(node_default_zone(node)));
     api_answer_open_object(answer, "health");

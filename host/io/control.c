@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/control_path.h"
+#include "wire/native_batch.h"
 #include "wire/native_frame.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@
 struct control {
     struct control_events events;
     uv_pipe_t listener;
+    uv_prepare_t turn; /* runs while an answer waits for the turn of the loop to end */
+    int open_handles;  /* of these two */
     char *path;
     int lock;
     uint64_t last_client;
@@ -30,9 +33,12 @@ struct client {
     struct control *control;
     uint64_t number;
     uv_pipe_t pipe;
-    bool draining; /* control_close: nothing more in, what is queued out */
-    bool refused;  /* never `opened`, so never `closed` */
-    size_t queued;
+    bool draining;    /* control_close: nothing more in, what is queued out */
+    bool refused;     /* never `opened`, so never `closed` */
+    bool batches;     /* it has sent an array, so it understands them */
+    size_t queued;    /* bytes that libuv has not written yet */
+    struct buf batch; /* answers of this turn, without the bracket that ends them */
+    unsigned batch_count;
     size_t in_length;
     uint8_t in[NATIVE_FRAME_HEADER + LIMIT_FRAME_IN];
 };
@@ -66,6 +72,7 @@ static void client_closed(uv_handle_t *handle)
         if (!client->refused)
             control->events.closed(control->events.user, client->number);
     }
+    buf_done(&client->batch);
     mem_free(client);
 }
 
@@ -82,14 +89,20 @@ static bool client_alive(const struct client *client)
 
 /* --- in */
 
-/* What is not a JSON object can be told by its first letter; the rest is for the API's parser. */
-static bool looks_like_object(struct span json)
+/* The frame's messages: it is one, or an array of them. */
+static enum err take_messages(struct client *client, struct span frame)
 {
-    size_t i = 0;
+    struct native_batch batch;
+    struct span json;
+    enum err err = native_batch_begin(&batch, frame);
 
-    while (i < json.length && memchr(" \t\r\n", json.data[i], 4) != NULL)
-        i++;
-    return i < json.length && json.data[i] == '{';
+    client->batches |= err == ERR_OK && batch.array;
+    while (err == ERR_OK && client_alive(client)) {
+        err = native_batch_next(&batch, &json);
+        if (err == ERR_OK)
+            client->control->events.message(client->control->events.user, client->number, json);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* Every whole frame in the buffer; the rest moves to the front. */
@@ -106,10 +119,10 @@ static enum err take_frames(struct client *client)
             break;
         if (err != ERR_OK)
             return err;
-        if (!looks_like_object(json))
-            return ERR_SYNTAX;
         at += used;
-        client->control->events.message(client->control->events.user, client->number, json);
+        err = take_messages(client, json);
+        if (err != ERR_OK)
+            return err;
     }
     client->in_length -= at;
     if (at > 0)
@@ -160,27 +173,11 @@ static void frame_sent(uv_write_t *request, int status)
         client_end(client);
 }
 
-size_t control_queued(const struct control *control, uint64_t number)
+static void write_frame(struct client *client, struct span json)
 {
-    const struct client *client = find(control, number);
-    return client != NULL ? client->queued : 0;
-}
-
-void control_send(struct control *control, uint64_t number, struct span json)
-{
-    struct client *client = find(control, number);
-    struct outgoing *outgoing;
+    struct outgoing *outgoing = mem_zalloc(sizeof *outgoing);
     uv_buf_t bytes;
 
-    if (client == NULL || !client_alive(client))
-        return;
-    if (json.length > LIMIT_FRAME_OUT || client->queued + json.length > LIMIT_CONTROL_QUEUE) {
-        log_warning("control: client %llu %s; connection closed", (unsigned long long)number,
-                    json.length > LIMIT_FRAME_OUT ? "would get too long a frame" : "does not read");
-        client_end(client);
-        return;
-    }
-    outgoing = mem_zalloc(sizeof *outgoing);
     buf_init(&outgoing->frame, NATIVE_FRAME_HEADER + LIMIT_FRAME_OUT);
     native_frame_encode(json, &outgoing->frame);
     outgoing->request.data = outgoing;
@@ -192,6 +189,72 @@ void control_send(struct control *control, uint64_t number, struct span json)
         mem_free(outgoing);
         client_end(client);
     }
+}
+
+/* One answer goes as it is, several as an array. */
+static void send_batch(struct client *client)
+{
+    unsigned count = client->batch_count;
+
+    if (count == 0)
+        return;
+    client->batch_count = 0;
+    buf_put(&client->batch, "]", 1);
+    if (!uv_is_closing((uv_handle_t *)&client->pipe)) {
+        struct span array = span_of(client->batch.data, client->batch.length);
+        write_frame(client, count > 1 ? array : span_of(array.data + 1, array.length - 2));
+    }
+    buf_clear(&client->batch);
+}
+
+static void turn_ends(uv_prepare_t *turn)
+{
+    struct control *control = turn->data;
+
+    uv_prepare_stop(turn);
+    list_for_each(link, next, &control->clients) send_batch(list_entry(link, struct client, link));
+}
+
+/* A browser takes about a millisecond for each message from a host, however short. */
+static void add_to_batch(struct client *client, struct span json)
+{
+    if (client->batch_count == LIMIT_BATCH || client->batch.length + json.length > LIMIT_BATCH_OUT)
+        send_batch(client);
+    buf_put(&client->batch, client->batch_count == 0 ? "[" : ",", 1);
+    buf_put(&client->batch, json.data, json.length);
+    client->batch_count++;
+    uv_prepare_start(&client->control->turn, turn_ends);
+}
+
+static size_t waiting(const struct client *client)
+{
+    return client->queued + client->batch.length;
+}
+
+size_t control_queued(const struct control *control, uint64_t number)
+{
+    const struct client *client = find(control, number);
+    return client != NULL ? waiting(client) : 0;
+}
+
+void control_send(struct control *control, uint64_t number, struct span json)
+{
+    struct client *client = find(control, number);
+
+    if (client == NULL || !client_alive(client))
+        return;
+    if (json.length > LIMIT_FRAME_OUT || waiting(client) + json.length > LIMIT_CONTROL_QUEUE) {
+        log_warning("control: client %llu %s; connection closed", (unsigned long long)number,
+                    json.length > LIMIT_FRAME_OUT ? "would get too long a frame" : "does not read");
+        client_end(client);
+        return;
+    }
+    if (client->batches && json.length <= LIMIT_BATCH_OUT) {
+        add_to_batch(client, json);
+        return;
+    }
+    send_batch(client);
+    write_frame(client, json);
 }
 
 /* --- a new client */
@@ -236,6 +299,7 @@ static void client_came(uv_stream_t *listener, int status)
     uv_pipe_init(listener->loop, &client->pipe, 0); /* cannot fail */
     client->pipe.data = client;
     client->control = control;
+    buf_init(&client->batch, LIMIT_BATCH_OUT + LIMIT_BATCH + KIB(1));
     client->number = ++control->last_client;
     list_push_back(&control->clients, &client->link);
     control->count++;
@@ -251,10 +315,12 @@ static void client_came(uv_stream_t *listener, int status)
 
 /* --- the whole */
 
-static void listener_closed(uv_handle_t *handle)
+static void handle_closed(uv_handle_t *handle)
 {
     struct control *control = handle->data;
 
+    if (--control->open_handles > 0)
+        return;
     mem_free(control->path);
     mem_free(control);
 }
@@ -275,6 +341,9 @@ enum err control_new(struct loop *loop, const char *path, const struct control_e
     list_init(&control->clients);
     uv_pipe_init(&loop->uv, &control->listener, 0);
     control->listener.data = control;
+    uv_prepare_init(&loop->uv, &control->turn);
+    control->turn.data = control;
+    control->open_handles = 2;
     result = uv_pipe_open(&control->listener, fd);
     if (result != 0)
         close(fd);
@@ -295,6 +364,7 @@ void control_close(struct control *control, uint64_t number)
 
     if (client == NULL || !client_alive(client))
         return;
+    send_batch(client);
     client->draining = true;
     uv_read_stop((uv_stream_t *)&client->pipe);
     if (client->queued == 0)
@@ -320,5 +390,6 @@ void control_free(struct control *control)
     /* The socket goes first: once the lock is free another daemon may bind there. */
     unlink(control->path);
     close(control->lock);
-    uv_close((uv_handle_t *)&control->listener, listener_closed);
+    uv_close((uv_handle_t *)&control->listener, handle_closed);
+    uv_close((uv_handle_t *)&control->turn, handle_closed);
 }

@@ -87,6 +87,72 @@ test('answers find their requests in any order; errors carry their code', async 
   await assert.rejects(third, { code: 'bad-site', message: 'no such site' });
 });
 
+/** A host that takes `batch` messages in one frame. */
+async function makeBatching(t, batch) {
+  const made = makeHost(t);
+  made.ports[0].answer({ ...HELLO, batch });
+  await settled();
+  made.ports[0].sent.length = 0;
+  return { ...made, port: made.ports[0], ids: () => made.ports[0].sent.map(frame => [frame].flat().map(({ id }) => id)) };
+}
+
+test('requests of a moment share a frame, the first of them waits for nobody', async t => {
+  const { host, port, ids } = await makeBatching(t, 4);
+  const all = Array.from({ length: 8 }, (_, n) => host.request('a', { n }));
+  assert.deepEqual(ids(), [[2], [3, 4, 5, 6]], 'a full frame leaves at once');
+  clock.tick(3);
+  assert.deepEqual(ids(), [[2], [3, 4, 5, 6], [7, 8, 9]]);
+  all.push(host.request('a'));
+  assert.equal(port.sent.length, 3, 'it is still that moment');
+  clock.tick(3);
+  assert.equal(port.sent.at(-1).id, 10, 'one alone is no array');
+  clock.tick(3);
+  all.push(host.request('a'));
+  assert.equal(port.sent.at(-1).id, 11);
+  port.onMessage.call([4, 3, 2, 5, 6, 7, 8, 9].map(id => ({ id, ok: true })));
+  port.onMessage.call({ id: 10, ok: true });
+  port.onMessage.call([{ id: 11, ok: true }]);
+  assert.deepEqual((await Promise.all(all)).map(({ id }) => id), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+});
+
+test('a frame of several stays within the limit', async t => {
+  const { host, port } = await makeBatching(t, 64);
+  for (let n = 0; n < 9; n++) host.request('a', { text: 'é'.repeat(9_000) }).catch(() => {});
+  host.request('a', { text: 'x'.repeat(65_500) }).catch(() => {});
+  host.request('a').catch(() => {});
+  clock.tick(3);
+  const lengths = port.sent.map(frame => new TextEncoder().encode(JSON.stringify(frame)).length);
+  assert.ok(lengths.every(length => length <= 65_536), lengths.join());
+  assert.deepEqual(port.sent.map(frame => [frame].flat().length), [1, 3, 3, 2, 1, 1]);
+});
+
+test('a port that closes while requests wait', async t => {
+  const { host, port } = await makeBatching(t, 64);
+  const codes = [1, 2, 3].map(() => host.request('a').catch(error => error.code));
+  port.closed = true;
+  clock.tick(3);
+  assert.deepEqual(await Promise.all(codes.slice(1)), ['disconnected', 'disconnected']);
+  const last = host.request('a').catch(error => error.code);
+  port.end();
+  assert.deepEqual([await codes[0], await last], ['disconnected', 'disconnected']);
+  clock.tick(3);
+  assert.equal(port.sent.length, 1, 'what waited has gone with it');
+});
+
+test('an array of the host: nonsense in it is ignored, and it ends with the connection', async t => {
+  const { host, port } = await makeBatching(t, 64);
+  const first = host.request('a');
+  const events = [];
+  host.onEvent(({ event }) => {
+    events.push(event);
+    if (event === 'end') port.end();
+  });
+  port.onMessage.call([null, 7, [], [{ id: 2, ok: true }], { id: 2, ok: true, n: 1 }, { event: 'one' }, { event: 'end' }, { event: 'late' }]);
+  assert.equal((await first).n, 1);
+  assert.deepEqual(events, ['one', 'end']);
+  assert.equal(host.state, 'crashed');
+});
+
 test('nonsense from the host is ignored', async t => {
   const { host, port } = await makeReady(t);
   for (const message of [null, 7, 'x', {}, { id: 99, ok: true }, { id: '2', ok: true }, []]) port.onMessage.call(message);

@@ -411,7 +411,8 @@ class Clock(Doctor):
         subprocess.run([tool("gcc", "gcc"), "-shared", "-fPIC", "-o", self.library, REPO / "tests/lib/wrong_clock.c"], check=True)
 
     def wrong(self, seconds):
-        file = self.lab.dir / "clock"
+        self.data.mkdir(parents=True, exist_ok=True)
+        file = self.data / "clock"  # where a confined daemon can read it
         file.write_text(str(seconds))
         options = self.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
         return {"LD_PRELOAD": str(self.library), "WRONG_CLOCK": str(file), "ASAN_OPTIONS": options}

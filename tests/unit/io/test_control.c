@@ -107,6 +107,80 @@ START_TEST(frames_go_both_ways)
 }
 END_TEST
 
+/* Who has sent an array gets one: all that is answered in one turn of the loop. */
+START_TEST(arrays_go_both_ways)
+{
+    struct inbox inbox;
+    set_up();
+    echo = true;
+    inbox_init(&inbox, dial());
+    send_frame(inbox.fd, "{\"id\": 1}");
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.length == 4 + 9));
+    send_frame(inbox.fd, "[{\"id\": 2}, {\"id\": 3}]");
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.length == 13 + 4 + 21));
+    ck_assert_mem_eq(inbox.text + 13, "\x15\0\0\0[{\"id\": 2},{\"id\": 3}]", 25);
+    send_frame(inbox.fd, "{\"id\": 4}");
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.length == 38 + 4 + 9));
+    ck_assert_mem_eq(inbox.text + 38, "\x09\0\0\0{\"id\": 4}", 13);
+    ck_assert_uint_eq(control_queued(control, last_opened), 0);
+    inbox_done(&inbox);
+    PUMP_UNTIL(&loop, closed == 1);
+    tear_down();
+}
+END_TEST
+
+START_TEST(an_array_of_answers_has_limits)
+{
+    char *long_one = mem_zalloc(LIMIT_FRAME_OUT + 1);
+    struct inbox inbox;
+    size_t arrays, length = 2 * (4 + LIMIT_BATCH_OUT - 2) + 4 + 2 + 4 + LIMIT_BATCH_OUT + 1;
+    set_up();
+    inbox_init(&inbox, dial());
+    send_frame(inbox.fd, "[{}]");
+    PUMP_UNTIL(&loop, messages == 1);
+    memset(long_one, ' ', LIMIT_FRAME_OUT);
+    for (int i = 0; i < 2; i++)
+        control_send(control, last_opened, span_of(long_one, LIMIT_BATCH_OUT - 2));
+    control_send(control, last_opened, span_text("{}"));
+    ck_assert_uint_gt(control_queued(control, last_opened), 0);
+    control_send(control, last_opened,
+                 span_of(long_one, LIMIT_BATCH_OUT + 1)); /* alone, and last */
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.length >= length));
+    ck_assert_uint_le(inbox.length, length + 3);
+    for (int i = 0; i < 2 * LIMIT_BATCH + 1; i++)
+        control_send(control, last_opened, span_text("{}"));
+    arrays = 2 * (4 + 3 * LIMIT_BATCH + 1) + 4 + 2;
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.length >= length + arrays));
+    inbox_done(&inbox);
+    PUMP_UNTIL(&loop, closed == 1);
+    mem_free(long_one);
+    tear_down();
+}
+END_TEST
+
+/* What waits for the end of the turn still leaves; a dead client's goes with it. */
+START_TEST(the_end_of_a_client_whose_answers_wait)
+{
+    struct inbox inbox;
+    set_up();
+    echo = close_after_message = true;
+    inbox_init(&inbox, dial());
+    send_frame(inbox.fd, "[{\"id\": 2}, {\"id\": 3}]");
+    PUMP_UNTIL(&loop, (inbox_take(&inbox), inbox.ended));
+    ck_assert_uint_eq(inbox.length, 4 + 9);
+    ck_assert_int_eq(messages, 1);
+    inbox_done(&inbox);
+    PUMP_UNTIL(&loop, closed == 1);
+    echo = close_after_message = false;
+    inbox_init(&inbox, dial());
+    send_frame(inbox.fd, "[{}]");
+    PUMP_UNTIL(&loop, messages == 2);
+    control_send(control, last_opened, span_text("{}"));
+    tear_down(); /* the answer was never sent */
+    inbox_done(&inbox);
+}
+END_TEST
+
 START_TEST(a_frame_may_come_byte_by_byte_and_fill_the_limit)
 {
     char *json = mem_zalloc(LIMIT_FRAME_IN + 1);
@@ -429,10 +503,12 @@ START_TEST(free_ends_clients_in_silence)
 }
 END_TEST
 
-TEST_MAIN("io/control", TESTS(frames_go_both_ways, a_frame_may_come_byte_by_byte_and_fill_the_limit,
-                              bad_frames_end_their_client_only, who_does_not_read_is_dropped,
-                              too_long_a_frame_out_is_not_sent, close_lets_the_queue_leave_first,
-                              close_from_inside_a_message, too_many_clients_are_refused,
-                              only_this_user_may_open_it, another_user_is_refused,
-                              the_second_daemon_is_told, the_lock_holds, two_daemons_at_once,
-                              what_cannot_be_a_socket_is_refused, free_ends_clients_in_silence))
+TEST_MAIN("io/control",
+          TESTS(frames_go_both_ways, arrays_go_both_ways, an_array_of_answers_has_limits,
+                the_end_of_a_client_whose_answers_wait,
+                a_frame_may_come_byte_by_byte_and_fill_the_limit, bad_frames_end_their_client_only,
+                who_does_not_read_is_dropped, too_long_a_frame_out_is_not_sent,
+                close_lets_the_queue_leave_first, close_from_inside_a_message,
+                too_many_clients_are_refused, only_this_user_may_open_it, another_user_is_refused,
+                the_second_daemon_is_told, the_lock_holds, two_daemons_at_once,
+                what_cannot_be_a_socket_is_refused, free_ends_clients_in_silence))
