@@ -4,7 +4,7 @@ import { Exchange } from './exchange.js';
 import { Gate } from '../common/gate.js';
 import { MAX_ASKING, MAX_EXCHANGES, MAX_READING } from './limits.js';
 import { ownerOf } from './owner.js';
-import { headerValue } from './plan.js';
+import { headerValue, isImportOfWorker } from './plan.js';
 
 export class Interception {
   #sites;
@@ -39,6 +39,8 @@ export class Interception {
     if (!path || (record.state === 'ready' && !isUnder(path, record.bases))) return undefined;
     // Firefox 153 crashes the page's process when a worker's script is replaced on a page with an embedder policy.
     if (this.#isolated.has(record) && isWorkerScript(details)) return undefined;
+    // Its body cannot be replaced, and Firefox may say so only when the answer has been promised.
+    if (isImportOfWorker(details, record.paths)) return undefined;
     return this.#begin(record, path, details, begun, ended);
   }
 

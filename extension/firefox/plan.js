@@ -37,6 +37,17 @@ function isWorker(documentUrl) {
   return URL.canParse(documentUrl) && new URL(documentUrl).href.slice(new URL(documentUrl).origin.length) === '/fringe-sw.js?via=filter';
 }
 
+/**
+ * True for what a worker imports: it names the worker's script as its document, which is a script, or one of the files that came
+ * through us (`carried`, a Set of paths).
+ */
+export function isImportOfWorker({ type, documentUrl, requestHeaders }, carried) {
+  if (type !== 'script' || !URL.canParse(documentUrl)) return false;
+  if (/worker$/.test(headerValue(requestHeaders, 'sec-fetch-dest') ?? '')) return headerValue(requestHeaders, 'sec-fetch-mode') === 'cors';
+  const { pathname } = new URL(documentUrl);
+  return /\.m?js$/i.test(pathname) || carried.has(pathname);
+}
+
 /** The part as a Range header's value. */
 export function rangeOf({ start, last }) {
   return `bytes=${start}-${last}`;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Gate } from '../../extension/common/gate.js';
-import { mendResponseHeaders, planRequest, tinyRequestHeaders, verdict } from '../../extension/firefox/plan.js';
+import { isImportOfWorker, mendResponseHeaders, planRequest, tinyRequestHeaders, verdict } from '../../extension/firefox/plan.js';
 import { Tail } from '../../extension/firefox/source.js';
 import { chunksOf, gather } from '../../extension/firefox/stream.js';
 
@@ -27,6 +27,20 @@ test('what shows its status goes out untouched, everything else asks for next to
   for (const other of ['https://game.example/fringe-sw.js', 'https://game.example/x/fringe-sw.js?via=filter', `${WORKER}&x`, 'about:blank', undefined]) {
     assert.equal(plan('xmlhttprequest', {}, { documentUrl: other }).tiny, false, other);
   }
+});
+
+test('what a worker imports is told by its document', () => {
+  const imported = (documentUrl, headers = {}, type = 'script') => {
+    const requestHeaders = Object.entries(headers).map(([name, value]) => ({ name, value }));
+    return isImportOfWorker({ type, documentUrl, requestHeaders }, new Set(['/static/work']));
+  };
+  assert.equal(imported('https://game.example/w.js?v=2', { 'Sec-Fetch-Dest': 'script', 'Sec-Fetch-Mode': 'no-cors' }), true);
+  assert.equal(imported('https://game.example/w.MJS'), true);
+  assert.equal(imported('https://game.example/static/work'), true);
+  assert.equal(imported(PAGE, { 'Sec-Fetch-Dest': 'worker', 'Sec-Fetch-Mode': 'cors' }), true, 'of a module worker, whatever its name');
+  for (const dest of ['worker', 'sharedworker']) assert.equal(imported(PAGE, { 'Sec-Fetch-Dest': dest, 'Sec-Fetch-Mode': 'same-origin' }), false, 'the worker itself');
+  for (const document of [PAGE, 'https://game.example/', 'https://game.example/static/work/', 'about:blank', '', undefined]) assert.equal(imported(document), false, document);
+  assert.equal(imported('https://game.example/w.js', {}, 'xmlhttprequest'), false);
 });
 
 test('the part that answers', () => {
