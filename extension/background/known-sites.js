@@ -5,7 +5,7 @@ import { isSite } from '../common/paths.js';
 import { ZONES } from './host.js';
 import { numberOf, word } from './settings.js';
 
-const NOTHING = { bytes: 0, files: 0, lastUsed: 0, keep: false, quota: 0 };
+const NOTHING = { bytes: 0, files: 0, lastUsed: 0, keep: false, quota: 0, down: 0, up: 0 };
 
 export function answerKnownSites({ host, messages }) {
   messages.on('sites.list', { from: 'ui', handle: () => list(host) });
@@ -57,8 +57,10 @@ function describe({ site, zone, chosen, state, life, seq, version }) {
   };
 }
 
-function describeContent({ bytes, files, last_used: lastUsed, keep, quota }) {
-  return { bytes: numberOf(bytes), files: numberOf(files), lastUsed: numberOf(lastUsed), keep: keep === true, quota: numberOf(quota) };
+function describeContent({ bytes, files, last_used: lastUsed, keep, quota, down, up }) {
+  return {
+    bytes: numberOf(bytes), files: numberOf(files), lastUsed: numberOf(lastUsed), keep: keep === true, quota: numberOf(quota), down: numberOf(down), up: numberOf(up),
+  };
 }
 
 /** `quota` 0 stands for none. */

@@ -129,7 +129,7 @@ export class CacheView {
     const button = make('button', { id: `more-${each.site}`, type: 'button', className: 'icon', dataset: { opens: each.site }, 'aria-expanded': String(open),
       'aria-label': text('filesOfSite', each.name) }, '⋯');
     return make('li', {}, make('div', { className: 'row' }, make('span', { className: 'about' }, make('span', { className: 'name' }, each.name), make('small', {}, release(each)),
-      make('small', { className: 'kept' }, content(each))), zoneOf(each), button), open ? this.#panel(each) : null);
+      make('small', { className: 'kept' }, content(each)), make('small', { className: 'shared' }, shared(each))), zoneOf(each), button), open ? this.#panel(each) : null);
   }
 
   #panel({ site, name, keep, quota, files }) {
@@ -214,4 +214,9 @@ function release({ seq, version, life }) {
 function content({ bytes, files, lastUsed, keep }) {
   const parts = files ? [formatBytes(bytes), plural('files', files), lastUsed && formatAgo(lastUsed)] : [];
   return [...parts, keep && text('keptSite')].filter(Boolean).join(' · ');
+}
+
+/** "3 MB from others · 1 MB to others": of this site, whenever it was. */
+function shared({ down, up }) {
+  return [down && text('sharedDown', formatBytes(down)), up && text('sharedUp', formatBytes(up))].filter(Boolean).join(' · ');
 }

@@ -35,14 +35,16 @@ static const char *day_of(uint64_t seconds, char *ret, size_t size)
 
 static void print_site(const json_t *site)
 {
-    char bytes[BYTES_TEXT], quota[BYTES_TEXT], day[16];
+    char bytes[BYTES_TEXT], quota[BYTES_TEXT], down[BYTES_TEXT], up[BYTES_TEXT], day[16];
     uint64_t limit = client_number(site, "quota");
 
-    cmd_print("%-40s %10s %7llu  %-10s %10s  %s", client_text(site, "site", "(not known yet)"),
+    cmd_print("%-40s %10s %7llu  %-10s %10s %10s %10s  %s",
+              client_text(site, "site", "(not known yet)"),
               cmd_bytes(client_number(site, "bytes"), bytes),
               (unsigned long long)client_number(site, "files"),
               day_of(client_number(site, "last_used"), day, sizeof day),
-              limit > 0 ? cmd_bytes(limit, quota) : "-",
+              cmd_bytes(client_number(site, "down"), down),
+              cmd_bytes(client_number(site, "up"), up), limit > 0 ? cmd_bytes(limit, quota) : "-",
               json_is_true(json_object_get(site, "keep")) ? "kept" : "");
 }
 
@@ -64,7 +66,8 @@ static void print_cache(const json_t *answer)
                   (unsigned long long)client_number(answer, "going"));
     if (json_array_size(sites) == 0)
         return;
-    cmd_print("%-40s %10s %7s  %-10s %10s", "site", "bytes", "files", "last used", "quota");
+    cmd_print("%-40s %10s %7s  %-10s %10s %10s %10s", "site", "bytes", "files", "last used",
+              "from peers", "to peers", "quota");
     for (size_t i = 0; i < json_array_size(sites); i++)
         print_site(json_array_get(sites, i));
 }

@@ -310,19 +310,25 @@ static void flush_fired(void *user)
     struct daemon *daemon = user;
     enum err err = store_flush(daemon->store);
 
+    daemon->flush_due = false;
     if (err != ERR_OK) {
         log_error("the cache index cannot be written: %s", err_text(err));
         daemon_store_failed(daemon, err);
         daemon_step(daemon, &(struct event){.kind = EVENT_TICK});
     }
     daemon_cache_flush(daemon);
+    daemon_shared_flush(daemon);
     daemon_log_flush(daemon);
     if (store_waits_for_sync(daemon->store))
         loop_timer_set(daemon->flush_timer, SYNC_MS);
 }
 
+/* While there is always something new, it is still written every FLUSH_MS. */
 void daemon_flush_soon(struct daemon *daemon)
 {
+    if (daemon->flush_due)
+        return;
+    daemon->flush_due = true;
     loop_timer_set(daemon->flush_timer, FLUSH_MS);
 }
 
@@ -522,6 +528,7 @@ static void close_adapters(struct daemon *daemon)
     if (daemon->hasher != NULL)
         hasher_free(daemon->hasher);
     daemon_cache_close(daemon);
+    daemon_shared_close(daemon);
     if (daemon->store != NULL)
         store_close(daemon->store);
     transfer_log_close(daemon->transfers);
@@ -589,6 +596,7 @@ enum err daemon_run(const struct daemon_options *options)
     if (err == ERR_OK) {
         daemon_log_open(&daemon);
         daemon_cache_open(&daemon);
+        daemon_shared_open(&daemon);
         make_node(&daemon);
         open_portmap(&daemon);
         err = restore(&daemon);

@@ -31,8 +31,11 @@ static int largest_first(const void *a, const void *b)
     return strcmp(left->site, right->site);
 }
 
-static void put_view(struct api_answer *answer, const struct cache_site_view *view)
+static void put_view(struct daemon *daemon, struct api_answer *answer,
+                     const struct cache_site_view *view)
 {
+    struct store_shared shared = daemon_shared_of(daemon, view->site);
+
     api_answer_open_object(answer, NULL);
     api_answer_text(answer, "site", view->site[0] != '\0' ? view->site : NULL);
     api_answer_number(answer, "bytes", view->totals.bytes);
@@ -40,6 +43,8 @@ static void put_view(struct api_answer *answer, const struct cache_site_view *vi
     api_answer_number(answer, "last_used", view->used_s);
     api_answer_bool(answer, "keep", view->keep);
     api_answer_number(answer, "quota", view->quota);
+    api_answer_number(answer, "down", shared.down);
+    api_answer_number(answer, "up", shared.up);
     api_answer_close(answer);
 }
 
@@ -52,7 +57,7 @@ static void put_sites(const struct daemon_cache *cache, struct api_answer *answe
         qsort(views.list, views.count, sizeof *views.list, largest_first);
     api_answer_open_array(answer, "sites");
     for (size_t i = 0; i < views.count && i < LIMIT_CACHE_SITES; i++)
-        put_view(answer, &views.list[i]);
+        put_view(cache->daemon, answer, &views.list[i]);
     api_answer_close(answer);
     mem_free(views.list);
 }
@@ -86,7 +91,8 @@ static enum err clear(struct daemon_cache *cache, const char *site, struct api_a
     api_answer_number(answer, "files", freed.files);
     api_answer_number(answer, "bytes", freed.bytes);
     api_answer_number(answer, "in_use", left.files);
-    return log != NULL ? transfer_log_clear(log, site) : ERR_OK;
+    enum err err = daemon_shared_forget(cache->daemon, site);
+    return log != NULL && err == ERR_OK ? transfer_log_clear(log, site) : err;
 }
 
 static enum err choose(struct daemon_cache *cache, const struct api_request *request,

@@ -505,6 +505,7 @@ static void carry_out(struct daemon *daemon, struct effect *effect)
         break;
     case EFFECT_TRANSFER:
         daemon_log_transfer(daemon, effect);
+        daemon_shared_count(daemon, effect);
         break;
     case EFFECT_STOP:
         loop_stop(&daemon->loop);

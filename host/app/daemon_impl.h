@@ -55,6 +55,7 @@ struct daemon {
     struct loop_timer *timer, *flush_timer, *idle_timer;
     struct loop_timer *probe_timer; /* daemon_health.c: the store is looked at again */
     bool probing, restart;
+    bool flush_due;                        /* the flush timer is set for a batch */
     struct network *network;               /* NULL: the system does not tell */
     struct surroundings_bus *surroundings; /* NULL: nobody wants to know */
     struct loop_timer *report_timer; /* daemon_supernode.c: the next report; the end of draining */
@@ -74,6 +75,7 @@ struct daemon {
     struct hasher *hasher;
     struct portmap *portmap;    /* NULL: no router is asked */
     struct daemon_cache *cache; /* daemon_cache.c */
+    struct site_sums *shared;   /* daemon_shared.c */
     struct node *node;
     struct update update;
     struct list answers;
@@ -131,6 +133,14 @@ void daemon_log_open(struct daemon *daemon);
 void daemon_log_transfer(struct daemon *daemon, const struct effect *effect);
 void daemon_log_flush(struct daemon *daemon);
 void daemon_log_request(struct daemon *daemon, uint64_t client, const struct api_request *request);
+
+/* --- daemon_shared.c: what was shared of each site */
+void daemon_shared_open(struct daemon *daemon);
+void daemon_shared_close(struct daemon *daemon);                              /* before the store */
+void daemon_shared_count(struct daemon *daemon, const struct effect *effect); /* EFFECT_TRANSFER */
+void daemon_shared_flush(struct daemon *daemon); /* with the store's batch */
+struct store_shared daemon_shared_of(struct daemon *daemon, const char *site);
+enum err daemon_shared_forget(struct daemon *daemon, const char *site); /* NULL: of all */
 
 void daemon_load_settings(struct daemon *daemon, struct settings_record *ret);
 void daemon_save_settings(struct daemon *daemon, const struct settings_record *record);

@@ -17,7 +17,7 @@ void daemon_log_transfer(struct daemon *daemon, const struct effect *effect)
 {
     char peer[ADDRESS_TEXT] = "";
 
-    if (daemon->transfers == NULL)
+    if (daemon->transfers == NULL || effect->transfer.no_log)
         return;
     if (effect->transfer.peer.family != 0)
         address_format(&effect->transfer.peer, peer);

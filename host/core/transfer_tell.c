@@ -1,17 +1,13 @@
-/* What came from whom, and what was given to whom: effects for the visitor's log. */
+/* What came from whom, and what was given to whom: effects for the visitor's log and the sums of
+ * each site. */
 #include "core/node_impl.h"
 #include "core/peer.h"
 #include "core/site.h"
 #include "core/swarm.h"
 
-static bool tells(const struct node *node)
-{
-    return node->config.tells_transfers && node->fair.settings[SETTING_NO_LOG] == 0;
-}
-
 void transfer_tell(struct swarm *swarm, uint32_t file, const struct transfer_tale *tale)
 {
-    if (!tells(swarm->node) || tale->bytes == 0)
+    if (!swarm->node->config.tells_transfers || tale->bytes == 0)
         return;
     const struct metainfo_file *info = &swarm->meta->files[file];
     const struct site *site = swarm->site;
@@ -22,6 +18,7 @@ void transfer_tell(struct swarm *swarm, uint32_t file, const struct transfer_tal
     effect->transfer.path = effect->text.length;
     buf_printf(&effect->text, "%s%s", swarm->base, info->path);
     buf_put_u8(&effect->text, 0);
+    effect->transfer.no_log = swarm->node->fair.settings[SETTING_NO_LOG] != 0;
     effect->transfer.shared = tale->shared;
     effect->transfer.source = tale->source;
     effect->transfer.bytes = tale->bytes;
@@ -47,7 +44,7 @@ void transfer_tell_piece(const struct piece *piece)
 {
     uint32_t file = metainfo_file_of_piece(piece->swarm->meta, piece->number), first = 0;
 
-    if (!tells(piece->swarm->node))
+    if (!piece->swarm->node->config.tells_transfers)
         return;
     if (piece->source == SOURCE_ORIGIN) {
         struct transfer_tale tale = {.source = SOURCE_ORIGIN, .bytes = piece->length};

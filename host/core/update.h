@@ -118,6 +118,7 @@ struct effect {
         } receive;
         struct {
             bool shared; /* given to another visitor */
+            bool no_log; /* the visitor wants no line of it */
             enum source source;
             uint64_t bytes, size, seq; /* moved; of the file; of the release */
             size_t path;               /* where in `text` */

@@ -99,6 +99,16 @@ struct store_choice {
 enum err store_each_choice(struct store *store,
                            void (*each)(void *user, const struct store_choice *choice), void *user);
 enum err store_save_choice(struct store *store, const struct store_choice *choice);
+struct store_shared {
+    const char *site;
+    uint64_t down, up; /* bytes, at most JSON_INTEGER_MAX: from others, and to others */
+};
+/* Those of sites that are forgotten go first. */
+enum err store_each_shared(struct store *store,
+                           void (*each)(void *user, const struct store_shared *shared), void *user);
+/* All of them or none. */
+enum err store_save_shared(struct store *store, const struct store_shared *list, size_t count);
+enum err store_forget_shared(struct store *store, const char *site); /* NULL: of all sites */
 /* The content and all that is known of it. Not in the middle of carrying out effects: who asked for
  * the file would get an empty one. ERR_BUSY: it is pinned. */
 enum err store_remove(struct store *store, const uint8_t root[HASH_LENGTH]);

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "wire/json.h"
 #include "wire/url.h"
 
 #include <dirent.h>
@@ -112,21 +113,31 @@ static enum err put_owner(struct store *store, const struct store_owner *owner)
     return store_db_run(store, STATEMENT_CACHED_PUT);
 }
 
-enum err store_save_owners(struct store *store, const struct store_owner *owners, size_t count)
+static enum err begin(struct store *store)
 {
-    if (store->stand_in == STAND_IN_READING)
-        return store->trouble;
-    enum err err = store_db_run(store, STATEMENT_BEGIN);
+    return store->stand_in == STAND_IN_READING ? store->trouble
+                                               : store_db_run(store, STATEMENT_BEGIN);
+}
 
-    if (err != ERR_OK)
-        return err;
-    for (size_t i = 0; i < count && err == ERR_OK; i++)
-        err = put_owner(store, &owners[i]);
+/* All that was written since begin(), or, after an error, nothing. */
+static enum err finish(struct store *store, enum err err)
+{
     if (err == ERR_OK)
         err = store_db_run(store, STATEMENT_COMMIT);
     if (err != ERR_OK && sqlite3_get_autocommit(store->db) == 0)
         store_db_run(store, STATEMENT_ROLLBACK);
     return err;
+}
+
+enum err store_save_owners(struct store *store, const struct store_owner *owners, size_t count)
+{
+    enum err err = begin(store);
+
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = put_owner(store, &owners[i]);
+    return finish(store, err);
 }
 
 /* --- what the visitor chose */
@@ -166,6 +177,63 @@ enum err store_save_choice(struct store *store, const struct store_choice *choic
         sqlite3_bind_int(statement, 3, choice->keep);
     }
     return store_db_run(store, which);
+}
+
+/* --- what was shared of a site */
+
+static uint64_t counted(sqlite3_stmt *statement, int column)
+{
+    sqlite3_int64 number = sqlite3_column_int64(statement, column);
+
+    return number > 0 && (uint64_t)number <= JSON_INTEGER_MAX ? (uint64_t)number : 0;
+}
+
+enum err store_each_shared(struct store *store,
+                           void (*each)(void *user, const struct store_shared *shared), void *user)
+{
+    sqlite3_stmt *statement = store->statements[STATEMENT_SHARED_EACH];
+    int result;
+
+    if (store->stand_in != STAND_IN_READING)
+        store_db_run(store, STATEMENT_SHARED_TRIM);
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_shared shared = {site_of(statement, 0), counted(statement, 1),
+                                      counted(statement, 2)};
+        if (shared.site[0] != '\0')
+            each(user, &shared);
+    }
+    enum err err = store_db_err(store, result, "be read");
+    store_db_reset(store, STATEMENT_SHARED_EACH);
+    return err;
+}
+
+static enum err put_shared(struct store *store, const struct store_shared *shared)
+{
+    sqlite3_stmt *statement = store->statements[STATEMENT_SHARED_PUT];
+
+    sqlite3_bind_text(statement, 1, shared->site, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)shared->down);
+    sqlite3_bind_int64(statement, 3, (sqlite3_int64)shared->up);
+    return store_db_run(store, STATEMENT_SHARED_PUT);
+}
+
+enum err store_save_shared(struct store *store, const struct store_shared *list, size_t count)
+{
+    enum err err = begin(store);
+
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = put_shared(store, &list[i]);
+    return finish(store, err);
+}
+
+enum err store_forget_shared(struct store *store, const char *site)
+{
+    if (store->stand_in == STAND_IN_READING)
+        return store->trouble;
+    sqlite3_bind_text(store->statements[STATEMENT_SHARED_DELETE], 1, site, -1, SQLITE_STATIC);
+    return store_db_run(store, STATEMENT_SHARED_DELETE);
 }
 
 /* --- is it here? */

@@ -48,6 +48,10 @@ static const char *const texts[STATEMENT_COUNT_] = {
     [STATEMENT_CHOICE_EACH] = "SELECT site, quota, keep FROM choice",
     [STATEMENT_CHOICE_PUT] = "REPLACE INTO choice (site, quota, keep) VALUES (?1, ?2, ?3)",
     [STATEMENT_CHOICE_DELETE] = "DELETE FROM choice WHERE site = ?1",
+    [STATEMENT_SHARED_TRIM] = "DELETE FROM shared WHERE site NOT IN (SELECT site FROM site)",
+    [STATEMENT_SHARED_EACH] = "SELECT site, down, up FROM shared",
+    [STATEMENT_SHARED_PUT] = "REPLACE INTO shared (site, down, up) VALUES (?1, ?2, ?3)",
+    [STATEMENT_SHARED_DELETE] = "DELETE FROM shared WHERE ?1 IS NULL OR site = ?1",
     [STATEMENT_TORRENT_TOUCH] = "UPDATE torrent SET last_used = ?2 WHERE infohash = ?1",
 };
 

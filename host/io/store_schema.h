@@ -1,4 +1,4 @@
-/* The index's schema, number 4. Layer: io, private to store.
+/* The index's schema, number 5. Layer: io, private to store.
  *
  * SQLite keeps these statements as they are written, so an index is ours exactly when its schema
  * holds these texts and no others: a foreign file brings no trigger or view of its own. A change
@@ -20,10 +20,12 @@
  *   cached   whose each content file is, and whether only old releases of it have it; since
  *            number 4: a file without such a row is of a site that is not known yet
  *   choice   what the visitor chose for a site's files: bytes at most (0: no limit of its own),
- *            and whether they stay; since number 4 */
+ *            and whether they stay; since number 4
+ *   shared   bytes of a site's files that came from other visitors and super-nodes (down), and
+ *            that were given to them (up), in all runs; since number 5 */
 #pragma once
 
-#define STORE_SCHEMA_NUMBER 4
+#define STORE_SCHEMA_NUMBER 5
 
 static const char *const store_schema[] = {
     ("CREATE TABLE file (root BLOB NOT NULL PRIMARY KEY, length INTEGER NOT NULL, "
@@ -43,8 +45,10 @@ static const char *const store_schema[] = {
      "old INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
     ("CREATE TABLE choice (site TEXT NOT NULL PRIMARY KEY, quota INTEGER NOT NULL, "
      "keep INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
+    ("CREATE TABLE shared (site TEXT NOT NULL PRIMARY KEY, down INTEGER NOT NULL, "
+     "up INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
 };
 
 /* How many of them each number had. */
-static const size_t store_schema_counts[STORE_SCHEMA_NUMBER] = {0, 4, 5, 6};
+static const size_t store_schema_counts[STORE_SCHEMA_NUMBER] = {0, 4, 5, 6, 8};
 #define STORE_SCHEMA_COUNT (sizeof store_schema / sizeof store_schema[0])

@@ -236,6 +236,7 @@ for (const [kind, open] of [['chromium', openChromium], ['firefox', openFirefox]
       await page.select('#site-list select', 'off');
       await waitFor('a site\'s zone', () => asked('site.zone')?.site === 'https://site-0.example' && asked('site.zone').zone === 'off');
       await textIs(page, 'site-count', /^3 sites$/);
+      await textIs(page, 'site-list', /MB from others · [\d.,]+\s[kM]B to others/);
       await textIs(page, 'totals', /Given to other visitors/);
     });
 

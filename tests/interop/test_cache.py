@@ -1,6 +1,8 @@
 """The cache's quota against the real daemon: what goes, what stays, what peers hear of it, and what is remembered."""
 import json
+import signal
 import struct
+import time
 import unittest
 
 from lab import Lab, WithSite, wait_for
@@ -87,6 +89,31 @@ class Quota(Cached):
         self.assertIn(b"no-room", self.ours.visit(self.lab.site, [path])[path][1])
         self.assertEqual(self.ours.get(f"{self.lab.site}/static/small.bin"), self.files["small.bin"])
         self.assertEqual(self.ours.status()["health"]["store"], "ok", "a quota is no fault of the disk")
+
+    def test_what_was_shared_of_each_site(self):
+        """Both sides count the same, keep it over a kill, and forget it with the files."""
+        total = sum(self.SIZES.values())
+        self.assertEqual(self.shared(self.ours), (0, 0), "all came from the site")
+        self.ours.run("set", "--log", "no")  # a sum is no log
+        theirs = self.lab.daemon("theirs", "--peer", f"127.0.0.1:{self.ours.port}")
+        self.visit_all(theirs)
+        down = theirs.status()["total"]["peers"]
+        self.assertGreater(down, total / 2)
+        self.assertEqual(self.shared(theirs), (down, 0))
+        wait_for("the last block to be counted", lambda: self.shared(self.ours) == (0, down))
+        time.sleep(3)  # longer than a batch waits
+        theirs.stop(signal.SIGKILL)
+        theirs.start()
+        self.assertEqual(self.shared(theirs), (down, 0))
+        self.assertIn("from peers", theirs.run("cache").stdout)
+        self.again(theirs).run("cache", "clear", self.lab.site)
+        self.visit_all(theirs)
+        down = theirs.status()["total"]["peers"]
+        self.assertEqual(self.shared(theirs), (down, 0), "it begins anew")
+
+    def shared(self, daemon):
+        site = self.sites(daemon)[self.lab.site]
+        return site["down"], site["up"]
 
     def test_cleared_and_fetched_again(self):
         said = self.ours.run("cache", "clear", self.lab.site).stdout

@@ -115,7 +115,7 @@ function choiceOf(site) {
 /** `sites.SITE.bytes` and `.files` of the configuration, until they are cleared; `going` files are still to go. */
 function cacheState() {
   const kept = Object.entries(config.sites ?? {}).filter(([site, { files }]) => files && !gone.has(site));
-  const sites = kept.map(([site, { bytes, files }]) => ({ site, bytes, files, last_used: Math.floor(Date.now() / 1000) - 86400, ...choiceOf(site) })).sort((a, b) => b.bytes - a.bytes);
+  const sites = kept.map(([site, { bytes, files }]) => ({ site, bytes, files, down: 3 * bytes, up: bytes, last_used: Math.floor(Date.now() / 1000) - 86400, ...choiceOf(site) })).sort((a, b) => b.bytes - a.bytes);
   const sum = name => sites.reduce((total, each) => total + each[name], 0);
   return { bytes: sum('bytes'), files: sum('files'), quota: settings.cache_quota || 5e9, quota_chosen: settings.cache_quota > 0, quota_lowered: false,
     disk_free: 1e10, going: config.going ?? 0, sites };

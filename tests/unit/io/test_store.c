@@ -458,7 +458,7 @@ START_TEST(a_broken_index_is_moved_aside)
     unlink(folder_path("index.sqlite.corrupt"));
     store_close(store_at(folder));
     ck_assert_int_eq(access(folder_path("index.sqlite.corrupt"), F_OK), 0);
-    run_sql("PRAGMA user_version = 5");
+    run_sql("PRAGMA user_version = 6");
     ck_assert_int_eq(store_open(folder, &store), ERR_UNSUPPORTED);
     fixture_free(fixture);
     folder_done();
@@ -981,7 +981,7 @@ START_TEST(an_index_of_schema_1_is_converted)
     fixture_write_all(fixture, store);
     store_save_site(store, &site);
     store_close(store);
-    run_sql("DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
+    run_sql("DROP TABLE shared; DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
             "DROP TABLE setting; PRAGMA user_version = 1");
     store = store_at(folder);
     ck_assert_uint_eq(have_count(fixture, store), fixture->meta.piece_count);
@@ -990,9 +990,9 @@ START_TEST(an_index_of_schema_1_is_converted)
     ck_assert_uint_eq(seen.last.seq, 7);
     ck_assert_int_eq(store_save_settings(store, &setting, 1), ERR_OK);
     store_close(store);
-    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 4);
+    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 5);
     /* Not ours, though it says so. */
-    run_sql("DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
+    run_sql("DROP TABLE shared; DROP TABLE choice; DROP TABLE cached; DROP TABLE blocked; "
             "DROP TABLE setting; PRAGMA user_version = 1; "
             "CREATE TABLE more (a)");
     store_close(store_at(folder));
@@ -1078,6 +1078,72 @@ START_TEST(choices_for_a_sites_files_are_remembered)
 }
 END_TEST
 
+static void tell_shared(void *user, const struct store_shared *shared)
+{
+    size_t at = strlen(told);
+
+    (void)user;
+    snprintf(told + at, sizeof told - at, "%s %llu %llu;", shared->site,
+             (unsigned long long)shared->down, (unsigned long long)shared->up);
+}
+
+static const char *told_shared(struct store *store)
+{
+    told[0] = '\0';
+    ck_assert_int_eq(store_each_shared(store, tell_shared, NULL), ERR_OK);
+    return told;
+}
+
+START_TEST(what_was_shared_is_remembered_as_long_as_its_site)
+{
+    struct store *store = store_at(folder_new());
+    struct store_shared rows[] = {{"https://a.example", 7, 1}, {"https://b.example", 0, 5}};
+    struct store_site a = {.site = "https://a.example"}, b = {.site = "https://b.example"};
+
+    store_save_site(store, &a);
+    store_save_site(store, &b);
+    ck_assert_int_eq(store_save_shared(store, rows, 2), ERR_OK);
+    rows[0].down = 9;
+    ck_assert_int_eq(store_save_shared(store, rows, 1), ERR_OK);
+    store_close(store);
+    run_sql("INSERT INTO site (site, zone, seq, last_used) VALUES ('nonsense', 1, 1, 1); "
+            "INSERT INTO shared VALUES ('nonsense', 1, 1), ('https://gone.example', 1, 1); "
+            "UPDATE shared SET up = -5 WHERE site = 'https://b.example'");
+    store = store_at(folder);
+    ck_assert_str_eq(told_shared(store), "https://a.example 9 1;https://b.example 0 0;");
+    ck_assert_int_eq(ask_sql("SELECT count(*) FROM shared"), 3);
+    ck_assert_int_eq(store_forget_shared(store, "https://b.example"), ERR_OK);
+    ck_assert_str_eq(told_shared(store), "https://a.example 9 1;");
+    ck_assert_int_eq(store_forget_shared(store, NULL), ERR_OK);
+    ck_assert_str_eq(told_shared(store), "");
+    store_close(store);
+    folder_done();
+}
+END_TEST
+
+START_TEST(an_index_of_schema_4_is_converted)
+{
+    struct store *store = store_at(folder_new());
+    struct store_choice choice = {"https://a.example", 7, true};
+    struct store_shared row = {"https://a.example", 2, 3};
+    struct store_site site = {.site = "https://a.example"};
+
+    store_save_choice(store, &choice);
+    store_save_site(store, &site);
+    store_close(store);
+    run_sql("DROP TABLE shared; PRAGMA user_version = 4");
+    store = store_at(folder);
+    told[0] = '\0';
+    ck_assert_int_eq(store_each_choice(store, tell_choice, NULL), ERR_OK);
+    ck_assert_str_eq(told, "https://a.example 7 1;");
+    ck_assert_int_eq(store_save_shared(store, &row, 1), ERR_OK);
+    ck_assert_str_eq(told_shared(store), "https://a.example 2 3;");
+    store_close(store);
+    ck_assert_int_eq(ask_sql("PRAGMA user_version"), 5);
+    folder_done();
+}
+END_TEST
+
 START_TEST(a_removed_file_leaves_nothing)
 {
     struct fixture *fixture = fixture_new(KIB(16));
@@ -1147,7 +1213,9 @@ TEST_MAIN("store",
                 what_has_just_come_is_not_synced_yet, the_log_of_the_index_stays_short,
                 thousands_of_small_files, settings_are_remembered,
                 an_index_of_schema_1_is_converted, whose_files_they_are_is_remembered,
-                choices_for_a_sites_files_are_remembered, a_removed_file_leaves_nothing,
+                choices_for_a_sites_files_are_remembered,
+                what_was_shared_is_remembered_as_long_as_its_site,
+                an_index_of_schema_4_is_converted, a_removed_file_leaves_nothing,
                 content_without_a_row_is_found, sites_and_torrents_are_remembered,
                 sites_have_a_cap_and_choices_are_kept_longest,
                 a_kill_at_any_moment_never_marks_a_wrong_piece))
