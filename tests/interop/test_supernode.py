@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import http.server
+import os
 import re
 import shutil
 import signal
@@ -230,6 +231,22 @@ class SupernodeTest(SupernodeBase):
         for daemon in (first, second):
             self.assertEqual(daemon.status()["peers"], 1)
         self.assertRaises(ConnectionError, RawPeer, self, self.lab.infohash, first.port)  # nobody is let in
+
+    def test_supernode_only_and_a_stricter_visitor(self):
+        """The stricter of the two wishes holds: who only fetches gives the super-node nothing, who wants none meets nobody."""
+        self.begin(sharing="supernode-only")
+        node = self.supernode("--dir", str(self.lab.web))
+        self.wait_whole(node)
+        fetches = self.lab.daemon("fetches")
+        fetches.run("set", self.lab.site, "fetch")
+        self.get_all(fetches)
+        self.assertEqual(fetches.status()["total"]["supernode"], sum(FILES.values()))
+        self.assertEqual((fetches.status()["total"]["uploaded"], fetches.status()["peers"]), (0, 1))
+        fetches.run("set", self.lab.site, "off")
+        wait_for("the connection to end", lambda: fetches.status()["peers"] == 0)
+        self.assertNotEqual(fetches.run("get", f"{self.lab.site}/static/a.js", "-o", os.devnull, check=False).returncode, 0)
+        time.sleep(2)
+        self.assertEqual(fetches.status()["peers"], 0)
 
     def test_it_introduces_visitors_to_each_other(self):
         self.begin()
