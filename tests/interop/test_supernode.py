@@ -151,6 +151,10 @@ class SupernodeBase(WithSite):
     def wait_all(self, node, size):
         wait_for("the super-node to have everything", lambda: node.site_status()["total"]["origin"] >= size, 60)
 
+    def open_site(self, visitor):
+        with lab.Control(visitor.socket) as control:
+            self.assertEqual(control.request("site.open", site=self.lab.site, seq=self.lab.seq, doc="page")["state"], "ready")
+
     def wait_whole(self, node, source="origin"):
         whole = sum(FILES.values())
         return wait_for("the super-node to have everything", lambda: node.site_status()["total"][source] >= whole)
@@ -473,6 +477,8 @@ server {{ listen 127.0.0.1:{self.tls} ssl http2; listen [::1]:{self.tls} ssl htt
         node = self.ws_supernode()
         visitors = [self.lab.daemon(name) for name in ("v1", "v2")]
         for visitor in visitors:
+            self.open_site(visitor)
+            wait_for("the connection", lambda: visitor.status()["peers"] == 1)  # else the first file may be the site's: no page waits for long
             self.get_all(visitor)
         self.assertEqual(visitors[0].status()["total"]["supernode"], sum(FILES.values()))
         self.assertEqual(self.lab.origin_bytes(), 0)
