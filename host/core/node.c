@@ -10,21 +10,7 @@
 #include "core/supernode.h"
 #include "core/swarm.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-#define LOGGED_KEPT 1024
-
-struct log_key {
-    uint64_t key;
-    UT_hash_handle hh;
-};
-
-struct client {
-    uint64_t number;
-    UT_hash_handle hh;
-};
 
 /* --- birth and death */
 
@@ -56,19 +42,8 @@ static void free_small_tables(struct node *node)
     struct op *op, *next_op;
     HASH_ITER(hh, node->ops, op, next_op)
     node_op_end(node, op->number);
-    struct client *client, *next_client;
-    HASH_ITER(hh, node->clients, client, next_client)
-    {
-        HASH_DEL(node->clients, client);
-        mem_free(client);
-    }
+    node_tell_done(node);
     strikes_done(node);
-    struct log_key *key, *next_key;
-    HASH_ITER(hh, node->logged, key, next_key)
-    {
-        HASH_DEL(node->logged, key);
-        mem_free(key);
-    }
     struct doc *doc, *next_doc;
     HASH_ITER(hh, node->docs, doc, next_doc)
     doc_free(node, doc);
@@ -185,114 +160,6 @@ static void port_mapped(struct node *node, const struct event *event)
         node_wake(node, node->now_ms); /* trackers are told */
 }
 
-/* --- answers and the log */
-
-struct effect *node_answer(struct node *node, uint64_t client, struct buf *json)
-{
-    struct effect *effect = update_add(node->update, EFFECT_ANSWER, 0);
-    effect->answer.client = client;
-    effect->text = *json;
-    buf_init(json, json->max);
-    return effect;
-}
-
-static bool is_logged(struct node *node, uint64_t key)
-{
-    struct log_key *found;
-
-    HASH_FIND(hh, node->logged, &key, sizeof key, found);
-    if (found != NULL)
-        return true;
-    if (HASH_COUNT(node->logged) >= LOGGED_KEPT) {
-        struct log_key *oldest = node->logged; /* uthash keeps the order of insertion */
-        HASH_DEL(node->logged, oldest);
-        mem_free(oldest);
-    }
-    found = mem_zalloc(sizeof *found);
-    found->key = key;
-    HASH_ADD(hh, node->logged, key, sizeof found->key, found);
-    return false;
-}
-
-void node_log_once(struct node *node, struct span key, const char *format, ...)
-{
-    uint8_t hash[HASH_LENGTH];
-    uint64_t number;
-    char line[512];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    /* The same words about the same thing are one message. */
-    sha256(key.data, key.length, hash);
-    memcpy(&number, hash, sizeof number);
-    for (const char *c = format; *c != '\0'; c++)
-        number = number * 1099511628211u + (uint8_t)*c;
-    if (is_logged(node, number))
-        return;
-    struct effect *effect = update_add(node->update, EFFECT_LOG, sizeof line);
-    effect->level = LOG_WARNING;
-    buf_put(&effect->text, line, strlen(line) + 1);
-}
-
-/* --- clients that want events */
-
-static void remember_extension(struct node *node, uint64_t number)
-{
-    struct client *client;
-
-    HASH_FIND(hh, node->clients, &number, sizeof number, client);
-    if (client != NULL)
-        return;
-    client = mem_zalloc(sizeof *client);
-    client->number = number;
-    HASH_ADD(hh, node->clients, number, sizeof client->number, client);
-}
-
-static void forget_client(struct node *node, uint64_t number)
-{
-    struct client *client;
-
-    HASH_FIND(hh, node->clients, &number, sizeof number, client);
-    if (client == NULL)
-        return;
-    HASH_DEL(node->clients, client);
-    mem_free(client);
-}
-
-/* `site` NULL: of all sites without a choice. */
-static void tell_zone(struct node *node, const struct site *site, uint64_t except)
-{
-    for (struct client *client = node->clients; client != NULL; client = client->hh.next) {
-        if (client->number == except)
-            continue;
-        struct buf json;
-        buf_init(&json, LIMIT_FRAME_OUT);
-        struct api_answer *event = api_event_begin(site != NULL ? "site.changed" : "zone.changed");
-        if (site != NULL) {
-            api_answer_text(event, "site", site->name);
-            api_answer_text(event, "chosen", zone_name(site->zone));
-        }
-        api_answer_text(event, site != NULL ? "zone" : "default_zone",
-                        zone_name(site != NULL ? site_zone(site) : node_default_zone(node)));
-        api_answer_end(event, &json);
-        node_answer(node, client->number, &json);
-    }
-}
-
-void node_tell_health(struct node *node)
-{
-    for (struct client *client = node->clients; client != NULL; client = client->hh.next) {
-        struct buf json;
-        buf_init(&json, LIMIT_FRAME_OUT);
-        struct api_answer *event = api_event_begin("health");
-        health_put(node, event);
-        api_answer_end(event, &json);
-        node_answer(node, client->number, &json);
-    }
-}
-
 /* --- the step */
 
 static void request_step(struct node *node, const struct event *event)
@@ -300,15 +167,15 @@ static void request_step(struct node *node, const struct event *event)
     const struct api_request *request = event->client.request;
 
     if (request->type == API_HELLO && request->extension)
-        remember_extension(node, event->client.client);
+        node_tell_to(node, event->client.client);
     node_handle_request(node, event->client.client, request);
     if (request->type == API_SITE_ZONE) {
         struct site *site = site_get(node, request->site, false);
         if (site != NULL)
-            tell_zone(node, site, event->client.client);
+            node_tell_zone(node, site, event->client.client);
     }
     if (request->type == API_SETTINGS && request->given[SETTING_DEFAULT_ZONE])
-        tell_zone(node, NULL, event->client.client);
+        node_tell_zone(node, NULL, event->client.client);
 }
 
 static void peer_step(struct node *node, const struct event *event)
@@ -440,7 +307,7 @@ void node_step(struct node *node, const struct event *event, struct update *upda
         request_step(node, event);
         break;
     case EVENT_CLIENT_CLOSED:
-        forget_client(node, event->client.client);
+        node_tell_no_more(node, event->client.client);
         break;
     case EVENT_STREAM_OPENED:
         stream_open(node, event);
@@ -501,27 +368,6 @@ void node_step(struct node *node, const struct event *event, struct update *upda
     node->update = NULL;
 }
 
-void node_add_totals(struct byte_totals *totals, const struct site *site)
-{
-    for (int i = 0; i < SOURCE_COUNT_; i++)
-        totals->bytes[i] += site->bytes[i];
-    totals->uploaded += site->uploaded;
-}
-
-struct byte_totals node_ever(const struct node *node)
-{
-    struct byte_totals totals = node->before;
-
-    for (const struct site *site = node->sites; site != NULL; site = site->hh.next)
-        node_add_totals(&totals, site);
-    return totals;
-}
-
-struct settings_record node_settings(const struct node *node)
-{
-    return fair_use_record(node);
-}
-
 void node_farewell(struct node *node, struct update *update)
 {
     node->update = update;
@@ -536,34 +382,4 @@ void node_drain(struct node *node, struct update *update)
     node->update = update;
     supernode_drain(node);
     node->update = NULL;
-}
-
-void node_set_cache_totals(struct node *node, uint64_t files, uint64_t bytes)
-{
-    node->cache_files = files;
-    node->cache_bytes = bytes;
-}
-
-enum err node_store_error(const struct node *node)
-{
-    return node->store_error;
-}
-
-enum zone node_default_zone(const struct node *node)
-{
-    uint64_t chosen = node->fair.settings[SETTING_DEFAULT_ZONE];
-    return chosen != 0 ? (enum zone)(chosen - 1) : node->config.default_zone;
-}
-
-bool node_uses_peers(const struct node *node)
-{
-    for (const struct site *site = node->sites; site != NULL; site = site->hh.next)
-        if (site_may_use_peers(site))
-            return true;
-    return false;
-}
-
-bool node_is_busy(const struct node *node)
-{
-    return node->streams != NULL;
 }

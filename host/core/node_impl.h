@@ -125,8 +125,15 @@ uint64_t node_op_begin(struct node *node, enum op_kind kind, void *owner);
 void node_op_end(struct node *node, uint64_t number); /* unknown or 0: nothing */
 /* Be woken at `at_ms` or before. */
 void node_wake(struct node *node, uint64_t at_ms);
-void node_tell_health(struct node *node); /* to the extensions */
 enum zone node_default_zone(const struct node *node);
+
+/* --- node_tell.c: answers, the log, events for extensions */
+void node_tell_to(struct node *node, uint64_t client); /* it wants events; again: nothing */
+void node_tell_no_more(struct node *node, uint64_t client);
+void node_tell_health(struct node *node);
+/* `site` NULL: of all sites without a choice. */
+void node_tell_zone(struct node *node, const struct site *site, uint64_t except);
+void node_tell_done(struct node *node);
 struct effect *node_answer(struct node *node, uint64_t client,
                            struct buf *json); /* takes json's memory */
 /* Says a thing once per key: a hostile peer must not fill the log. */
