@@ -241,17 +241,11 @@ struct swarm {
 /* --- life */
 struct swarm *swarm_new(struct site *site, const struct release_bundle *bundle);
 void swarm_free(struct swarm *swarm);
-void swarm_need(struct swarm *swarm); /* somebody asks: a failed one may try again */
-void swarm_torrent_loaded(struct swarm *swarm, const struct event *event);
-void swarm_content_loaded(struct swarm *swarm, const struct event *event);
 /* Is it looking for peers, or at home for them? */
 static inline bool swarm_is_open(const struct swarm *swarm)
 {
     return swarm->state == SWARM_READY || swarm->getting != NULL;
 }
-/* A whole torrent, from wherever; takes the bytes. */
-bool swarm_take_torrent(struct swarm *swarm, struct buf *torrent); /* false: refused */
-void swarm_refuse_torrent(struct swarm *swarm, enum err err);
 void swarm_zone_changed(struct swarm *swarm);
 /* Giving has been forbidden or allowed again, or all use of peers has. */
 void swarm_fair_use_changed(struct swarm *swarm);
@@ -260,6 +254,16 @@ bool swarm_complete(const struct swarm *swarm);
 /* Wants nothing, and has not for a while: a page that asks for one small file after the other is
  * not idle in between, and nobody need hear of each. */
 bool swarm_is_idle(const struct swarm *swarm);
+
+/* --- swarm_load.c: torrent and content */
+void swarm_need(struct swarm *swarm); /* somebody asks: a failed one may try again */
+void swarm_torrent_loaded(struct swarm *swarm, const struct event *event);
+void swarm_content_loaded(struct swarm *swarm, const struct event *event);
+/* A whole torrent, from wherever; takes the bytes. */
+bool swarm_take_torrent(struct swarm *swarm, struct buf *torrent); /* false: refused */
+void swarm_refuse_torrent(struct swarm *swarm, enum err err);
+void swarm_switched_off(struct swarm *swarm); /* while it was being fetched */
+uint64_t swarm_loading_tick(struct swarm *swarm);
 
 /* --- pieces */
 static inline uint32_t swarm_piece_offset(const struct swarm *swarm, uint32_t file, uint32_t piece)
