@@ -18,7 +18,8 @@ struct daemon_cache;
 /* NULL only when the store knows nothing and can learn nothing. */
 void daemon_cache_open(struct daemon *daemon);
 void daemon_cache_close(struct daemon *daemon); /* before the store */
-/* Before a byte is written. ERR_QUOTA: the visitor's limits leave no room; ERR_NO_SPACE: the disk. */
+/* Before a byte is written. ERR_QUOTA: the visitor's limits leave no room; ERR_NO_SPACE: the disk.
+ */
 enum err daemon_cache_reserve(struct daemon *daemon, const struct metainfo_file *file,
                               const char *site);
 /* ERR_NO_SPACE: less of the disk is free than must be. */

@@ -1,8 +1,8 @@
-/* The daemon's inside, shared by daemon.c (events in), daemon_effects.c (effects out) and
- * daemon_settings.c (the visitor's limits in the store), daemon_rebuild.c (new files from patches),
- * daemon_cache.c (what stays and what goes), daemon_dial.c (to super-nodes), daemon_health.c (the
- * disk, the network, the power), daemon_supernode.c (a super-node's beginning and end). Layer: app;
- * private. */
+/* The daemon's inside, shared by daemon.c (its life), daemon_adapters.c (events in),
+ * daemon_effects.c (effects out) and daemon_settings.c (the visitor's limits in the store),
+ * daemon_rebuild.c (new files from patches), daemon_cache.c (what stays and what goes),
+ * daemon_dial.c (to super-nodes), daemon_health.c (the disk, the network, the power),
+ * daemon_supernode.c (a super-node's beginning and end). Layer: app; private. */
 #pragma once
 
 #include "app/daemon.h"
@@ -105,7 +105,16 @@ void daemon_dial_done(struct daemon *daemon);
 /* Opens what is needed for WebSockets; again: nothing. */
 enum err daemon_open_ws(struct daemon *daemon);
 
-/* --- daemon.c: adapters' callbacks */
+/* The router lets peers in only while there is a site for which the visitor has chosen that. */
+void daemon_look_for_router(struct daemon *daemon);
+
+/* --- daemon_adapters.c */
+enum err daemon_open_adapters(struct daemon *daemon);
+void daemon_open_portmap(struct daemon *daemon);
+/* Last of all: who can connect finds everything ready. */
+enum err daemon_open_control(struct daemon *daemon);
+void daemon_arm_idle_exit(struct daemon *daemon);
+void daemon_close_adapters(struct daemon *daemon);
 void daemon_peer_opened(void *user, uint64_t conn, const struct address *remote);
 void daemon_peer_bytes(void *user, uint64_t conn, const uint8_t *data, size_t length);
 void daemon_peer_sent(void *user, uint64_t conn, size_t queued, size_t backlog);
