@@ -38,12 +38,14 @@ function isWorker(documentUrl) {
 }
 
 /**
- * True for what a worker imports: it names the worker's script as its document, which is a script, or one of the files that came
- * through us (`carried`, a Set of paths).
+ * True for what a worker imports before it runs, and with importScripts: it names the worker's script as its document, which is a
+ * script, or one of the files that came through us (`carried`, a Set of paths). What `import()` fetches later is like a page's.
  */
 export function isImportOfWorker({ type, documentUrl, requestHeaders }, carried) {
   if (type !== 'script' || !URL.canParse(documentUrl)) return false;
-  if (/worker$/.test(headerValue(requestHeaders, 'sec-fetch-dest') ?? '')) return headerValue(requestHeaders, 'sec-fetch-mode') === 'cors';
+  const mode = headerValue(requestHeaders, 'sec-fetch-mode');
+  if (/worker$/.test(headerValue(requestHeaders, 'sec-fetch-dest') ?? '')) return mode === 'cors';
+  if (mode === 'cors') return false;
   const { pathname } = new URL(documentUrl);
   return /\.m?js$/i.test(pathname) || carried.has(pathname);
 }

@@ -40,6 +40,7 @@ test('what a worker imports is told by its document', () => {
   assert.equal(imported(PAGE, { 'Sec-Fetch-Dest': 'worker', 'Sec-Fetch-Mode': 'cors' }), true, 'of a module worker, whatever its name');
   for (const dest of ['worker', 'sharedworker']) assert.equal(imported(PAGE, { 'Sec-Fetch-Dest': dest, 'Sec-Fetch-Mode': 'same-origin' }), false, 'the worker itself');
   for (const document of [PAGE, 'https://game.example/', 'https://game.example/static/work/', 'about:blank', '', undefined]) assert.equal(imported(document), false, document);
+  assert.equal(imported('https://game.example/w.js', { 'Sec-Fetch-Dest': 'script', 'Sec-Fetch-Mode': 'cors' }), false, 'import() in it');
   assert.equal(imported('https://game.example/w.js', {}, 'xmlhttprequest'), false);
 });
 
